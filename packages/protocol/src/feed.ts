@@ -1,0 +1,60 @@
+/** What the control plane tells the nodes: one ordered log, followed by long-poll. A snapshot is the same messages, folded. */
+
+import type { NodeRecord } from './node.ts';
+
+/** A stream as every node must know it. The publish key itself never travels, only its hash. */
+export interface StreamEntry {
+  readonly name: string;
+  readonly policy: 'token' | 'public';
+  /** SHA-256 of the publish key, base64url */
+  readonly keyHash: string;
+  /** node id of the origin that has the claim, or null while nobody publishes */
+  readonly origin: string | null;
+  /** rungs by height, or null for the default ladder */
+  readonly ladder: Ladder | null;
+}
+
+export interface Ladder {
+  readonly rungs: readonly Rung[];
+  readonly audioBitsPerSecond: number;
+}
+
+export interface Rung {
+  readonly height: number;
+  readonly bitsPerSecond: number;
+}
+
+/** A secret of the path token. Two are valid at once; nodes mint with the one whose state is `current`. */
+export interface PathKey {
+  readonly kid: string;
+  /** 32 bytes, base64url */
+  readonly secret: string;
+  readonly state: 'current' | 'previous';
+}
+
+/** Who may mint session tokens: the control plane itself, or a customer's backend. Exactly one of secret and jwk. */
+export interface Issuer {
+  readonly iss: string;
+  readonly alg: 'HS256' | 'ES256' | 'EdDSA';
+  /** HS256: base64url */
+  readonly secret?: string;
+  /** ES256, EdDSA: the public key */
+  readonly jwk?: Readonly<Record<string, unknown>>;
+}
+
+export type FeedMessage =
+  | { readonly type: 'stream'; readonly stream: StreamEntry }
+  | { readonly type: 'stream-removed'; readonly name: string }
+  | { readonly type: 'path-keys'; readonly keys: readonly PathKey[] }
+  | { readonly type: 'issuer'; readonly issuer: Issuer }
+  | { readonly type: 'issuer-removed'; readonly iss: string }
+  | { readonly type: 'revocation'; readonly session?: string; readonly stream?: string; readonly atMs: number }
+  | { readonly type: 'node'; readonly node: NodeRecord }
+  | { readonly type: 'node-removed'; readonly id: string };
+
+/** The answer of `GET /v1/feed?cursor=C`. With `snapshot`, `messages` is everything and replaces what the node knew. */
+export interface FeedPage {
+  readonly cursor: string;
+  readonly snapshot: boolean;
+  readonly messages: readonly FeedMessage[];
+}

@@ -1,0 +1,14 @@
+/** Header names of our own, in lower case as node:http delivers them. */
+
+/** On a part (origin → edge): its duration in the track's ticks. */
+export const PART_DURATION = 'headwater-part-duration';
+/** On a part: `1` when it starts with a sync sample. */
+export const PART_INDEPENDENT = 'headwater-part-independent';
+/** On a part: `1` when it is the last of its segment. */
+export const PART_LAST = 'headwater-part-last';
+/** On a part: decode time of its segment's first sample, in ticks. */
+export const SEGMENT_START = 'headwater-segment-start';
+/** On every timeline-dependent answer of an origin: the timeline's revision that first held this object. */
+export const REVISION = 'headwater-revision';
+/** On an edge's answers: the edge's node id, for people and players' statistics. */
+export const EDGE_ID = 'headwater-edge';

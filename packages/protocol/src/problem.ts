@@ -1,0 +1,85 @@
+/** Every error that a client can see, and its HTTP status. The one table; a `code` is stable once released. */
+export const PROBLEM_STATUS = {
+  bad_request: 400,
+  bad_json: 400,
+  bad_field: 400,
+  bad_range: 416,
+  hls_part_without_msn: 400,
+  hls_msn_too_far: 400,
+  unauthorized: 401,
+  token_missing: 403,
+  token_malformed: 403,
+  token_expired: 403,
+  token_not_yet_valid: 403,
+  token_signature: 403,
+  token_scope: 403,
+  token_unknown_key: 403,
+  token_revoked: 403,
+  token_address: 403,
+  session_missing: 403,
+  session_malformed: 403,
+  session_signature: 403,
+  session_issuer: 403,
+  session_audience: 403,
+  session_expired: 403,
+  session_not_yet_valid: 403,
+  session_transport: 403,
+  session_replayed: 403,
+  session_version: 403,
+  session_critical: 403,
+  session_address: 403,
+  session_container: 403,
+  publish_denied: 403,
+  forbidden: 403,
+  not_found: 404,
+  stream_not_found: 404,
+  stream_offline: 404,
+  track_not_found: 404,
+  segment_not_found: 404,
+  node_not_found: 404,
+  method_not_allowed: 405,
+  too_early: 404,
+  stream_exists: 409,
+  issuer_exists: 409,
+  stream_claimed: 409,
+  precondition_failed: 412,
+  body_too_large: 413,
+  uri_too_long: 414,
+  unsupported_media_type: 415,
+  too_many_requests: 429,
+  too_many_streams: 429,
+  headers_too_large: 431,
+  internal: 500,
+  upstream_failed: 502,
+  not_ready: 503,
+  too_many_waiters: 503,
+  blocked_too_long: 503,
+  no_edge: 503,
+  upstream_timeout: 504,
+} as const;
+
+/** A stable error code. */
+export type ProblemCode = keyof typeof PROBLEM_STATUS;
+
+/** The body of an error, `application/problem+json` (RFC 9457), with our stable `code`. */
+export interface Problem {
+  readonly type: 'about:blank';
+  readonly status: number;
+  readonly title: string;
+  readonly code: ProblemCode;
+  readonly detail?: string;
+}
+
+/** The media type of every error body (RFC 9457 §3). */
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+/**
+ * The body for a code. `detail` is for the caller's eyes: no stack, no path, no secret.
+ * @param code a key of {@link PROBLEM_STATUS}
+ * @param detail one sentence about this occurrence
+ */
+export function problem(code: ProblemCode, detail?: string): Problem {
+  const title = code.replaceAll('_', ' ');
+  const body: Problem = { type: 'about:blank', status: PROBLEM_STATUS[code], title, code };
+  return detail === undefined ? body : { ...body, detail };
+}

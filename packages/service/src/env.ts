@@ -1,0 +1,65 @@
+/** Reads a service's configuration from the environment; every complaint names its variable. */
+
+/** A variable that is missing or does not read as what it should be. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly variable: string;
+
+  constructor(variable: string, complaint: string) {
+    super(`${variable}: ${complaint}`);
+    this.variable = variable;
+  }
+}
+
+/** The environment as the readers below take it; a service's `config.ts` passes `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+interface IntegerLimits {
+  readonly fallback: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** A whole number within limits. An empty value counts as unset. */
+export function integer(env: Environment, variable: string, limits: IntegerLimits): number {
+  const text = env[variable];
+  if (text === undefined || text === '') return limits.fallback;
+  const value = /^-?\d+$/.test(text) ? Number(text) : NaN;
+  if (!(value >= limits.min && value <= limits.max)) {
+    throw new ConfigError(
+      variable,
+      `wants a whole number from ${limits.min} to ${limits.max}, got ${JSON.stringify(text)}`,
+    );
+  }
+  return value;
+}
+
+/** A TCP port; 0 lets the system choose. */
+export function port(env: Environment, variable: string, fallback: number): number {
+  return integer(env, variable, { fallback, min: 0, max: 65_535 });
+}
+
+/** A text; an empty value counts as unset. */
+export function text<T extends string | undefined>(env: Environment, variable: string, fallback: T): string | T {
+  const value = env[variable];
+  return value === undefined || value === '' ? fallback : value;
+}
+
+/** One of a closed set of words. */
+export function oneOf<T extends string>(env: Environment, variable: string, words: readonly T[], fallback: T): T {
+  const value = text(env, variable, fallback);
+  const word = words.find((candidate) => candidate === value);
+  if (word === undefined)
+    throw new ConfigError(variable, `wants one of ${words.join(', ')}, got ${JSON.stringify(value)}`);
+  return word;
+}
+
+/** An absolute http or https URL without a trailing slash. */
+export function httpUrl<T extends string | undefined>(env: Environment, variable: string, fallback: T): string | T {
+  const value = text(env, variable, fallback);
+  if (value === undefined) return value;
+  if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) {
+    throw new ConfigError(variable, `wants an http or https URL, got ${JSON.stringify(value)}`);
+  }
+  return value.replace(/\/+$/, '');
+}

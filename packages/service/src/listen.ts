@@ -1,0 +1,39 @@
+/** Binding a port, with an error that names the variable to change. */
+
+import type { AddressInfo, Server } from 'node:net';
+
+/** A port could not be bound. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+}
+
+interface ListenOptions {
+  readonly port: number;
+  readonly host?: string;
+  /** the environment variable that sets the port, for the message */
+  readonly variable: string;
+}
+
+/**
+ * Listens, and returns the port that was bound (which differs from the wanted one when that was 0).
+ * @throws ListenError when the port is taken or may not be bound
+ */
+export async function listen(server: Server, options: ListenOptions): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(new ListenError(explain(cause, options), { cause }));
+    });
+    server.listen({ port: options.port, host: options.host }, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+function explain(cause: NodeJS.ErrnoException, options: ListenOptions): string {
+  const where = `port ${options.port} (${options.variable})`;
+  if (cause.code === 'EADDRINUSE') return `${where} is taken; set ${options.variable} to a free port`;
+  if (cause.code === 'EACCES') return `${where} needs more rights; set ${options.variable} to a port above 1023`;
+  return `${where} cannot be bound: ${cause.message}`;
+}

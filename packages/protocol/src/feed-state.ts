@@ -1,0 +1,142 @@
+/** What a node knows from the feed: the messages, folded. Pages go in; look-ups come out; nothing here waits or talks. */
+
+import type { FeedMessage, FeedPage, Issuer, PathKey, StreamEntry } from './feed.ts';
+import type { NodeRecord } from './node.ts';
+import { type PathKeyring, makeKeyring } from './path-token.ts';
+
+/** A node remembers this many revocations; the control plane keeps no more. */
+export const REVOCATION_LIMIT = 100_000;
+
+/** The folded feed of one node. */
+export class FeedState {
+  readonly #streams = new Map<string, StreamEntry>();
+  readonly #issuers = new Map<string, Issuer>();
+  readonly #nodes = new Map<string, NodeRecord>();
+  /** `s:SESSION` or `n:STREAM` → when it was revoked */
+  readonly #revokedAtMs = new Map<string, number>();
+  #pathKeys: readonly PathKey[] = [];
+  #keyring: PathKeyring = makeKeyring([]);
+  #cursor: string | null = null;
+  #securityRevision = 0;
+
+  /** Streams by name. */
+  get streams(): ReadonlyMap<string, StreamEntry> {
+    return this.#streams;
+  }
+
+  /** Those who may mint session tokens, by `iss`. */
+  get issuers(): ReadonlyMap<string, Issuer> {
+    return this.#issuers;
+  }
+
+  /** The known fleet by node id, this node included. */
+  get nodes(): ReadonlyMap<string, NodeRecord> {
+    return this.#nodes;
+  }
+
+  /** Keys of the path token; `current` is null before the first page. */
+  get keyring(): PathKeyring {
+    return this.#keyring;
+  }
+
+  /** Where to continue the feed; null before the first page. */
+  get cursor(): string | null {
+    return this.#cursor;
+  }
+
+  /** Grows whenever keys, issuers, revocations or a stream's policy changed: a cache of verdicts older than this is stale. */
+  get securityRevision(): number {
+    return this.#securityRevision;
+  }
+
+  /** Takes in a page. */
+  apply(page: FeedPage): void {
+    if (page.snapshot) this.#forget(page.messages);
+    for (const message of page.messages) this.#take(message);
+    this.#cursor = page.cursor;
+  }
+
+  /** All that is known as one snapshot page, or null before the first page: what a node keeps on disk. */
+  snapshot(): FeedPage | null {
+    if (this.#cursor === null) return null;
+    const messages: FeedMessage[] = [{ type: 'path-keys', keys: this.#pathKeys }];
+    for (const issuer of this.#issuers.values()) messages.push({ type: 'issuer', issuer });
+    for (const stream of this.#streams.values()) messages.push({ type: 'stream', stream });
+    for (const node of this.#nodes.values()) messages.push({ type: 'node', node });
+    for (const [key, atMs] of this.#revokedAtMs) {
+      const name = key.slice(2);
+      const what = key.startsWith('s:') ? { session: name } : { stream: name };
+      messages.push({ type: 'revocation', ...what, atMs });
+    }
+    return { cursor: this.#cursor, snapshot: true, messages };
+  }
+
+  /**
+   * Whether a session is refused: it was revoked itself, or its stream was when the token had already been issued.
+   * @param issuedAtMs when the token was issued (session token: `iat`; path token: `notBeforeS × 1000`); unknown counts as
+   *   issued before any revocation
+   */
+  isRevoked(session: string, stream: string, issuedAtMs = 0): boolean {
+    if (this.#revokedAtMs.has(`s:${session}`)) return true;
+    const streamAtMs = this.#revokedAtMs.get(`n:${stream}`);
+    return streamAtMs !== undefined && issuedAtMs <= streamAtMs;
+  }
+
+  #take(message: FeedMessage): void {
+    switch (message.type) {
+      case 'stream':
+        if (this.#streams.get(message.stream.name)?.policy !== message.stream.policy) this.#securityRevision += 1;
+        this.#streams.set(message.stream.name, message.stream);
+        return;
+      case 'stream-removed':
+        this.#streams.delete(message.name);
+        this.#securityRevision += 1;
+        return;
+      case 'path-keys':
+        this.#pathKeys = message.keys;
+        this.#keyring = makeKeyring(message.keys);
+        this.#securityRevision += 1;
+        return;
+      case 'issuer':
+        this.#issuers.set(message.issuer.iss, message.issuer);
+        this.#securityRevision += 1;
+        return;
+      case 'issuer-removed':
+        this.#issuers.delete(message.iss);
+        this.#securityRevision += 1;
+        return;
+      case 'revocation':
+        this.#revoke(message);
+        return;
+      case 'node':
+        this.#nodes.set(message.node.id, message.node);
+        return;
+      case 'node-removed':
+        this.#nodes.delete(message.id);
+        return;
+    }
+  }
+
+  #revoke(message: Extract<FeedMessage, { type: 'revocation' }>): void {
+    const key = message.session === undefined ? `n:${message.stream}` : `s:${message.session}`;
+    // Set anew, so that the map's order stays the order of time and the oldest goes first.
+    this.#revokedAtMs.delete(key);
+    this.#revokedAtMs.set(key, message.atMs);
+    this.#securityRevision += 1;
+    const oldest = this.#revokedAtMs.keys().next().value;
+    if (this.#revokedAtMs.size > REVOCATION_LIMIT && oldest !== undefined) this.#revokedAtMs.delete(oldest);
+  }
+
+  /**
+   * Before a snapshot: forgets what it will not name. Nodes of a role of which it names no healthy one stay known: it is then
+   * the snapshot of a control plane that is still gathering its fleet, and an old address is better than none.
+   */
+  #forget(messages: readonly FeedMessage[]): void {
+    const present = new Set(messages.flatMap((m) => (m.type === 'node' && m.node.healthy ? [m.node.role] : [])));
+    for (const [id, node] of this.#nodes) if (present.has(node.role)) this.#nodes.delete(id);
+    this.#streams.clear();
+    this.#issuers.clear();
+    this.#revokedAtMs.clear();
+    this.#securityRevision += 1;
+  }
+}

@@ -1,0 +1,119 @@
+/** A source file as the tidy rules look at it. */
+
+import { parseSync, Visitor, type Comment, type Expression } from 'oxc-parser';
+
+/** What a file brings in, by the text between the quotes. */
+export interface ImportSite {
+  readonly specifier: string;
+  readonly typeOnly: boolean;
+}
+
+/** One file, parsed once, with what the rules ask about already picked out. */
+export interface Source {
+  /** from the repository's root, with `/` */
+  readonly path: string;
+  readonly lines: number;
+  readonly imports: readonly ImportSite[];
+  /** members and calls as written, such as `process.env`, `Date.now` or `test.skip`, each as often as it stands there */
+  readonly members: readonly string[];
+  /** `new X()` without an argument */
+  readonly emptyConstructions: readonly string[];
+  readonly exportsAll: boolean;
+  /** environment variables read here: `integer(env, 'NAME', …)`, `env.NAME`, `env['NAME']` */
+  readonly variables: readonly string[];
+  /** values of `skip`, `only` and `todo` in test options; null for one that is not a text */
+  readonly testOptions: readonly { readonly option: string; readonly reason: string | null }[];
+  readonly comments: readonly string[];
+}
+
+/** The variables that are ours to document; `PATH`, `CI` and the like are the system's. */
+export const VARIABLE = /\b(?:HEADWATER_[A-Z0-9_]+|CONSUL_HTTP_ADDR|REDIS_URL)\b/;
+
+/**
+ * Parses one file.
+ * @throws Error when it does not parse
+ */
+export function readSource(path: string, text: string): Source {
+  const { program, module, comments, errors } = parseSync(path, text);
+  if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`);
+  const imports: ImportSite[] = [];
+  for (const site of module.staticImports) {
+    const typeOnly = site.entries.length > 0 && site.entries.every((entry) => entry.isType);
+    imports.push({ specifier: site.moduleRequest.value, typeOnly });
+  }
+  for (const site of module.staticExports) {
+    const entry = site.entries.find((candidate) => candidate.moduleRequest !== null);
+    if (entry?.moduleRequest) imports.push({ specifier: entry.moduleRequest.value, typeOnly: entry.isType });
+  }
+  for (const site of module.dynamicImports) {
+    const literal = /^(['"])(.*)\1$/.exec(text.slice(site.moduleRequest.start, site.moduleRequest.end));
+    if (literal?.[2] !== undefined) imports.push({ specifier: literal[2], typeOnly: false });
+  }
+  return { path, lines: countLines(text), imports, ...look(program), comments: comments.map((c: Comment) => c.value) };
+}
+
+function countLines(text: string): number {
+  return text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
+}
+
+type Found = Pick<Source, 'members' | 'emptyConstructions' | 'exportsAll' | 'variables' | 'testOptions'>;
+
+function look(program: ReturnType<typeof parseSync>['program']): Found {
+  const members: string[] = [];
+  const emptyConstructions: string[] = [];
+  const variables: string[] = [];
+  const testOptions: { option: string; reason: string | null }[] = [];
+  let exportsAll = false;
+  const noteVariable = (name: string | null): void => {
+    if (name !== null && VARIABLE.exec(name)?.[0] === name) variables.push(name);
+  };
+  new Visitor({
+    ExportAllDeclaration() {
+      exportsAll = true;
+    },
+    MemberExpression(node) {
+      const property = node.computed ? literalText(node.property) : nameOf(node.property);
+      if (property === null) return;
+      const object = dotted(node.object);
+      members.push(`${object}.${property}`);
+      if (/(?:^|\.)env(?:ironment)?$/.test(object)) noteVariable(property);
+    },
+    NewExpression(node) {
+      if (node.arguments.length === 0) emptyConstructions.push(dotted(node.callee));
+    },
+    CallExpression(node) {
+      const [first, second] = node.arguments;
+      if (first === undefined || second === undefined || first.type === 'SpreadElement') return;
+      if (second.type !== 'SpreadElement' && /(?:^|\.)env(?:ironment)?$/.test(dotted(first))) {
+        noteVariable(literalText(second));
+      }
+    },
+    Property(node) {
+      const option = nameOf(node.key);
+      if (option !== 'skip' && option !== 'only' && option !== 'todo') return;
+      const disabled = node.value.type === 'Literal' && node.value.value === false;
+      if (!disabled) testOptions.push({ option, reason: literalText(node.value) });
+    },
+  }).visit(program);
+  return { members, emptyConstructions, exportsAll, variables, testOptions };
+}
+
+type AnyNode = { readonly type: string };
+
+/** `a.b.c` for a chain of plain names; `?` stands for anything else. */
+function dotted(node: AnyNode): string {
+  const expression = node as Expression;
+  if (expression.type === 'Identifier') return expression.name;
+  if (expression.type !== 'MemberExpression' || expression.computed) return '?';
+  return `${dotted(expression.object)}.${nameOf(expression.property) ?? '?'}`;
+}
+
+function nameOf(node: AnyNode): string | null {
+  const expression = node as Expression;
+  return expression.type === 'Identifier' ? expression.name : null;
+}
+
+function literalText(node: AnyNode): string | null {
+  const expression = node as Expression;
+  return expression.type === 'Literal' && typeof expression.value === 'string' ? expression.value : null;
+}

@@ -1,0 +1,82 @@
+/**
+ * Multivariant playlists (RFC 8216bis §4.4.6): which variants and audio renditions a stream has.
+ */
+
+import { quoted, uriText } from './tags.ts';
+
+/** An audio rendition (RFC 8216bis §4.4.6.1, EXT-X-MEDIA of TYPE=AUDIO). */
+export interface AudioRendition {
+  readonly groupId: string;
+  readonly name: string;
+  readonly uri: string;
+  /** RFC 5646 */
+  readonly language?: string;
+  readonly isDefault: boolean;
+  /** a player may choose it by language without the viewer's doing; true for a default one (§4.4.6.1) */
+  readonly autoselect?: boolean;
+  readonly channels?: number;
+}
+
+/** A variant stream (RFC 8216bis §4.4.6.2). One without a size is audio only. */
+export interface Variant {
+  readonly uri: string;
+  /** peak of all that plays together, in bits per second */
+  readonly bandwidth: number;
+  readonly averageBandwidth?: number;
+  /** RFC 6381, of every track that plays together, the audio group's included */
+  readonly codecs: readonly string[];
+  readonly resolution?: { readonly width: number; readonly height: number };
+  /** frames per second as a fraction */
+  readonly frameRate?: readonly [numerator: number, denominator: number];
+  readonly audioGroupId?: string;
+}
+
+/** All that a multivariant playlist says. */
+export interface Multivariant {
+  readonly variants: readonly Variant[];
+  readonly audio?: readonly AudioRendition[];
+}
+
+/** CHANNELS needs no version; EXT-X-INDEPENDENT-SEGMENTS is 6 in a multivariant playlist of fMP4 variants (§8). */
+const VERSION = 6;
+
+/** The playlist, in the order given: players begin with the first variant. */
+export function renderMultivariant(playlist: Multivariant): string {
+  let text = `#EXTM3U\n#EXT-X-VERSION:${VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n`;
+  for (const rendition of playlist.audio ?? []) text += renderAudio(rendition);
+  for (const variant of playlist.variants) text += renderVariant(variant);
+  return text;
+}
+
+function renderAudio(rendition: AudioRendition): string {
+  const attributes = ['TYPE=AUDIO', `GROUP-ID=${quoted(rendition.groupId)}`, `NAME=${quoted(rendition.name)}`];
+  if (rendition.language !== undefined) attributes.push(`LANGUAGE=${quoted(rendition.language)}`);
+  attributes.push(`DEFAULT=${yesNo(rendition.isDefault)}`);
+  attributes.push(`AUTOSELECT=${yesNo(rendition.isDefault || rendition.autoselect === true)}`);
+  if (rendition.channels !== undefined) attributes.push(`CHANNELS="${rendition.channels}"`);
+  attributes.push(`URI="${uriText(rendition.uri)}"`);
+  return `#EXT-X-MEDIA:${attributes.join(',')}\n`;
+}
+
+function renderVariant(variant: Variant): string {
+  const attributes = [`BANDWIDTH=${Math.ceil(variant.bandwidth)}`];
+  if (variant.averageBandwidth !== undefined) {
+    attributes.push(`AVERAGE-BANDWIDTH=${Math.ceil(variant.averageBandwidth)}`);
+  }
+  attributes.push(`CODECS=${quoted(variant.codecs.join(','))}`);
+  if (variant.resolution !== undefined) {
+    attributes.push(`RESOLUTION=${variant.resolution.width}x${variant.resolution.height}`);
+  }
+  if (variant.frameRate !== undefined) attributes.push(`FRAME-RATE=${frameRateText(variant.frameRate)}`);
+  if (variant.audioGroupId !== undefined) attributes.push(`AUDIO=${quoted(variant.audioGroupId)}`);
+  return `#EXT-X-STREAM-INF:${attributes.join(',')}\n${uriText(variant.uri)}\n`;
+}
+
+/** RFC 8216bis §4.4.6.2: rounded to three decimal places. */
+function frameRateText([numerator, denominator]: readonly [number, number]): string {
+  return (numerator / denominator).toFixed(3);
+}
+
+function yesNo(value: boolean): string {
+  return value ? 'YES' : 'NO';
+}

@@ -1,0 +1,60 @@
+/**
+ * The lexical forms of a playlist: RFC 8216bis §4.2 (attribute values), §4.4.4.1 (durations) and §4.4.4.6 (dates).
+ */
+
+const UNSAFE_IN_LINE = /["\r\n]/g;
+const DAY_MS = 86_400_000;
+
+/**
+ * A URI as it may stand on a line of its own or inside quotes. RFC 8216bis §4.2: neither a quote nor a line end may stand
+ * in a quoted string, and no escape exists, so they are percent-encoded: input can never start a tag of its own.
+ */
+export function uriText(uri: string): string {
+  return uri.replace(UNSAFE_IN_LINE, percentEncode);
+}
+
+/** A quoted string that is not a URI; what cannot stand in one becomes an apostrophe or a space (RFC 8216bis §4.2). */
+export function quoted(text: string): string {
+  return `"${text.replace(UNSAFE_IN_LINE, (character) => (character === '"' ? "'" : ' '))}"`;
+}
+
+/** A duration in seconds as a decimal-floating-point of five digits: 1/90000 s shows (RFC 8216bis §4.2). */
+export function secondsFromTicks(ticks: number, timescale: number): string {
+  return (ticks / timescale).toFixed(5);
+}
+
+/** A duration in seconds, to the millisecond. */
+export function secondsFromMs(ms: number): string {
+  return (ms / 1000).toFixed(3);
+}
+
+let dayOfPrefix = -1;
+let datePrefix = '';
+
+/**
+ * A date and time for EXT-X-PROGRAM-DATE-TIME (RFC 8216bis §4.4.4.6: ISO 8601, to the millisecond, with a time zone).
+ * A playlist carries one per segment, so the date is formatted once a day and the time by hand.
+ *
+ * @param unixMs rounded to a millisecond
+ */
+export function dateTime(unixMs: number): string {
+  const ms = Math.round(unixMs);
+  const day = Math.floor(ms / DAY_MS);
+  if (day !== dayOfPrefix) {
+    datePrefix = new Date(day * DAY_MS).toISOString().slice(0, 11);
+    dayOfPrefix = day;
+  }
+  const inDay = ms - day * DAY_MS;
+  const second = Math.floor(inDay / 1000);
+  const minute = Math.floor(second / 60);
+  const clock = `${two(Math.floor(minute / 60))}:${two(minute % 60)}:${two(second % 60)}`;
+  return `${datePrefix}${clock}.${String(1000 + (inDay % 1000)).slice(1)}Z`;
+}
+
+function two(value: number): string {
+  return value < 10 ? `0${value}` : String(value);
+}
+
+function percentEncode(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}

@@ -1,42 +1,38 @@
-/**
- * What the RTMP ingest and the live pipeline say to each other. A session asks the desk for a place; the desk answers with a
- * sink for the stream, or with a reason.
- */
+/** Between a publisher's connection and the stream it feeds: who may publish, and where the packets go. */
 
 import type { ProblemCode } from '@headwater/protocol/problem';
 
-/** One FLV tag's worth of a publish. */
+/** One FLV tag body as it came, with the publisher's own time. */
 export interface PublishPacket {
   readonly kind: 'audio' | 'video' | 'data';
-  /** RTMP milliseconds, unwrapped: they go on past 2³² */
+  /** the publisher's clock, unwrapped: it does not fall back at 2³² */
   readonly timestampMs: number;
-  /** the body of an FLV tag; nobody else holds or reuses these bytes */
+  /** the receiver's own copy; nobody writes to it again */
   readonly payload: Uint8Array;
 }
 
-/** Who wants to publish what. */
 export interface PublishRequest {
   readonly stream: string;
   readonly key: string;
   readonly remoteAddress: string;
 }
 
-/** The desk's answer. The codes in use: publish_denied, stream_claimed, too_many_streams, not_ready. */
+/** Refusals: `publish_denied`, `stream_claimed`, `too_many_streams`, `not_ready`. */
 export type PublishDecision =
-  { readonly ok: true; readonly sink: PublishSink } | { readonly ok: false; readonly code: ProblemCode };
+  | { readonly ok: true; readonly sink: PublishSink }
+  | { readonly ok: false; readonly code: ProblemCode };
 
 /** Where an accepted publisher's packets go. */
 export interface PublishSink {
-  /** @returns false for back-pressure: stop reading until {@link drained} */
+  /** @returns false when the caller must stop reading from its socket until {@link PublishSink.drained} */
   write(packet: PublishPacket): boolean;
   drained(): Promise<void>;
   /** The publisher is gone; the stream waits for its return. */
   close(reason: string): void;
-  /** Settles with a reason when the origin ends the publish: replaced, ladder failed, shutdown. */
+  /** Resolves with the reason when the origin ends it: replaced, failed, shutting down. Not after `close`. */
   readonly closed: Promise<string>;
 }
 
-/** Admits publishers: one per stream. */
 export interface PublishDesk {
   open(request: PublishRequest): Promise<PublishDecision>;
 }

@@ -35,14 +35,14 @@ export function testPictureArguments(picture: TestPicture): string[] {
   }
   const bits = String(VIDEO_BITS_PER_SECOND);
   return [
-    ...['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'warning'],
-    ...['-filter_complex', `${videoChain(size, rate)}[v];${audioChain()}[a]`, '-map', '[v]', '-map', '[a]'],
-    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-threads', '1', '-pix_fmt', 'yuv420p'],
-    ...['-b:v', bits, '-maxrate', bits, '-bufsize', bits],
-    ...['-g', String(Math.round(rate * GOP_SECONDS)), '-sc_threshold', '0'],
-    ...['-c:a', 'aac', '-b:a', '128k', '-ar', '48000', '-ac', '2'],
-    ...['-flvflags', 'no_duration_filesize', '-f', 'flv', url],
-  ];
+    ['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'warning'],
+    ['-filter_complex', `${videoChain(size, rate)}[v];${audioChain()}[a]`, '-map', '[v]', '-map', '[a]'],
+    ['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-threads', '1', '-pix_fmt', 'yuv420p'],
+    ['-b:v', bits, '-maxrate', bits, '-bufsize', bits],
+    ['-g', String(Math.round(rate * GOP_SECONDS)), '-sc_threshold', '0'],
+    ['-c:a', 'aac', '-b:a', '128k', '-ar', '48000', '-ac', '2'],
+    ['-flvflags', 'no_duration_filesize', '-f', 'flv', url],
+  ].flat();
 }
 
 /**
@@ -57,11 +57,13 @@ function videoChain(size: string, rate: number): string {
     `smptehdbars=size=${size}:rate=${rate}`,
     'format=yuv420p',
     'realtime',
-    ...[mover, box({ x, y, width: pixels, height: pixels, color: 'black' }), flash],
-    ...['settb=1/1000000', 'setpts=RTCTIME'],
+    mover,
+    box({ x, y, width: pixels, height: pixels, color: 'black' }),
+    flash,
+    'settb=1/1000000,setpts=RTCTIME',
     ...clockBar(),
     ...clockFace(),
-    ...[`settb=1/${rate}`, 'setpts=N'],
+    `settb=1/${rate},setpts=N`,
   ].join(',');
 }
 
@@ -111,11 +113,11 @@ const SEGMENTS = [
 
 /** HH:MM:SS.mmm of the UTC day. A number is a digit as an expression of `t`; the rest is drawn as it stands. */
 const FACE_TEXT = [
-  ...['floor(mod(t,86400)/36000)', 'mod(floor(mod(t,86400)/3600),10)', ':'],
-  ...['mod(floor(t/600),6)', 'mod(floor(t/60),10)', ':'],
-  ...['mod(floor(t/10),6)', 'mod(floor(t),10)', '.'],
-  ...['mod(floor(t*10),10)', 'mod(floor(t*100),10)', 'mod(floor(t*1000),10)'],
-];
+  ['floor(mod(t,86400)/36000)', 'mod(floor(mod(t,86400)/3600),10)', ':'],
+  ['mod(floor(t/600),6)', 'mod(floor(t/60),10)', ':'],
+  ['mod(floor(t/10),6)', 'mod(floor(t),10)', '.'],
+  ['mod(floor(t*10),10)', 'mod(floor(t*100),10)', 'mod(floor(t*1000),10)'],
+].flat();
 
 function clockFace(): string[] {
   const { x, y, digitWidth, digitHeight, stroke, gap } = FACE;
@@ -141,7 +143,7 @@ function digit(left: number, value: string): string[] {
   const { y, digitWidth, digitHeight, stroke, gap } = FACE;
   const half = (digitHeight - stroke) / 2;
   return SEGMENTS.map((segment) => {
-    const mask = segment.digits.reduce((sum, lit) => sum + 2 ** lit, 0);
+    const mask = segment.digits.reduce<number>((sum, lit) => sum + 2 ** lit, 0);
     const place = {
       x: left + segment.x * (digitWidth - stroke),
       y: y + gap + segment.y * half,

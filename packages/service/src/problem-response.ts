@@ -1,0 +1,32 @@
+/** Error answers: `application/problem+json` (RFC 9457) from a code, for node:http and for handlers that return a Response. */
+
+import type { ServerResponse } from 'node:http';
+import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode, problem } from '@headwater/protocol/problem';
+
+interface ProblemOptions {
+  /** one sentence for the caller: no stack, no path, no secret */
+  readonly detail?: string | undefined;
+  /** sent besides the content's own; `cache-control` is `no-store` unless given here */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Answers a node:http request. An answer that has already begun cannot be changed, so its connection is cut. */
+export function sendProblem(response: ServerResponse, code: ProblemCode, options: ProblemOptions = {}): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const body = Buffer.from(JSON.stringify(problem(code, options.detail)));
+  response.writeHead(PROBLEM_STATUS[code], { ...problemHeaders(options), 'content-length': body.length });
+  response.end(response.req.method === 'HEAD' ? undefined : body);
+}
+
+/** The same as a Response, for Hono's handlers. */
+export function problemResponse(code: ProblemCode, options: ProblemOptions = {}): Response {
+  const body = JSON.stringify(problem(code, options.detail));
+  return new Response(body, { status: PROBLEM_STATUS[code], headers: problemHeaders(options) });
+}
+
+function problemHeaders(options: ProblemOptions): Record<string, string> {
+  return { 'content-type': PROBLEM_MEDIA_TYPE, 'cache-control': 'no-store', ...options.headers };
+}

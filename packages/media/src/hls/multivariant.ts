@@ -37,7 +37,7 @@ export interface Multivariant {
   readonly audio?: readonly AudioRendition[];
 }
 
-/** CHANNELS needs no version; EXT-X-INDEPENDENT-SEGMENTS is 6 in a multivariant playlist of fMP4 variants (§8). */
+/** Nothing here needs a version (§8); 6 is what its fMP4 media playlists say at least. */
 const VERSION = 6;
 
 /** The playlist, in the order given: players begin with the first variant. */

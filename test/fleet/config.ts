@@ -1,0 +1,14 @@
+/** What the tests take from their environment: the machine's own variables, and none of Headwater's. */
+
+/** The environment for a child process: ours without any `HEADWATER_…`, so that a test sees only what it sets itself. */
+export function childEnvironment(variables: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const inherited: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    const ours = name.startsWith('HEADWATER_') || name === 'CONSUL_HTTP_ADDR' || name === 'REDIS_URL';
+    if (value !== undefined && !ours && name !== 'NODE_TEST_CONTEXT') inherited[name] = value;
+  }
+  return { ...inherited, ...variables };
+}
+
+/** Where Debian puts the browser that the tests drive. */
+export const CHROMIUM = '/usr/bin/chromium';

@@ -1,0 +1,76 @@
+/** Which processes make a fleet, on which ports, with which variables. */
+
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { reservePorts } from './ports.ts';
+
+/** One service of a fleet. */
+export interface ServicePlan {
+  /** also its node id */
+  readonly name: string;
+  readonly workspace: string;
+  readonly url: string;
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** Every service of a fleet, in the order to start them, and where to reach what. */
+export interface FleetPlan {
+  readonly services: readonly ServicePlan[];
+  readonly controlUrl: string;
+  readonly geoUrl: string;
+  readonly originUrl: string;
+  readonly rtmpUrl: string;
+  readonly edgeUrls: readonly string[];
+}
+
+interface Given {
+  readonly edges: number;
+  readonly directory: string;
+  readonly adminToken: string;
+}
+
+/** Lays a fleet out on free ports. */
+export async function planFleet({ edges, directory, adminToken }: Given): Promise<FleetPlan> {
+  const [control = 0, geo = 0, origin = 0, rtmp = 0, rtmps = 0, ...rest] = await reservePorts(5 + 2 * edges);
+  const viewerPorts = rest.slice(0, edges);
+  const joinToken = randomBytes(16).toString('hex');
+  const service = (name: string, port: number, variables: Record<string, string>): ServicePlan => ({
+    name,
+    workspace: name.replace(/-\d+$/, ''),
+    url: httpUrl(port),
+    variables: {
+      HEADWATER_CONTROL_URL: httpUrl(control),
+      HEADWATER_JOIN_TOKEN: joinToken,
+      HEADWATER_DATA_DIR: join(directory, name),
+      HEADWATER_NODE_ID: name,
+      ...variables,
+    },
+  });
+  const ingest = { HEADWATER_RTMP_PORT: String(rtmp), HEADWATER_RTMPS_PORT: String(rtmps) };
+  const edge = (port: number, index: number): ServicePlan =>
+    service(`edge-${index + 1}`, port, {
+      HEADWATER_EDGE_PORT: String(port),
+      HEADWATER_EDGE_ADMIN_PORT: String(rest[edges + index]),
+    });
+  return {
+    services: [
+      service('control-plane', control, {
+        HEADWATER_CONTROL_PORT: String(control),
+        HEADWATER_GEO_PORT: String(geo),
+        HEADWATER_ADMIN_TOKEN: adminToken,
+      }),
+      service('geo', geo, { HEADWATER_GEO_PORT: String(geo) }),
+      service('origin', origin, { HEADWATER_ORIGIN_PORT: String(origin), ...ingest }),
+      ...viewerPorts.map(edge),
+    ],
+    controlUrl: httpUrl(control),
+    geoUrl: httpUrl(geo),
+    originUrl: httpUrl(origin),
+    rtmpUrl: `rtmp://127.0.0.1:${rtmp}`,
+    edgeUrls: viewerPorts.map(httpUrl),
+  };
+}
+
+function httpUrl(port: number): string {
+  return `http://127.0.0.1:${port}`;
+}

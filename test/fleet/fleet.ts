@@ -1,0 +1,169 @@
+/** The whole fleet for a test: every service a real process on a free port, with a data directory of its own. */
+
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Ladder } from '@headwater/protocol/feed';
+import { Child } from './child.ts';
+import { childEnvironment } from './config.ts';
+import { ControlApi, type CreatedStream } from './control-api.ts';
+import { planFleet, type FleetPlan, type ServicePlan } from './fleet-plan.ts';
+import { publish, publishTestPicture } from './publisher.ts';
+import { until } from './until.ts';
+import { admit, type Viewer } from './viewer.ts';
+
+/** The repository's root. */
+export const ROOT = resolve(import.meta.dirname, '../..');
+
+const READY_DEADLINE_MS = 20_000;
+const ON_AIR_DEADLINE_MS = 20_000;
+
+/** Two rungs that two cores encode next to a browser. */
+export const SMALL_LADDER: Ladder = {
+  rungs: [
+    { height: 360, bitsPerSecond: 900_000 },
+    { height: 240, bitsPerSecond: 400_000 },
+  ],
+  audioBitsPerSecond: 128_000,
+};
+
+interface FleetOptions {
+  readonly edges?: number;
+  /** on top of what the harness sets, for every service */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** A stream that is on air. */
+export interface OnAir extends CreatedStream {
+  readonly publisher: Child;
+  readonly viewer: Viewer;
+}
+
+interface OnAirOptions {
+  readonly policy?: 'token' | 'public';
+  readonly ladder?: Ladder;
+  /** ffmpeg arguments for a source other than the test picture */
+  readonly source?: (publishUrl: string) => readonly string[];
+}
+
+/** Starts control plane, geo, origin and edges, and waits until all of them know each other. */
+export async function startFleet({ edges = 2, environment = {} }: FleetOptions = {}): Promise<Fleet> {
+  const directory = await mkdtemp(join(tmpdir(), 'headwater-test-'));
+  const adminToken = randomBytes(16).toString('hex');
+  const plan = await planFleet({ edges, directory, adminToken });
+  const fleet = new Fleet({ plan, directory, adminToken, environment });
+  try {
+    await fleet.start();
+  } catch (cause) {
+    await fleet[Symbol.asyncDispose]();
+    throw new Error(`the fleet did not start\n${fleet.told()}`, { cause });
+  }
+  return fleet;
+}
+
+interface FleetParts {
+  readonly plan: FleetPlan;
+  readonly directory: string;
+  readonly adminToken: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** A running fleet. Disposing ends every process and removes its data. */
+export class Fleet implements AsyncDisposable {
+  readonly plan: FleetPlan;
+  readonly adminToken: string;
+  readonly api: ControlApi;
+  /** by node id: `control-plane`, `geo`, `origin`, `edge-1`, `edge-2` */
+  readonly services = new Map<string, Child>();
+  readonly #directory: string;
+  readonly #environment: Readonly<Record<string, string>>;
+  readonly #publishers: Child[] = [];
+
+  constructor({ plan, directory, adminToken, environment }: FleetParts) {
+    this.plan = plan;
+    this.adminToken = adminToken;
+    this.api = new ControlApi(plan.controlUrl, adminToken);
+    this.#directory = directory;
+    this.#environment = environment;
+  }
+
+  async start(): Promise<void> {
+    for (const service of this.plan.services) this.#spawn(service);
+    await Promise.all(this.plan.services.map((service) => this.#ready(service)));
+    await until('every node to be healthy', READY_DEADLINE_MS, async () => {
+      const healthy = (await this.api.nodes()).filter((node) => node.healthy).map((node) => node.id);
+      return this.plan.services.every(({ name }) => name === 'control-plane' || healthy.includes(name));
+    });
+  }
+
+  /** Ends a service as a crash would, and starts it again with what it had. */
+  async restart(name: string): Promise<void> {
+    const service = this.plan.services.find((candidate) => candidate.name === name);
+    if (service === undefined) throw new Error(`there is no ${name}`);
+    await this.services.get(name)?.kill();
+    this.#spawn(service);
+    await this.#ready(service);
+  }
+
+  /** Creates a stream on the small ladder, publishes to it, and waits until the first edge can play it. */
+  async putOnAir(name: string, options: OnAirOptions = {}): Promise<OnAir> {
+    const { policy = 'token', ladder = SMALL_LADDER, source } = options;
+    const stream = await this.api.createStream({ name, policy, ladder });
+    const publisher = source === undefined ? publishTestPicture(stream.publishUrl) : publish(source(stream.publishUrl));
+    this.#publishers.push(publisher);
+    const viewer = await this.admit(name);
+    await until(`${name} on the first edge`, ON_AIR_DEADLINE_MS, () => {
+      if (publisher.exit !== undefined) throw new Error(`the publisher ended:\n${publisher.output}`);
+      return hasSegment(`${this.plan.edgeUrls[0]}${viewer.path}/`);
+    }).catch((cause: unknown) => {
+      throw new Error(`${name} did not come on air\n${publisher.output}\n${this.told()}`, { cause });
+    });
+    return { ...stream, publisher, viewer };
+  }
+
+  /** Mints a session token and goes through the door with it. */
+  admit(stream: string, ttlSeconds = 3_600): Promise<Viewer> {
+    return until(`the door to let a viewer of ${stream} in`, READY_DEADLINE_MS, () =>
+      admit(this.api, stream, ttlSeconds),
+    );
+  }
+
+  /** The newest lines of every service, for the message of a failure. */
+  told(): string {
+    return [...this.services].map(([name, child]) => `--- ${name}\n${child.output.slice(-2_000)}`).join('\n');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const children = [...this.#publishers, ...this.services.values()];
+    await Promise.all(children.map((child) => child[Symbol.asyncDispose]()));
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  #spawn({ name, workspace, variables }: ServicePlan): void {
+    const env = childEnvironment({ ...variables, ...this.#environment });
+    const main = join(ROOT, workspace, 'src/main.ts');
+    this.services.set(name, new Child({ name, command: process.execPath, args: [main], env }));
+  }
+
+  async #ready({ name, url }: ServicePlan): Promise<void> {
+    await until(`${name} to be ready`, READY_DEADLINE_MS, async () => {
+      const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1_000) });
+      await response.arrayBuffer();
+      return response.ok;
+    });
+  }
+}
+
+async function hasSegment(base: string): Promise<boolean> {
+  const master = await fetchText(new URL('classic.m3u8', base));
+  const rung = master.split('\n').find((line) => line !== '' && !line.startsWith('#'));
+  return rung !== undefined && (await fetchText(new URL(rung, base))).includes('#EXTINF');
+}
+
+async function fetchText(url: URL): Promise<string> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(6_000) });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${url.pathname}: ${response.status} ${text}`);
+  return text;
+}

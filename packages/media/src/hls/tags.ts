@@ -2,6 +2,7 @@
  * The lexical forms of a playlist: RFC 8216bis §4.2 (attribute values), §4.4.4.1 (durations) and §4.4.4.6 (dates).
  */
 
+const UNSAFE = /["\r\n]/;
 const UNSAFE_IN_LINE = /["\r\n]/g;
 const DAY_MS = 86_400_000;
 
@@ -10,7 +11,7 @@ const DAY_MS = 86_400_000;
  * in a quoted string, and no escape exists, so they are percent-encoded: input can never start a tag of its own.
  */
 export function uriText(uri: string): string {
-  return uri.replace(UNSAFE_IN_LINE, percentEncode);
+  return UNSAFE.test(uri) ? uri.replace(UNSAFE_IN_LINE, percentEncode) : uri;
 }
 
 /** A quoted string that is not a URI; what cannot stand in one becomes an apostrophe or a space (RFC 8216bis §4.2). */
@@ -20,7 +21,8 @@ export function quoted(text: string): string {
 
 /** A duration in seconds as a decimal-floating-point of five digits: 1/90000 s shows (RFC 8216bis §4.2). */
 export function secondsFromTicks(ticks: number, timescale: number): string {
-  return (ticks / timescale).toFixed(5);
+  const units = Math.round((ticks / timescale) * 100_000);
+  return `${Math.floor(units / 100_000)}.${String(100_000 + (units % 100_000)).slice(1)}`;
 }
 
 /** A duration in seconds, to the millisecond. */

@@ -20,6 +20,7 @@ export const PROBLEM_STATUS = {
   session_malformed: 403,
   session_signature: 403,
   session_issuer: 403,
+  session_subject: 403,
   session_audience: 403,
   session_expired: 403,
   session_not_yet_valid: 403,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConfigError, httpUrl, integer, oneOf, port, text } from './env.ts';
+import { ConfigError, httpUrl, integer, oneOf, port, text, place } from './env.ts';
 
 function complains(read: () => unknown, about: RegExp): void {
   assert.throws(read, (error) => error instanceof ConfigError && about.test(error.message));
@@ -24,4 +24,12 @@ test('texts, words and URLs name their variable when they complain', () => {
   assert.equal(httpUrl({ U: 'http://h:1/' }, 'U', undefined), 'http://h:1');
   assert.equal(httpUrl({}, 'U', undefined), undefined);
   for (const bad of ['ftp://h', 'h:1', '/x']) complains(() => httpUrl({ U: bad }, 'U', undefined), /^U: /);
+});
+
+test('reads a place in degrees, and refuses one that is not on the globe', () => {
+  assert.deepEqual(place({ A: '50.1,-8.7' }, 'A'), { latitude: 50.1, longitude: -8.7 });
+  assert.equal(place({}, 'A'), null);
+  for (const value of ['50', '91,0', '0,181', 'a,b', '1,2,3']) {
+    assert.throws(() => place({ A: value }, 'A'), /^ConfigError: A: wants LATITUDE,LONGITUDE/, value);
+  }
 });

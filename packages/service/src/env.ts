@@ -1,5 +1,7 @@
 /** Reads a service's configuration from the environment; every complaint names its variable. */
 
+import type { Place } from '@headwater/protocol/node';
+
 /** A variable that is missing or does not read as what it should be. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -62,4 +64,17 @@ export function httpUrl<T extends string | undefined>(env: Environment, variable
     throw new ConfigError(variable, `wants an http or https URL, got ${JSON.stringify(value)}`);
   }
   return value.replace(/\/+$/, '');
+}
+
+const PLACE = /^(-?\d{1,2}(?:\.\d+)?),\s*(-?\d{1,3}(?:\.\d+)?)$/;
+
+/** A place as `LATITUDE,LONGITUDE` in degrees, or null when unset. */
+export function place(env: Environment, variable: string): Place | null {
+  const value = text(env, variable, undefined);
+  if (value === undefined) return null;
+  const [, latitude, longitude] = (PLACE.exec(value) ?? []).map(Number);
+  if (latitude === undefined || longitude === undefined || Math.abs(latitude) > 90 || Math.abs(longitude) > 180) {
+    throw new ConfigError(variable, `wants LATITUDE,LONGITUDE in degrees, got ${JSON.stringify(value)}`);
+  }
+  return { latitude, longitude };
 }

@@ -11,7 +11,7 @@ interface Outcome {
 }
 
 /** Runs a service made of one expression in a process of its own; ends it with a signal once it says that it is up. */
-async function runService(start: string, signal?: NodeJS.Signals): Promise<Outcome> {
+async function runService(start: string, end?: NodeJS.Signals | 'disconnect'): Promise<Outcome> {
   const here = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
   const script = `
     import { run } from ${here('./lifecycle.ts')};
@@ -20,10 +20,14 @@ async function runService(start: string, signal?: NodeJS.Signals): Promise<Outco
     import { createServer } from 'node:net';
     void ConfigError; void listen; void createServer;
     process.exit(await run(async () => { ${start} }));`;
-  const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', script]);
+  const args = ['--input-type=module-typescript', '-e', script];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  assert.ok(child.stdout !== null && child.stderr !== null);
   const stderr = readAll(child.stderr);
-  if (signal !== undefined) child.stdout.once('data', () => child.kill(signal));
-  else child.stdout.resume();
+  child.stdout.once('data', () => {
+    if (end === 'disconnect') child.disconnect();
+    else if (end !== undefined) child.kill(end);
+  });
   const [code] = (await once(child, 'exit')) as [number | null];
   return { code, stderr: await stderr };
 }
@@ -33,6 +37,14 @@ test('a signal disposes of the service and ends with 0', async () => {
     `console.log('up'); const timer = setInterval(() => {}, 1000);
      return { [Symbol.asyncDispose]: async () => { clearInterval(timer); process.stderr.write('disposed'); } };`,
     'SIGTERM',
+  );
+  assert.deepEqual(outcome, { code: 0, stderr: 'disposed' });
+});
+
+test('the supervisor gone is a signal too', async () => {
+  const outcome = await runService(
+    `console.log('up'); return { [Symbol.asyncDispose]: async () => void process.stderr.write('disposed') };`,
+    'disconnect',
   );
   assert.deepEqual(outcome, { code: 0, stderr: 'disposed' });
 });

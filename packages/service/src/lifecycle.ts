@@ -7,7 +7,8 @@ import { ListenError } from './listen.ts';
 const STOP_DEADLINE_MS = 8_000;
 
 /**
- * Runs a service's `start` until SIGINT or SIGTERM, then disposes of what it returned.
+ * Runs a service's `start` until SIGINT or SIGTERM, then disposes of what it returned. A supervisor that started the process
+ * with an IPC channel and is gone counts as SIGTERM: nobody would ever send one.
  * @param start the composition root, with the configuration already bound
  * @returns the process's exit code: 0 after a clean stop, 1 when starting or stopping failed, 78 (`EX_CONFIG`) for a bad
  *   variable. The caller, `main.ts`, exits with it.
@@ -16,6 +17,7 @@ export async function run(start: () => Promise<AsyncDisposable>): Promise<number
   const stopped = new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve());
     process.once('SIGTERM', () => resolve());
+    process.once('disconnect', () => resolve());
   });
   try {
     const service = await start();

@@ -36,12 +36,16 @@ export function findSigningPackage(carriers: PackageCarriers): SigningPackage | 
 }
 
 // RFC 3986 §2.2 sub-delims.
-const PARAMETER = /([;?&])URISigningPackage=[A-Za-z0-9_.~-]*([!$&'()*+,;=])?/g;
+const PARAMETER = /([;?&])URISigningPackage=[A-Za-z0-9_.~-]*([!$&'()*+,;=])?/;
 
 /**
  * A URI without its session token (RFC 9246 §2.1.15): with the parameter goes the sub-delimiter that ends it, or else the
  * reserved character before it. Every such parameter goes, so that none is left to travel on.
  */
 export function stripSigningPackage(uri: string): string {
-  return uri.replace(PARAMETER, (_, before: string, after?: string) => (after === undefined ? '' : before));
+  let stripped = uri;
+  while (PARAMETER.test(stripped)) {
+    stripped = stripped.replace(PARAMETER, (_, before: string, after?: string) => (after === undefined ? '' : before));
+  }
+  return stripped;
 }

@@ -1,6 +1,8 @@
+/** The H.264 sequence parameter set (ITU-T H.264 §7.3.2.1.1, annex E for the VUI). */
 import { MediaError } from '../media-error.ts';
+import { BitReader } from './bit-reader.ts';
+import { NAL_SPS } from './nal.ts';
 
-/** What the sequence parameter set says of the picture (ITU-T H.264 §7.3.2.1). */
 export interface AvcSps {
   readonly profile: number;
   readonly compatibility: number;
@@ -8,11 +10,154 @@ export interface AvcSps {
   /** after cropping, in pixels */
   readonly width: number;
   readonly height: number;
-  /** frames per second, when the stream says so */
+  /** in lowest terms, when the stream says it */
   readonly frameRate?: readonly [numerator: number, denominator: number];
 }
 
-/** A whole SPS NAL unit, header byte included. @throws MediaError */
+/** A longer SPS is an error: with every scaling list written out it has some 500 bytes. */
+export const SPS_LIMIT_BYTES = 4096;
+
+/** A larger picture is an error: the height and width of level 6.2 (table A-1: √(139264 × 8) macroblocks). */
+export const SPS_SIZE_LIMIT_PIXELS = 16_888;
+
+/** More frames than this in a picture order cycle are an error (§7.4.2.1.1). */
+const ORDER_CYCLE_LIMIT = 255;
+
+/** Profiles whose SPS carries chroma format, bit depths and scaling lists (§7.3.2.1.1). */
+const HIGH_PROFILES: ReadonlySet<number> = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]);
+
+/** aspect_ratio_idc that is followed by the ratio itself */
+const EXTENDED_ASPECT = 255;
+
+/**
+ * A whole SPS NAL unit, header byte included.
+ * @throws MediaError `sps_nal_type`, `sps_size`, `sps_field`, `truncated`; offsets count without emulation prevention bytes
+ */
 export function parseSps(nal: Uint8Array): AvcSps {
-  throw new MediaError('not_written_yet', nal.length, 'parseSps');
+  if (nal.length > SPS_LIMIT_BYTES) throw new MediaError('sps_size', 0, `an SPS of ${nal.length} bytes`);
+  const reader = new BitReader(withoutEmulation(nal));
+  if ((reader.bits(8) & 31) !== NAL_SPS) throw new MediaError('sps_nal_type', 0, 'not a sequence parameter set');
+  const profile = reader.bits(8);
+  const compatibility = reader.bits(8);
+  const level = reader.bits(8);
+  reader.ue();
+  const chroma = HIGH_PROFILES.has(profile) ? readChroma(reader) : PLAIN_CHROMA;
+  reader.ue();
+  skipPictureOrder(reader);
+  reader.ue();
+  reader.flag();
+  const size = readSize(reader, chroma);
+  const frameRate = reader.flag() ? readFrameRate(reader) : undefined;
+  return { profile, compatibility, level, ...size, ...(frameRate === undefined ? {} : { frameRate }) };
+}
+
+/** Takes out the 3 of every 0 0 3 (§7.4.1). */
+function withoutEmulation(nal: Uint8Array): Uint8Array {
+  const plain = new Uint8Array(nal.length);
+  let length = 0;
+  let zeros = 0;
+  for (const byte of nal) {
+    if (zeros >= 2 && byte === 3) {
+      zeros = 0;
+      continue;
+    }
+    zeros = byte === 0 ? zeros + 1 : 0;
+    plain[length] = byte;
+    length += 1;
+  }
+  return plain.subarray(0, length);
+}
+
+/** Pixels per cropping unit (table 6-1). */
+interface Chroma {
+  readonly cropX: number;
+  readonly cropY: number;
+}
+
+const PLAIN_CHROMA: Chroma = { cropX: 2, cropY: 2 };
+
+function readChroma(reader: BitReader): Chroma {
+  const format = reader.ue();
+  if (format > 3) throw new MediaError('sps_field', reader.byteOffset, `chroma format ${format}`);
+  const separatePlanes = format === 3 && reader.flag();
+  reader.ue();
+  reader.ue();
+  reader.flag();
+  if (reader.flag()) skipScalingMatrix(reader, format === 3 ? 12 : 8);
+  if (separatePlanes) return { cropX: 1, cropY: 1 };
+  return { cropX: format === 1 || format === 2 ? 2 : 1, cropY: format === 1 ? 2 : 1 };
+}
+
+function skipScalingMatrix(reader: BitReader, lists: number): void {
+  for (let list = 0; list < lists; list += 1) {
+    if (reader.flag()) skipScalingList(reader, list < 6 ? 16 : 64);
+  }
+}
+
+/** §7.3.2.1.1.1: a list ends early where a scale of 0 says that the rest repeats. */
+function skipScalingList(reader: BitReader, entries: number): void {
+  let scale = 8;
+  for (let entry = 0; entry < entries && scale !== 0; entry += 1) {
+    scale = (scale + reader.se() + 256) & 255;
+  }
+}
+
+function skipPictureOrder(reader: BitReader): void {
+  const kind = reader.ue();
+  if (kind === 0) {
+    reader.ue();
+  } else if (kind === 1) {
+    reader.flag();
+    reader.se();
+    reader.se();
+    const cycle = reader.ue();
+    if (cycle > ORDER_CYCLE_LIMIT) throw new MediaError('sps_field', reader.byteOffset, `${cycle} frames in a cycle`);
+    for (let frame = 0; frame < cycle; frame += 1) reader.se();
+  } else if (kind !== 2) {
+    throw new MediaError('sps_field', reader.byteOffset, `picture order count type ${kind}`);
+  }
+}
+
+function readSize(reader: BitReader, { cropX, cropY }: Chroma): { width: number; height: number } {
+  let width = (reader.ue() + 1) * 16;
+  const mapUnits = reader.ue() + 1;
+  const framesOnly = reader.flag();
+  const fieldFactor = framesOnly ? 1 : 2;
+  let height = mapUnits * 16 * fieldFactor;
+  if (!framesOnly) reader.flag();
+  reader.flag();
+  if (reader.flag()) {
+    width -= (reader.ue() + reader.ue()) * cropX;
+    height -= (reader.ue() + reader.ue()) * cropY * fieldFactor;
+  }
+  if (Math.min(width, height) < 1 || Math.max(width, height) > SPS_SIZE_LIMIT_PIXELS) {
+    throw new MediaError('sps_field', reader.byteOffset, `a picture of ${width} × ${height}`);
+  }
+  return { width, height };
+}
+
+/** The VUI as far as the timing (§E.1.1). A tick is a field: two make a frame (§E.2.1). */
+function readFrameRate(reader: BitReader): readonly [number, number] | undefined {
+  if (reader.flag() && reader.bits(8) === EXTENDED_ASPECT) reader.bits(32);
+  if (reader.flag()) reader.flag();
+  if (reader.flag()) {
+    reader.bits(4);
+    if (reader.flag()) reader.bits(24);
+  }
+  if (reader.flag()) {
+    reader.ue();
+    reader.ue();
+  }
+  if (!reader.flag()) return undefined;
+  const unitsPerTick = reader.bits(32);
+  const timescale = reader.bits(32);
+  if (unitsPerTick === 0 || timescale === 0) return undefined;
+  const divisor = greatestCommonDivisor(timescale, unitsPerTick * 2);
+  return [timescale / divisor, (unitsPerTick * 2) / divisor];
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  let [high, low] = [a, b];
+  while (low !== 0) [high, low] = [low, high % low];
+  return high;
 }

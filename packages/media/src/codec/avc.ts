@@ -1,16 +1,19 @@
+/** The H.264 decoder configuration of MP4 and FLV (ISO/IEC 14496-15 §5.3.3.1). */
+import { ByteReader } from '../byte-reader.ts';
+import { ByteWriter } from '../byte-writer.ts';
 import { MediaError } from '../media-error.ts';
 
-/** AVCDecoderConfigurationRecord (ISO/IEC 14496-15 §5.3.3.1). */
+/** AVCDecoderConfigurationRecord. */
 export interface AvcConfig {
   readonly profile: number;
   readonly compatibility: number;
   readonly level: number;
   /** bytes of a NAL unit's length prefix: 1, 2 or 4 */
   readonly lengthSize: number;
-  /** without start code or length */
+  /** NAL units without start code or length */
   readonly sps: readonly Uint8Array[];
   readonly pps: readonly Uint8Array[];
-  /** only in profiles 100, 110, 122 and 144 */
+  /** only in the high profiles, and not every writer writes it */
   readonly high?: {
     readonly chromaFormat: number;
     readonly bitDepthLuma: number;
@@ -19,17 +22,84 @@ export interface AvcConfig {
   };
 }
 
-/** The body of an avcC box, or of an FLV AVC sequence header. @throws MediaError */
+/** Profiles whose record ends with the `high` fields. */
+const HIGH_PROFILES: ReadonlySet<number> = new Set([100, 110, 122, 144]);
+
+/** The bits that the record holds at 1. */
+const RESERVED_6 = 0xfc;
+const RESERVED_5 = 0xf8;
+const RESERVED_3 = 0xe0;
+
+/**
+ * The body of an avcC box, or of an FLV AVC sequence header. The parameter sets are views of `bytes`.
+ * @throws MediaError `avc_version`, `avc_length_size`, `truncated`
+ */
 export function parseAvcConfig(bytes: Uint8Array): AvcConfig {
-  throw new MediaError('not_written_yet', bytes.length, 'parseAvcConfig');
+  const reader = new ByteReader(bytes);
+  const version = reader.u8();
+  if (version !== 1) throw new MediaError('avc_version', 0, `an AVC configuration of version ${version}`);
+  const profile = reader.u8();
+  const compatibility = reader.u8();
+  const level = reader.u8();
+  const lengthSize = (reader.u8() & 3) + 1;
+  if (lengthSize === 3) throw new MediaError('avc_length_size', 4, 'NAL unit lengths of 3 bytes');
+  const sps = readNalUnits(reader, reader.u8() & 31);
+  const pps = readNalUnits(reader, reader.u8());
+  const config = { profile, compatibility, level, lengthSize, sps, pps };
+  if (!HIGH_PROFILES.has(profile) || reader.left < 4) return config;
+  return {
+    ...config,
+    high: {
+      chromaFormat: reader.u8() & 3,
+      bitDepthLuma: (reader.u8() & 7) + 8,
+      bitDepthChroma: (reader.u8() & 7) + 8,
+      spsExt: readNalUnits(reader, reader.u8()),
+    },
+  };
 }
 
-/** @throws MediaError when a value does not fit its field */
+function readNalUnits(reader: ByteReader, count: number): Uint8Array[] {
+  const units: Uint8Array[] = [];
+  for (let index = 0; index < count; index += 1) units.push(reader.take(reader.u16()));
+  return units;
+}
+
+/** @throws MediaError `field_range` when a value does not fit its field */
 export function writeAvcConfig(config: AvcConfig): Uint8Array {
-  throw new MediaError('not_written_yet', 0, String(config.level));
+  const { sps, pps, high } = config;
+  const units = [...sps, ...pps, ...(high?.spsExt ?? [])];
+  const capacity = units.reduce((size, unit) => size + 2 + unit.length, 7 + 4);
+  if (sps.length > 31) throw new MediaError('field_range', 5, `${sps.length} sequence parameter sets`);
+  const writer = new ByteWriter(capacity);
+  writer.u8(1);
+  writer.u8(config.profile);
+  writer.u8(config.compatibility);
+  writer.u8(config.level);
+  writer.u8(RESERVED_6 | (config.lengthSize - 1));
+  writer.u8(RESERVED_3 | sps.length);
+  writeNalUnits(writer, sps);
+  writer.u8(pps.length);
+  writeNalUnits(writer, pps);
+  if (high !== undefined) {
+    writer.u8(RESERVED_6 | high.chromaFormat);
+    writer.u8(RESERVED_5 | (high.bitDepthLuma - 8));
+    writer.u8(RESERVED_5 | (high.bitDepthChroma - 8));
+    writer.u8(high.spsExt.length);
+    writeNalUnits(writer, high.spsExt);
+  }
+  return writer.done();
 }
 
-/** RFC 6381 §3.3: `avc1.PPCCLL`. */
-export function avcCodecString(config: AvcConfig): string {
-  return String(config.level);
+function writeNalUnits(writer: ByteWriter, units: readonly Uint8Array[]): void {
+  for (const unit of units) {
+    writer.u16(unit.length);
+    writer.put(unit);
+  }
+}
+
+/** RFC 6381 §3.3: the sample entry and profile, compatibility and level in hexadecimal, such as `avc1.64001f`. */
+export function avcCodecString(config: AvcConfig, sampleEntry: 'avc1' | 'avc3' = 'avc1'): string {
+  const { profile, compatibility, level } = config;
+  const hex = [profile, compatibility, level].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return `${sampleEntry}.${hex}`;
 }

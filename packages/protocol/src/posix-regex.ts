@@ -166,8 +166,14 @@ function push(steps: Step[], step: Step): void {
   steps.push(step);
 }
 
-function setOf(test: (char: string) => boolean): CharSet {
-  return Uint8Array.from({ length: CODES }, (_, code) => (test(String.fromCharCode(code)) ? 1 : 0));
+/** Made once: most of a pattern is single characters. */
+const SINGLES: readonly CharSet[] = Array.from({ length: CODES }, (_, code) =>
+  new Uint8Array(CODES).fill(1, code, code + 1),
+);
+const ANY: CharSet = new Uint8Array(CODES).fill(1, 1);
+
+function only(char: string): Tree {
+  return { kind: 'set', set: SINGLES[char.charCodeAt(0)] as CharSet };
 }
 
 /** Recursive descent over the grammar of §9.5.3. */
@@ -224,7 +230,7 @@ class Parser {
       case '[':
         return { kind: 'set', set: this.#bracket() };
       case '.':
-        return { kind: 'set', set: setOf((member) => member !== '\0') };
+        return { kind: 'set', set: ANY };
       case '^':
         return { kind: 'begin' };
       case '$':
@@ -232,7 +238,7 @@ class Parser {
       case '\\': {
         const escaped = this.#next();
         if (/[0-9A-Za-z]/.test(escaped)) throw new PatternError('undefined escape');
-        return { kind: 'set', set: setOf((member) => member === escaped) };
+        return only(escaped);
       }
       case '*':
       case '+':
@@ -240,7 +246,7 @@ class Parser {
       case '{':
         throw new PatternError('repetition of nothing');
       default:
-        return { kind: 'set', set: setOf((member) => member === char) };
+        return only(char);
     }
   }
 

@@ -15,6 +15,8 @@ export interface ServicePlan {
 
 /** Every service of a fleet, in the order to start them, and where to reach what. */
 export interface FleetPlan {
+  /** what a node joins with */
+  readonly joinToken: string;
   readonly services: readonly ServicePlan[];
   readonly controlUrl: string;
   readonly geoUrl: string;
@@ -53,6 +55,7 @@ export async function planFleet({ edges, directory, adminToken }: Given): Promis
       HEADWATER_EDGE_ADMIN_PORT: String(rest[edges + index]),
     });
   return {
+    joinToken,
     services: [
       service('control-plane', control, {
         HEADWATER_CONTROL_PORT: String(control),

@@ -1,4 +1,3 @@
-/// <reference path="./m3u8-parser.d.ts" />
 /** Reads a stream from an edge as a simple player would: playlists, then the objects they name. */
 
 import { Parser, type Manifest, type ManifestSegment } from 'm3u8-parser';

@@ -1,0 +1,51 @@
+/** Where publishers and viewers are sent: to nodes that are in the fleet, else to what the configuration says. */
+
+import type { NodeRecord, NodeRole } from '@headwater/protocol/node';
+import { SIGNING_PACKAGE } from '@headwater/protocol/signing-package';
+import type { ControlPlaneConfig } from './config.ts';
+import type { Registry } from './registry/registry.ts';
+
+type Names = Pick<ControlPlaneConfig, 'publicHost' | 'geoPort' | 'rtmpPort'>;
+
+/** Where a publisher connects, and with what. */
+export interface PublishAddress {
+  readonly publishUrl: string;
+  /** what OBS calls server and stream key */
+  readonly server: string;
+  readonly streamKey: string;
+}
+
+export function publishAddress(
+  stream: { name: string; key: string },
+  registry: Registry,
+  names: Names,
+): PublishAddress {
+  const origin = firstFit(registry, 'origin', (node) => node.rtmpUrl !== undefined);
+  const server = `${origin?.rtmpUrl ?? `rtmp://${names.publicHost}:${names.rtmpPort}`}/live`;
+  const streamKey = `${stream.name}?key=${stream.key}`;
+  return { publishUrl: `${server}/${streamKey}`, server, streamKey };
+}
+
+/** A session's URLs at the viewers' door. */
+export interface ViewerUrls {
+  readonly hls: string;
+  readonly dash: string;
+  readonly ts: string;
+  readonly watch: string;
+}
+
+export function viewerUrls(stream: string, token: string, registry: Registry, names: Names): ViewerUrls {
+  const door = firstFit(registry, 'geo', () => true)?.url ?? `http://${names.publicHost}:${names.geoPort}`;
+  const query = `?${SIGNING_PACKAGE}=${token}`;
+  return {
+    hls: `${door}/live/${stream}/master.m3u8${query}`,
+    dash: `${door}/live/${stream}/manifest.mpd${query}`,
+    ts: `${door}/live/${stream}/ts.m3u8${query}`,
+    watch: `${door}/watch/${stream}${query}`,
+  };
+}
+
+function firstFit(registry: Registry, role: NodeRole, fits: (node: NodeRecord) => boolean): NodeRecord | undefined {
+  const nodes = registry.members().map(({ record }) => record);
+  return nodes.find((node) => node.role === role && node.healthy && !node.draining && fits(node));
+}

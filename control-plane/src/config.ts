@@ -1,0 +1,68 @@
+/** The control plane's configuration. The only file here that reads the environment. */
+
+import { join } from 'node:path';
+import { ConfigError, type Environment, integer, oneOf, port, text } from '@headwater/service/env';
+import type { LogLevel } from '@headwater/service/log';
+
+export interface ControlPlaneConfig {
+  readonly port: number;
+  readonly dataDir: string;
+  /** what others are told to reach us by, where no node says it better */
+  readonly publicHost: string;
+  readonly geoPort: number;
+  readonly rtmpPort: number;
+  /** null: made once and kept in the data directory */
+  readonly adminToken: string | null;
+  readonly joinToken: string | null;
+  readonly logLevel: LogLevel;
+  readonly limits: ControlPlaneLimits;
+}
+
+/** Beyond each the answer is an error with a code. */
+export interface ControlPlaneLimits {
+  readonly bodyBytes: number;
+  readonly streams: number;
+  readonly nodes: number;
+  readonly issuers: number;
+  readonly revocations: number;
+  /** feed polls that wait at once */
+  readonly waiters: number;
+  readonly tokenTtlSeconds: number;
+}
+
+/** @throws ConfigError naming the variable */
+export function readConfig(env: Environment = process.env): ControlPlaneConfig {
+  return {
+    port: port(env, 'HEADWATER_CONTROL_PORT', 7000),
+    dataDir: text(env, 'HEADWATER_DATA_DIR', join(process.cwd(), 'data')),
+    publicHost: text(env, 'HEADWATER_PUBLIC_HOST', '127.0.0.1'),
+    geoPort: port(env, 'HEADWATER_GEO_PORT', 7100),
+    rtmpPort: port(env, 'HEADWATER_RTMP_PORT', 1935),
+    adminToken: bearer(env, 'HEADWATER_ADMIN_TOKEN'),
+    joinToken: bearer(env, 'HEADWATER_JOIN_TOKEN'),
+    logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
+    limits: {
+      bodyBytes: integer(env, 'HEADWATER_CONTROL_BODY_BYTES', { fallback: 65_536, min: 1_024, max: 16_777_216 }),
+      streams: integer(env, 'HEADWATER_MAX_STREAMS', { fallback: 1_000, min: 1, max: 100_000 }),
+      nodes: integer(env, 'HEADWATER_MAX_NODES', { fallback: 1_000, min: 1, max: 100_000 }),
+      issuers: integer(env, 'HEADWATER_MAX_ISSUERS', { fallback: 100, min: 1, max: 10_000 }),
+      revocations: integer(env, 'HEADWATER_MAX_REVOCATIONS', { fallback: 100_000, min: 1, max: 100_000 }),
+      waiters: integer(env, 'HEADWATER_MAX_FEED_WAITERS', { fallback: 2_000, min: 1, max: 100_000 }),
+      tokenTtlSeconds: integer(env, 'HEADWATER_MAX_TOKEN_TTL_SECONDS', {
+        fallback: 7 * 86_400,
+        min: 1,
+        max: 30 * 86_400,
+      }),
+    },
+  };
+}
+
+/** What an Authorization header can carry (RFC 6750 §2.1), or null when unset. */
+function bearer(env: Environment, variable: string): string | null {
+  const value = text(env, variable, undefined);
+  if (value === undefined) return null;
+  if (!/^[A-Za-z0-9._~+/=-]{1,256}$/.test(value)) {
+    throw new ConfigError(variable, 'wants 1 to 256 letters, digits and -._~+/=');
+  }
+  return value;
+}

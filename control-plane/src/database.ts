@@ -1,0 +1,55 @@
+/** The control plane's one SQLite file. */
+
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+const SCHEMA_VERSION = 1;
+
+const SCHEMA = `
+  CREATE TABLE secret (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE stream (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+  CREATE TABLE issuer (iss TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+  CREATE TABLE path_key (place INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
+  CREATE TABLE revocation (subject TEXT PRIMARY KEY, body TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT;
+  CREATE TABLE log (seq INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;
+  CREATE TABLE node (id TEXT PRIMARY KEY, credential_hash TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+  CREATE INDEX revocation_age ON revocation (at_ms);
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/**
+ * Opens the file, and makes it where there is none; for the owner alone, since it holds keys. Every commit is on the disk
+ * before its answer is sent (WAL with full synchronisation), and a second process on the same file is refused.
+ * @throws Error for a file in use, damaged, or of another version
+ */
+export function openDatabase(path: string): DatabaseSync {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, 'a', 0o600));
+  chmodSync(path, 0o600);
+  const database = new DatabaseSync(path);
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+    if (version === 0) inTransaction(database, () => database.exec(SCHEMA));
+    else if (version !== SCHEMA_VERSION)
+      throw new Error(`it has schema ${version}; this version reads ${SCHEMA_VERSION}`);
+  } catch (cause) {
+    database.close();
+    throw new Error(`${path} cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  return database;
+}
+
+/** Runs `work` as one step: all of its changes are kept, or, when it throws, none. */
+export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    database.exec('COMMIT');
+    return result;
+  } catch (error) {
+    database.exec('ROLLBACK');
+    throw error;
+  }
+}

@@ -1,0 +1,55 @@
+/** What the control plane tells the operator: one function for each event, log line and metric together. */
+
+import type { Log } from '@headwater/service/log';
+import type { Metrics, Series } from '@headwater/service/metrics';
+
+export interface Events {
+  started(port: number, streams: number, nodes: number): void;
+  /** of a request that was answered */
+  answered(method: string, path: string, status: number): void;
+  failed(method: string, path: string, error: unknown): void;
+  adminRefused(path: string): void;
+  nodeJoined(id: string, role: string, url: string): void;
+  nodeRefused(id: string, reason: string): void;
+  streamCreated(name: string): void;
+  streamDeleted(name: string): void;
+  claimMoved(stream: string, from: string | null, to: string | null, why: string): void;
+  publishRefused(stream: string, origin: string, code: string): void;
+  revoked(kind: 'session' | 'stream', name: string): void;
+  keyRotated(kid: string): void;
+  backgroundFailed(task: string, error: unknown): void;
+}
+
+export function createEvents(log: Log, metrics: Metrics): Events {
+  const byClass = answerCounters(metrics);
+  return {
+    started: (port, streams, nodes) => log('info', 'started', { port, streams, nodes }),
+    answered(method, path, status) {
+      byClass[Math.floor(status / 100)]?.add(1);
+      log('debug', 'answered', { method, path, status });
+    },
+    failed: (method, path, error) => log('error', 'request_failed', { method, path, error: describe(error) }),
+    adminRefused: (path) => log('warn', 'admin_refused', { path }),
+    nodeJoined: (id, role, url) => log('info', 'node_joined', { id, role, url }),
+    nodeRefused: (id, reason) => log('warn', 'node_refused', { id, reason }),
+    streamCreated: (stream) => log('info', 'stream_created', { stream }),
+    streamDeleted: (stream) => log('info', 'stream_deleted', { stream }),
+    claimMoved: (stream, from, to, why) => log('info', 'claim_moved', { stream, from, to, why }),
+    publishRefused: (stream, origin, code) => log('warn', 'publish_refused', { stream, origin, code }),
+    revoked: (kind, name) => log('info', 'revoked', { [kind]: name }),
+    keyRotated: (kid) => log('info', 'path_key_rotated', { kid }),
+    backgroundFailed: (task, error) => log('error', 'background_failed', { task, error: describe(error) }),
+  };
+}
+
+function answerCounters(metrics: Metrics): readonly (Series | undefined)[] {
+  const classes = ['2xx', '3xx', '4xx', '5xx'];
+  const series = classes.map((status) =>
+    metrics.counter('headwater_control_requests_total', 'Requests answered, by class of status.', { status }),
+  );
+  return [undefined, undefined, ...series];
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

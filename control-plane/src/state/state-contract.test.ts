@@ -1,0 +1,230 @@
+/** What every State must do. Another implementation is another row of the table. */
+
+import assert from 'node:assert/strict';
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import type { FeedMessage, Issuer } from '@headwater/protocol/feed';
+import { openDatabase } from '../database.ts';
+import { publishKeyHash } from '../stream-entry.ts';
+import { openEmbeddedState } from './embedded-state.ts';
+import type { State, StoredPathKey, StreamRecord } from './state.ts';
+
+/** A place that holds a state, empty at first. */
+interface Place extends AsyncDisposable {
+  /** Opens what is there, closing what was open before. */
+  reopen(): Promise<State>;
+}
+
+const LOG_LIMIT = 300;
+
+const IMPLEMENTATIONS: readonly (readonly [name: string, place: () => Promise<Place>])[] = [['embedded', embedded]];
+
+async function embedded(): Promise<Place> {
+  const directory = await mkdtempDisposable(join(tmpdir(), 'headwater-state-'));
+  let close = () => {};
+  return {
+    async reopen() {
+      close();
+      const database = openDatabase(join(directory.path, 'state.db'));
+      close = () => database.close();
+      return openEmbeddedState(database, { logLimit: LOG_LIMIT });
+    },
+    async [Symbol.asyncDispose]() {
+      close();
+      await directory.remove();
+    },
+  };
+}
+
+const SHOW: StreamRecord = {
+  name: 'show',
+  policy: 'token',
+  ladder: null,
+  key: 'secret-key',
+  origin: null,
+  claimedAtMs: 1,
+  lastEpochOrdinal: -1,
+};
+const SHOW_ENTRY = { name: 'show', policy: 'token', ladder: null, origin: null, keyHash: publishKeyHash('secret-key') };
+const BACKEND: Issuer = { iss: 'backend', alg: 'HS256', secret: 'c2VjcmV0' };
+const KEY: StoredPathKey = { kid: 'k1', secret: 'x', state: 'current' };
+const LIMITS = { count: 3, keepMs: 1_000 };
+
+function revocation(session: string, atMs: number): { session: string; atMs: number } {
+  return { session, atMs };
+}
+
+for (const [name, makePlace] of IMPLEMENTATIONS) {
+  suite(`the ${name} state`, () => {
+    test('makes, reads and deletes streams, to the limit', async () => {
+      await using place = await makePlace();
+      const state = await place.reopen();
+      assert.equal(await state.stream('show'), null);
+      assert.equal(await state.createStream(SHOW, 2), 'created');
+      assert.equal(await state.createStream(SHOW, 2), 'exists');
+      assert.equal(await state.createStream({ ...SHOW, name: 'two' }, 2), 'created');
+      assert.equal(await state.createStream({ ...SHOW, name: 'three' }, 2), 'full');
+      assert.equal(await state.createStream(SHOW, 2), 'exists');
+      assert.deepEqual(await state.stream('show'), SHOW);
+      assert.deepEqual(
+        (await state.streams()).map((stream) => stream.name),
+        ['show', 'two'],
+      );
+      assert.equal(await state.deleteStream('show'), true);
+      assert.equal(await state.deleteStream('show'), false);
+      assert.equal(await state.createStream({ ...SHOW, name: 'three' }, 2), 'created');
+    });
+
+    test('moves a claim only from where it is', async () => {
+      await using place = await makePlace();
+      const state = await place.reopen();
+      await state.createStream(SHOW, 2);
+      assert.equal(await state.moveClaim('show', { from: 'o1', to: 'o2', atMs: 5 }), false);
+      assert.equal(await state.moveClaim('show', { from: null, to: 'o1', atMs: 5 }), true);
+      assert.equal(await state.moveClaim('show', { from: null, to: 'o2', atMs: 6 }), false);
+      assert.deepEqual(await state.stream('show'), { ...SHOW, origin: 'o1', claimedAtMs: 5 });
+      assert.equal(await state.moveClaim('show', { from: 'o1', to: null, atMs: 7 }), true);
+      assert.equal(await state.moveClaim('nobody', { from: null, to: 'o1', atMs: 5 }), false);
+    });
+
+    test('keeps the highest ordinal, and tells nobody', async () => {
+      await using place = await makePlace();
+      const state = await place.reopen();
+      await state.createStream(SHOW, 2);
+      const { cursor } = await state.snapshot();
+      for (const ordinal of [3, 5, 4]) await state.noteEpoch('show', ordinal);
+      await state.noteEpoch('nobody', 9);
+      assert.equal((await state.stream('show'))?.lastEpochOrdinal, 5);
+      assert.deepEqual((await state.changesSince(cursor, 10))?.messages, []);
+    });
+
+    test('makes and deletes issuers, to the limit', async () => {
+      await using place = await makePlace();
+      const state = await place.reopen();
+      assert.equal(await state.createIssuer(BACKEND, 1), 'created');
+      assert.equal(await state.createIssuer(BACKEND, 1), 'exists');
+      assert.equal(await state.createIssuer({ ...BACKEND, iss: 'other' }, 1), 'full');
+      assert.deepEqual(await state.issuers(), [BACKEND]);
+      assert.equal(await state.deleteIssuer('backend'), true);
+      assert.equal(await state.deleteIssuer('backend'), false);
+    });
+
+    test('replaces path keys only if they are those expected', async () => {
+      await using place = await makePlace();
+      const state = await place.reopen();
+      assert.deepEqual(await state.pathKeys(), []);
+      assert.equal(await state.replacePathKeys([], [KEY]), true);
+      assert.equal(await state.replacePathKeys([], [KEY]), false);
+      const next: StoredPathKey = { kid: 'k2', secret: 'y', state: 'previous', promoteAtMs: 7 };
+      assert.equal(await state.replacePathKeys(['k1'], [KEY, next]), true);
+      assert.deepEqual(await state.pathKeys(), [KEY, next]);
+      const told = (await state.snapshot()).messages[0];
+      assert.deepEqual(told, { type: 'path-keys', keys: [KEY, { kid: 'k2', secret: 'y', state: 'previous' }] });
+    });
+
+    test('keeps revocations to the limit, and lets go only of those that no token outlives', async () => {
+      await using place = await makePlace();
+      const state = await place.reopen();
+      for (const atMs of [1_000, 1_001, 1_002]) {
+        assert.equal(await state.revoke(revocation(`s${atMs}`, atMs), LIMITS), 'created');
+      }
+      assert.equal(await state.revoke(revocation('one-more', 2_000), LIMITS), 'full');
+      assert.equal(await state.revoke(revocation('s1001', 2_000), LIMITS), 'created');
+      assert.equal(await state.revoke({ stream: 'show', atMs: 2_001 }, LIMITS), 'created');
+      const kept = (await state.snapshot()).messages.filter(({ type }) => type === 'revocation');
+      assert.deepEqual(kept, [
+        { type: 'revocation', session: 's1002', atMs: 1_002 },
+        { type: 'revocation', session: 's1001', atMs: 2_000 },
+        { type: 'revocation', stream: 'show', atMs: 2_001 },
+      ]);
+    });
+
+    test('makes a secret once', async () => {
+      await using place = await makePlace();
+      const state = await place.reopen();
+      assert.equal(await state.secret('a', () => 'first'), 'first');
+      assert.equal(await state.secret('a', () => 'second'), 'first');
+      const again = await place.reopen();
+      assert.equal(await again.secret('a', () => 'third'), 'first');
+    });
+
+    test('the log tells each change once, in order, and a snapshot is the same folded', async () => {
+      await using place = await makePlace();
+      const state = await place.reopen();
+      const { cursor, snapshot, messages } = await state.snapshot();
+      assert.equal(snapshot, true);
+      assert.deepEqual(messages, [{ type: 'path-keys', keys: [] }]);
+      let grown = 0;
+      const stop = state.onGrowth(() => (grown += 1));
+      await state.createStream(SHOW, 9);
+      await state.moveClaim('show', { from: null, to: 'o1', atMs: 5 });
+      await state.moveClaim('show', { from: 'o1', to: 'o1', atMs: 6 });
+      await state.createIssuer(BACKEND, 9);
+      await state.revoke(revocation('s1', 7), LIMITS);
+      await state.append([{ type: 'node-removed', id: 'edge-1' }]);
+      await state.deleteIssuer('backend');
+      await state.deleteStream('show');
+      stop();
+      await state.createStream(SHOW, 9);
+      assert.equal(grown, 7);
+      const expected: FeedMessage[] = [
+        { type: 'stream', stream: SHOW_ENTRY as never },
+        { type: 'stream', stream: { ...SHOW_ENTRY, origin: 'o1' } as never },
+        { type: 'issuer', issuer: BACKEND },
+        { type: 'revocation', session: 's1', atMs: 7 },
+        { type: 'node-removed', id: 'edge-1' },
+        { type: 'issuer-removed', iss: 'backend' },
+        { type: 'stream-removed', name: 'show' },
+        { type: 'stream', stream: SHOW_ENTRY as never },
+      ];
+      assert.deepEqual((await state.changesSince(cursor, 100))?.messages, expected);
+      // In pages of three, nothing is missed and nothing comes twice.
+      const paged: FeedMessage[] = [];
+      for (let at = cursor; ;) {
+        const page = await state.changesSince(at, 3);
+        assert.ok(page !== null && page.messages.length <= 3);
+        if (page.messages.length === 0) break;
+        paged.push(...page.messages);
+        at = page.cursor;
+      }
+      assert.deepEqual(paged, expected);
+      assert.equal(JSON.stringify(await state.snapshot()).includes('secret-key'), false);
+    });
+
+    test('a cursor that is strange, ahead or too old is not followed', async () => {
+      await using place = await makePlace();
+      const state = await place.reopen();
+      const { cursor: oldest } = await state.snapshot();
+      for (const strange of ['', 'x', `${oldest}0`, `${oldest}.1`, 'other.0', oldest.replace(/\d+$/, '-1')]) {
+        assert.equal(await state.changesSince(strange, 10), null, strange);
+      }
+      const message: FeedMessage = { type: 'node-removed', id: 'x' };
+      await state.append(Array.from({ length: LOG_LIMIT }, () => message));
+      assert.equal((await state.changesSince(oldest, 1_000))?.messages.length, LOG_LIMIT);
+      await state.append(Array.from({ length: 1_000 }, () => message));
+      assert.equal(await state.changesSince(oldest, 1_000), null);
+      const { cursor: head } = await state.snapshot();
+      assert.deepEqual((await state.changesSince(head, 10))?.messages, []);
+    });
+
+    test('all of it is there after a restart, and cursors go on', async () => {
+      await using place = await makePlace();
+      const before = await place.reopen();
+      const { cursor } = await before.snapshot();
+      await before.createStream(SHOW, 9);
+      await before.createIssuer(BACKEND, 9);
+      await before.replacePathKeys([], [KEY]);
+      await before.revoke(revocation('s1', 7), LIMITS);
+      const whole = await before.snapshot();
+      const after = await place.reopen();
+      assert.deepEqual(await after.snapshot(), whole);
+      assert.equal((await after.changesSince(cursor, 10))?.messages.length, 4);
+      await after.deleteStream('show');
+      assert.deepEqual((await after.changesSince(whole.cursor, 10))?.messages, [
+        { type: 'stream-removed', name: 'show' },
+      ]);
+    });
+  });
+}

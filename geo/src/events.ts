@@ -1,0 +1,47 @@
+/** What geo tells of itself: one function per event, each a log line, a metric, or both. */
+
+import type { ProblemCode } from '@headwater/protocol/problem';
+import type { Log } from '@headwater/service/log';
+import type { Metrics, Series } from '@headwater/service/metrics';
+
+export interface GeoEvents {
+  started(port: number, url: string): void;
+  viewerSent(stream: string, edge: string, distanceKm: number | null): void;
+  edgesListed(stream: string): void;
+  /** @param uriSigning the CDNI code of a session token's refusal (RFC 9246 §6.4), where there was one */
+  viewerRefused(code: ProblemCode, uriSigning: number | undefined): void;
+  failed(error: unknown): void;
+}
+
+export function createEvents(log: Log, metrics: Metrics): GeoEvents {
+  const sent = metrics.counter('headwater_geo_redirects_total', 'Viewers sent to an edge.');
+  const listed = metrics.counter('headwater_geo_lists_total', 'Lists of edges given out.');
+  const failures = metrics.counter('headwater_geo_failures_total', 'Requests that failed by a fault of ours.');
+  const refused = new Map<ProblemCode, Series>();
+  return {
+    started(port, url) {
+      log('info', 'geo_started', { port, url });
+    },
+    viewerSent(stream, edge, distanceKm) {
+      sent.add(1);
+      log('debug', 'viewer_sent', { stream, edge, distanceKm });
+    },
+    edgesListed(stream) {
+      listed.add(1);
+      log('debug', 'edges_listed', { stream });
+    },
+    viewerRefused(code, uriSigning) {
+      const help = 'Viewers turned away, by the code they were given.';
+      const series = refused.get(code) ?? metrics.counter('headwater_geo_refusals_total', help, { code });
+      refused.set(code, series);
+      series.add(1);
+      log('debug', 'viewer_refused', { code, 's-uri-signing': uriSigning });
+    },
+    failed(error) {
+      failures.add(1);
+      log('error', 'request_failed', {
+        reason: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+    },
+  };
+}

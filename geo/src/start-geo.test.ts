@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { FeedState } from '@headwater/protocol/feed-state';
+import type { NodeRecord } from '@headwater/protocol/node';
+import { readConfig } from './config.ts';
+import { type Geo, startGeo } from './start-geo.ts';
+
+const LOAD = { cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 };
+const NODE = { role: 'edge', place: null, version: '0', draining: false, load: LOAD } as const;
+const EDGES: readonly NodeRecord[] = [
+  { ...NODE, id: 'edge-1', url: 'http://127.0.0.1:1', healthy: false },
+  { ...NODE, id: 'edge-2', url: 'http://127.0.0.1:2', healthy: true },
+];
+
+let directory = '';
+let geo: Geo;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'headwater-geo-'));
+  const state = new FeedState();
+  const news = { name: 'news', policy: 'public', keyHash: 'x', origin: 'origin-1', ladder: null } as const;
+  const nodes = EDGES.map((node) => ({ type: 'node', node }) as const);
+  state.apply({ cursor: '1', snapshot: true, messages: [{ type: 'stream', stream: news }, ...nodes] });
+  const config = readConfig({
+    HEADWATER_GEO_PORT: '0',
+    HEADWATER_DATA_DIR: directory,
+    HEADWATER_CONTROL_URL: 'http://127.0.0.1:9',
+  });
+  geo = await startGeo(config, { state, log: () => {} });
+});
+
+after(async () => {
+  await geo[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
+});
+
+function ask(path: string, init: RequestInit = {}): Promise<Response> {
+  return fetch(`${geo.url}${path}`, { redirect: 'manual', ...init });
+}
+
+test('sends a viewer to the healthy edge, for players on any site', async () => {
+  for (const method of ['GET', 'HEAD']) {
+    const answer = await ask('/live/news/master.m3u8', { method, headers: { origin: 'http://elsewhere' } });
+    assert.equal(answer.status, 307);
+    assert.equal(answer.headers.get('location'), 'http://127.0.0.1:2/live/news/master.m3u8');
+    assert.equal(answer.headers.get('cache-control'), 'private, no-store');
+    assert.equal(answer.headers.get('access-control-allow-origin'), '*');
+  }
+});
+
+test('lists the edges with its reasons to who asks for JSON', async () => {
+  const answer = await ask('/live/news/manifest.mpd', { headers: { accept: 'application/json' } });
+  assert.equal(answer.status, 200);
+  const body = (await answer.json()) as { edges: { id: string; url: string; reasons: string[] }[] };
+  assert.deepEqual(
+    body.edges.map(({ id, url, reasons }) => [id, url, reasons[0]]),
+    [
+      ['edge-2', 'http://127.0.0.1:2/live/news/manifest.mpd', 'healthy'],
+      ['edge-1', 'http://127.0.0.1:1/live/news/manifest.mpd', 'no heartbeat: used only when nothing else is there'],
+    ],
+  );
+});
+
+test('answers errors as problems', async () => {
+  const cases = [
+    ['/live/show/master.m3u8', 'GET', 403, 'session_missing'],
+    ['/nowhere', 'GET', 404, 'not_found'],
+    ['/watch/%2e', 'GET', 404, 'not_found'],
+    ['/players/0000/presets.ts', 'GET', 404, 'not_found'],
+    ['/live/news/master.m3u8', 'POST', 405, 'method_not_allowed'],
+    ['/live/news/master.m3u8?'.padEnd(8_192, 'x'), 'GET', 307, undefined],
+    ['/live/news/master.m3u8?'.padEnd(8_193, 'x'), 'GET', 414, 'uri_too_long'],
+  ] as const;
+  for (const [path, method, status, code] of cases) {
+    const answer = await ask(path, { method });
+    assert.equal(answer.status, status, path.slice(0, 40));
+    if (code === undefined) continue;
+    assert.equal(answer.headers.get('content-type'), 'application/problem+json');
+    assert.equal(((await answer.json()) as { code: string }).code, code);
+  }
+});
+
+test('a preflight is answered', async () => {
+  const headers = { origin: 'http://elsewhere', 'access-control-request-headers': 'authorization' };
+  const answer = await ask('/live/news/master.m3u8', { method: 'OPTIONS', headers });
+  assert.equal(answer.status, 204);
+  assert.match(answer.headers.get('access-control-allow-headers') ?? '', /authorization/);
+});
+
+test('serves the watch page and all that it loads, nothing of it inline', async () => {
+  const page = await ask('/watch/news');
+  assert.match(page.headers.get('content-security-policy') ?? '', /script-src 'self';/);
+  const html = await page.text();
+  assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=/);
+  const files = [...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map((match) => match[1] ?? '');
+  assert.equal(files.length, 3);
+  for (const path of files) {
+    const file = await ask(path);
+    assert.equal(file.status, 200, path);
+    assert.equal(file.headers.get('cache-control'), 'public, max-age=31536000, immutable');
+  }
+});
+
+test('is alive, ready and measured', async () => {
+  assert.equal((await ask('/healthz')).status, 200);
+  assert.equal((await ask('/readyz')).status, 200);
+  assert.match(await (await ask('/metrics')).text(), /^headwater_geo_redirects_total \d+$/m);
+});
+
+test('an odd request target is an answer, not a crash', async () => {
+  for (const path of ['*', '//', '/live//', '/live/%', '/watch/%zz', 'http://[/']) {
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      request({ port: geo.port, path }, (answer) => resolve(answer.resume().statusCode))
+        .once('error', reject)
+        .end();
+    });
+    assert.ok(status !== undefined && status >= 400 && status < 500, `${path}: ${status}`);
+  }
+});

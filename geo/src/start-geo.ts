@@ -1,0 +1,92 @@
+/** geo's composition root. */
+
+import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { loadWatchPage } from '@headwater/players/page';
+import { FeedState } from '@headwater/protocol/feed-state';
+import type { JoinRequest, Load } from '@headwater/protocol/node';
+import { type Clock, systemClock } from '@headwater/service/clock';
+import { startFleetLink } from '@headwater/service/fleet-link';
+import { listen } from '@headwater/service/listen';
+import { LoadMeter } from '@headwater/service/load-meter';
+import { type Log, createLog } from '@headwater/service/log';
+import { Metrics } from '@headwater/service/metrics';
+import type { GeoConfig } from './config.ts';
+import { createEvents } from './events.ts';
+import { openLocator } from './locate.ts';
+import { UsedTokens } from './replay-guard.ts';
+import { createRoutes } from './routes.ts';
+
+export interface GeoOverrides {
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly state?: FeedState;
+}
+
+export interface Geo extends AsyncDisposable {
+  readonly port: number;
+  readonly url: string;
+}
+
+const HEADER_LIMIT_BYTES = 16_384;
+const HEADERS_DEADLINE_MS = 10_000;
+const REQUEST_DEADLINE_MS = 15_000;
+const KEEP_ALIVE_MS = 30_000;
+const CONNECTION_LIMIT = 20_000;
+const VERSION = '0.1.0';
+
+/** Starts geo. It serves what it knew before even while no control plane answers. */
+export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}): Promise<Geo> {
+  const { clock = systemClock, state = new FeedState() } = overrides;
+  const log = overrides.log ?? createLog({ service: 'geo', level: config.logLevel, nowMs: () => clock.nowMs() });
+  const metrics = new Metrics();
+  const events = createEvents(log, metrics);
+  const locate = await openLocator(config.databaseFile, config.place);
+  const { trustedProxies, audience } = config;
+  const door = { state, locate, clock, trustedProxies, audience, replay: new UsedTokens(clock) };
+
+  let stopping = false;
+  const routes = createRoutes({ door, page: await loadWatchPage(), events, metrics, ready: () => !stopping });
+  const handle = getRequestListener(routes.fetch);
+  const options = {
+    maxHeaderSize: HEADER_LIMIT_BYTES,
+    headersTimeout: HEADERS_DEADLINE_MS,
+    requestTimeout: REQUEST_DEADLINE_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  };
+  const server = createServer(options, (request, response) => void handle(request, response));
+  server.maxConnections = CONNECTION_LIMIT;
+  const port = await listen(server, { port: config.port, variable: 'HEADWATER_GEO_PORT' });
+  const url = config.publicUrl ?? `http://${config.publicHost}:${port}`;
+  events.started(port, url);
+
+  const meter = new LoadMeter(clock);
+  let connections = 0;
+  server.on('connection', (socket: Socket) => {
+    connections += 1;
+    socket.once('close', () => (connections -= 1));
+  });
+  const link = await startFleetLink({
+    controlUrl: config.controlUrl,
+    joinToken: config.joinToken,
+    stateFile: config.stateFile,
+    state,
+    clock,
+    log,
+    node: (): JoinRequest => ({ id: config.nodeId, role: 'geo', url, place: config.place, version: VERSION }),
+    load: (): Load => ({ ...meter.read(), egressBytesPerSecond: 0, connections }),
+    draining: () => stopping,
+  });
+  return {
+    port,
+    url,
+    async [Symbol.asyncDispose]() {
+      stopping = true;
+      meter[Symbol.dispose]();
+      await link[Symbol.asyncDispose]();
+      server.closeIdleConnections();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,50 @@
+/** hls.js behind the page's interface. */
+
+import type HlsPlayer from 'hls.js';
+import type { ErrorData } from 'hls.js';
+import { HLS_PRESET } from '../presets.ts';
+import { type Driver, type DriverOptions, EDGE_HEADER, hostOf, renditionLabel, type Rendition } from './driver.ts';
+import { hlsWorkerUrl, loadHls } from './libraries.ts';
+
+export async function startHls({ video, url, onError }: DriverOptions): Promise<Driver> {
+  const Hls = await loadHls();
+  if (!Hls.isSupported()) throw new Error('this browser has no Media Source Extensions');
+  const hls = new Hls({ ...HLS_PRESET, workerPath: hlsWorkerUrl() });
+  let edge: string | null = null;
+  const note = (details: unknown, answeredUrl: string): void => {
+    edge = edgeHeader(details) ?? hostOf(answeredUrl);
+  };
+  hls.on(Hls.Events.LEVEL_LOADED, (_, data) => note(data.networkDetails, data.details.url));
+  hls.on(Hls.Events.FRAG_LOADED, (_, data) => note(data.networkDetails, data.frag.url));
+  hls.on(Hls.Events.ERROR, (_, data) => onError(describe(data), data.fatal));
+  hls.loadSource(url);
+  hls.attachMedia(video);
+
+  return {
+    library: hls,
+    renditions: () => hls.levels.map((_, index) => rendition(hls, index)).toReversed(),
+    choose: (id) => {
+      hls.nextLevel = id === null ? -1 : Number(id);
+    },
+    current: () => (hls.currentLevel < 0 ? null : rendition(hls, hls.currentLevel)),
+    latencyMs: () => (hls.playingDate === null ? null : Date.now() - hls.playingDate.getTime()),
+    edge: () => edge,
+    destroy: async () => hls.destroy(),
+  };
+}
+
+function rendition(hls: HlsPlayer, index: number): Rendition {
+  const level = hls.levels[index];
+  return { id: String(index), label: renditionLabel(level?.height, level?.bitrate ?? 0) };
+}
+
+/** hls.js hands over what it fetched with: an XMLHttpRequest, or a Response. */
+function edgeHeader(details: unknown): string | null {
+  if (details instanceof XMLHttpRequest) return details.getResponseHeader(EDGE_HEADER);
+  return details instanceof Response ? details.headers.get(EDGE_HEADER) : null;
+}
+
+function describe(data: ErrorData): string {
+  const status = data.response?.code;
+  return `hls.js: ${data.details}${status ? ` (${status})` : ''}`;
+}

@@ -1,0 +1,44 @@
+/** How each player is set up to play our streams: what differs from its defaults, and why. */
+
+import type { MediaPlayerSettingClass } from 'dashjs';
+import type { HlsConfig } from 'hls.js';
+
+/** A live segment is written while it is read, so it takes its own duration to load; this is well beyond it. */
+const SEGMENT_DEADLINE_MS = 5_000;
+/** Parts come at least this often while a segment grows; a longer silence is an edge in trouble. */
+const SILENCE_MS = 1_500;
+
+/** hls.js. */
+export const HLS_PRESET: Partial<HlsConfig> = {
+  lowLatencyMode: true,
+  // Without it a player that fell behind stays behind: 1.5 s instead of 2.7 s from glass to glass.
+  maxLiveSyncPlaybackRate: 1.1,
+  // The first rung is chosen before anything is measured; the default, 500 kb/s, always begins at the worst.
+  abrEwmaDefaultEstimate: 5_000_000,
+  backBufferLength: 30,
+};
+
+/** dash.js. */
+export const DASH_PRESET: MediaPlayerSettingClass = {
+  streaming: {
+    // The defaults wait 14–20 s on an edge that hangs.
+    fragmentRequestTimeout: SEGMENT_DEADLINE_MS,
+    fragmentRequestProgressTimeout: SILENCE_MS,
+    retryAttempts: { MediaSegment: 1 },
+    buffer: { bufferToKeep: 30 },
+  },
+};
+
+/** Shaka Player, as its `configure` takes it. */
+export const SHAKA_PRESET = {
+  manifest: {
+    // Shaka adds it on top of the latency that the MPD's service description asks for.
+    dash: { ignoreSuggestedPresentationDelay: true },
+  },
+  streaming: {
+    lowLatencyMode: true,
+    liveSync: { enabled: true, maxPlaybackRate: 1.1 },
+    bufferBehind: 30,
+    retryParameters: { timeout: SEGMENT_DEADLINE_MS, stallTimeout: SILENCE_MS },
+  },
+};

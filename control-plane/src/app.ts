@@ -43,6 +43,9 @@ export function createApp(services: Services, metrics: Metrics): Hono {
 
   app.use(async (context, next) => {
     await next();
+    // Keys, tokens and credentials: never for a cache.
+    context.header('cache-control', 'no-store');
+    if (stopping.aborted) context.header('connection', 'close');
     events.answered(context.req.method, context.req.path, context.res.status);
   });
   app.use(

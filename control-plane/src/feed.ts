@@ -57,8 +57,9 @@ export class Feed {
   /** The next page for a node: at once when there is news, else when there is, else an empty one after the wait. */
   async next(poll: FeedPoll): Promise<FeedPage | 'too_many_waiters'> {
     // A node polls once at a time: its former poll is one that it has given up.
-    this.#waiters.get(poll.node)?.wake();
-    if (this.#waiters.size >= this.#options.waiterLimit) return 'too_many_waiters';
+    const former = this.#waiters.get(poll.node);
+    if (former === undefined && this.#waiters.size >= this.#options.waiterLimit) return 'too_many_waiters';
+    former?.wake();
     const { promise: news, resolve } = Promise.withResolvers<void>();
     const wake = () => resolve();
     const waiter: Waiter = { role: poll.role, wake };

@@ -1,6 +1,7 @@
 /** Error answers: `application/problem+json` (RFC 9457) from a code, for node:http and for handlers that return a Response. */
 
-import type { ServerResponse } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode, problem } from '@headwater/protocol/problem';
 
 interface ProblemOptions {
@@ -25,6 +26,24 @@ export function sendProblem(response: ServerResponse, code: ProblemCode, options
 export function problemResponse(code: ProblemCode, options: ProblemOptions = {}): Response {
   const body = JSON.stringify(problem(code, options.detail));
   return new Response(body, { status: PROBLEM_STATUS[code], headers: problemHeaders(options) });
+}
+
+/**
+ * Answers what node:http could not read as a request: its `clientError` event. The connection ends, since what follows on it
+ * cannot be told from what was broken.
+ */
+export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'bad_request';
+  const body = JSON.stringify(problem(code));
+  const status = PROBLEM_STATUS[code];
+  const headers = Object.entries(problemHeaders({})).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('')}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
 }
 
 function problemHeaders(options: ProblemOptions): Record<string, string> {

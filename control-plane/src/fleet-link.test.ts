@@ -1,0 +1,215 @@
+/** A node's link against the real control plane. */
+
+import assert from 'node:assert/strict';
+import { mkdtempDisposable, readFile, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { FeedState } from '@headwater/protocol/feed-state';
+import type { JoinRequest } from '@headwater/protocol/node';
+import { systemClock } from '@headwater/service/clock';
+import { type FleetLink, startFleetLink } from '@headwater/service/fleet-link';
+import { JOIN, type TestPlane, startTestPlane } from './test-plane.ts';
+
+interface TestNode extends AsyncDisposable {
+  readonly link: FleetLink;
+  readonly state: FeedState;
+  readonly events: string[];
+  /** Resolves when what the node knows, or has logged, fits. */
+  until(fits: () => boolean): Promise<void>;
+}
+
+interface TestNodeOptions {
+  readonly url: string;
+  readonly stateFile: string;
+  readonly joinToken?: string;
+  readonly node?: Partial<JoinRequest>;
+  readonly streams?: () => { name: string; epochOrdinal: number }[];
+}
+
+async function startNode(options: TestNodeOptions): Promise<TestNode> {
+  const state = new FeedState();
+  const events: string[] = [];
+  let changed = () => {};
+  const link = await startFleetLink({
+    controlUrl: options.url,
+    joinToken: options.joinToken ?? JOIN,
+    node: () => ({ id: 'edge-1', role: 'edge', url: 'http://h:1', place: null, version: '1', ...options.node }),
+    load: () => ({ cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 }),
+    ...(options.streams === undefined ? {} : { streams: options.streams }),
+    state,
+    stateFile: options.stateFile,
+    clock: systemClock,
+    log(_, event) {
+      events.push(event);
+      changed();
+    },
+    onChange: () => changed(),
+  });
+  return {
+    link,
+    state,
+    events,
+    async until(fits) {
+      while (!fits()) {
+        await new Promise<void>((resolve) => {
+          changed = resolve;
+        });
+      }
+    },
+    [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
+  };
+}
+
+function makeStream(plane: TestPlane, name: string): Promise<unknown> {
+  return plane.call('POST', '/v1/streams', { name, policy: 'token' });
+}
+
+/** Asks until the control plane says so: its own state has no event to wait for. */
+async function healthOf(plane: TestPlane, id: string, wanted: boolean): Promise<void> {
+  while ((await plane.call('GET', `/v1/nodes/${id}`)).body['healthy'] !== wanted);
+}
+
+test('a node joins, learns, hears news at once, and asks as itself', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  await makeStream(plane, 'show');
+  await using node = await startNode({ url: plane.url, stateFile: join(directory.path, 'state.json') });
+  await node.until(() => node.state.streams.has('show'));
+  assert.ok(node.state.keyring.current);
+  assert.equal(node.state.nodes.get('edge-1')?.healthy, true);
+  await makeStream(plane, 'show-2');
+  await node.until(() => node.state.streams.has('show-2'));
+  await plane.call('POST', '/v1/revocations', { session: 's1' });
+  await node.until(() => node.state.isRevoked('s1', 'show'));
+  const answer = await node.link.ask('POST', '/v1/publishes', { stream: 'show', key: 'x', origin: 'edge-1' });
+  assert.ok(answer.kind === 'answer' && answer.status === 403);
+});
+
+test('a node that starts first waits for the control plane, for as long as it takes', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  await plane.stop();
+  await using node = await startNode({ url: plane.url, stateFile: join(directory.path, 'state.json') });
+  await node.until(() => node.events.includes('fleet_join_failed'));
+  assert.equal(node.link.connected, false);
+  assert.equal((await node.link.ask('GET', '/v1/feed')).kind, 'unreachable');
+  await plane.restart();
+  await node.until(() => node.state.cursor !== null);
+  assert.deepEqual(node.events.slice(0, 2), ['fleet_join_failed', 'fleet_joined']);
+});
+
+test('a node plays on while the control plane is away, and misses nothing when it is back', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  await makeStream(plane, 'show');
+  await using node = await startNode({ url: plane.url, stateFile: join(directory.path, 'state.json') });
+  await node.until(() => node.state.streams.has('show'));
+  await plane.restart();
+  assert.ok(node.state.streams.has('show') && node.state.nodes.size === 1);
+  await makeStream(plane, 'show-2');
+  await node.until(() => node.state.streams.has('show-2'));
+  assert.equal(node.events.filter((event) => event === 'fleet_joined').length, 1);
+});
+
+test('a restarted node knows keys, catalogue and fleet without a control plane', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  const stateFile = join(directory.path, 'node', 'state.json');
+  await makeStream(plane, 'show');
+  const before = await startNode({ url: plane.url, stateFile });
+  await before.until(() => before.state.streams.has('show'));
+  const kid = before.state.keyring.current?.kid;
+  await before[Symbol.asyncDispose]();
+  assert.equal((await stat(stateFile)).mode & 0o777, 0o600);
+  await plane.stop();
+  await using node = await startNode({ url: plane.url, stateFile });
+  assert.equal(node.state.keyring.current?.kid, kid);
+  assert.ok(node.state.streams.has('show') && node.state.nodes.has('edge-1') && node.state.issuers.has('headwater'));
+  await plane.restart();
+  await makeStream(plane, 'show-2');
+  await node.until(() => node.state.streams.has('show-2'));
+});
+
+test('a damaged state file costs a log line, not the node', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  const stateFile = join(directory.path, 'state.json');
+  const badKey = { type: 'path-keys', keys: [{ kid: 'k', secret: 'short', state: 'current' }] };
+  for (const content of [
+    '',
+    '{',
+    '{"format":2}',
+    JSON.stringify({ format: 1, page: { cursor: 'c', messages: [badKey] } }),
+  ]) {
+    await writeFile(stateFile, content);
+    await using node = await startNode({ url: plane.url, stateFile });
+    assert.equal(node.events[0], 'fleet_state_unreadable');
+    await node.until(() => node.state.keyring.current !== null);
+  }
+  assert.equal((JSON.parse(await readFile(stateFile, 'utf8')) as { format: number }).format, 1);
+});
+
+test('a node whose credential ended joins again', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  await using node = await startNode({ url: plane.url, stateFile: join(directory.path, 'state.json') });
+  await node.until(() => node.state.nodes.has('edge-1'));
+  await plane.call('DELETE', '/v1/nodes/edge-1');
+  await node.until(() => !node.state.nodes.has('edge-1'));
+  await node.until(() => node.state.nodes.has('edge-1'));
+  assert.equal(node.events.filter((event) => event === 'fleet_joined').length, 2);
+});
+
+test('a wrong join token is told once, and what is known stays', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  const stateFile = join(directory.path, 'state.json');
+  await makeStream(plane, 'show');
+  const before = await startNode({ url: plane.url, stateFile });
+  await before.until(() => before.state.streams.has('show'));
+  await before[Symbol.asyncDispose]();
+  const refused = () => plane.log.filter((line) => line.includes('"node_refused"')).length;
+  await using node = await startNode({ url: plane.url, stateFile, joinToken: 'wrong' });
+  while (refused() < 2) await plane.call('GET', '/healthz');
+  assert.ok(node.state.streams.has('show'));
+  assert.equal(node.events.filter((event) => event === 'fleet_join_failed').length, 1);
+});
+
+test('a control plane that lost everything does not empty the fleet', async () => {
+  await using first = await startTestPlane();
+  await using second = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  const stateFile = join(directory.path, 'state.json');
+  const before = await startNode({ url: first.url, stateFile });
+  const origin = { id: 'origin-1', role: 'origin', url: 'http://h:2', place: null, version: '1' };
+  await first.call('POST', '/v1/nodes/join', origin, JOIN);
+  await before.until(() => before.state.nodes.has('origin-1'));
+  await before[Symbol.asyncDispose]();
+  await using node = await startNode({ url: second.url, stateFile });
+  const kid = node.state.keyring.current?.kid;
+  await node.until(() => node.state.keyring.current?.kid !== kid);
+  assert.deepEqual([...node.state.nodes.keys()].sort(), ['edge-1', 'origin-1']);
+});
+
+test('a silent node is unhealthy for the others, and an origin\u2019s heartbeat brings its streams', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  await makeStream(plane, 'show');
+  await using watcher = await startNode({ url: plane.url, stateFile: join(directory.path, 'edge.json') });
+  const origin = await startNode({
+    url: plane.url,
+    stateFile: join(directory.path, 'origin.json'),
+    node: { id: 'origin-1', role: 'origin' },
+    streams: () => [{ name: 'show', epochOrdinal: 3 }],
+  });
+  await watcher.until(() => watcher.state.streams.get('show')?.origin === 'origin-1');
+  assert.equal(watcher.state.nodes.get('origin-1')?.healthy, true);
+  await origin[Symbol.asyncDispose]();
+  // The control plane's clock is moved as fast as its sweeps run, so that three seconds take some of ours.
+  const timer = setInterval(() => plane.clock.advance(250), 250);
+  await watcher.until(() => watcher.state.nodes.get('origin-1')?.healthy === false);
+  clearInterval(timer);
+  assert.equal(watcher.state.nodes.get('edge-1')?.healthy, true);
+  await healthOf(plane, 'origin-1', false);
+});

@@ -1,0 +1,98 @@
+/** A control plane for tests: a real one, in this process, on a free port and a directory of its own. */
+
+import { once } from 'node:events';
+import { mkdtempDisposable } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { ManualClock } from '@headwater/service/clock';
+import { readConfig } from './config.ts';
+import { type ControlPlane, startControlPlane } from './start-control-plane.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+  readonly headers: Headers;
+}
+
+/** Calls the control plane; as the admin unless another bearer is given. */
+export type Call = (method: string, path: string, body?: unknown, bearer?: string) => Promise<Answer>;
+
+export interface TestPlane extends AsyncDisposable {
+  readonly url: string;
+  readonly dataDir: string;
+  /** the control plane's clock: moves when told to */
+  readonly clock: ManualClock;
+  readonly log: string[];
+  readonly call: Call;
+  /** Ends the process's control plane and starts another on the same directory and port. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const ADMIN = 'test-admin-token';
+export const JOIN = 'test-join-token';
+
+/** A Tuesday in 2026. */
+const START_MS = Date.UTC(2026, 10, 24, 12);
+
+interface TestPlaneOptions {
+  /** variables besides the ones below */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly feedWaitMs?: number;
+  readonly logLimit?: number;
+}
+
+export async function startTestPlane(options: TestPlaneOptions = {}): Promise<TestPlane> {
+  const { env = {}, ...overrides } = options;
+  const directory = await mkdtempDisposable(join(tmpdir(), 'headwater-control-'));
+  const clock = new ManualClock(START_MS);
+  const log: string[] = [];
+  const variables = {
+    HEADWATER_DATA_DIR: directory.path,
+    HEADWATER_ADMIN_TOKEN: ADMIN,
+    HEADWATER_JOIN_TOKEN: JOIN,
+    HEADWATER_PUBLIC_HOST: 'public.example',
+    HEADWATER_CONTROL_PORT: '0',
+    HEADWATER_RTMP_PORT: '1935',
+    HEADWATER_GEO_PORT: '7100',
+    ...env,
+  };
+  const start = (port: number): Promise<ControlPlane> =>
+    startControlPlane({ ...readConfig(variables), port }, { clock, writeLog: (line) => log.push(line), ...overrides });
+  let plane: ControlPlane | null = await start(0);
+  const port = plane.port;
+  const url = `http://127.0.0.1:${port}`;
+  async function stop(): Promise<void> {
+    await plane?.[Symbol.asyncDispose]();
+    plane = null;
+  }
+  return {
+    url,
+    dataDir: directory.path,
+    clock,
+    log,
+    stop,
+    async restart() {
+      await stop();
+      plane = await start(port);
+    },
+    async call(method, path, body, bearer = ADMIN) {
+      // A connection each: one that is kept would be found closed after a restart.
+      const asked = request(url + path, { method, agent: false, headers: { authorization: `Bearer ${bearer}` } });
+      asked.end(typeof body === 'string' ? body : JSON.stringify(body));
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+      const received = await text(answer);
+      return {
+        status: answer.statusCode ?? 0,
+        headers: new Headers(answer.headers as Record<string, string>),
+        body: JSON.parse(received === '' ? '{}' : received) as Answer['body'],
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      await stop();
+      await directory.remove();
+    },
+  };
+}

@@ -326,9 +326,11 @@ function withoutSetDataFrame(body: Buffer): Buffer {
 
 function decodeCommand(body: Buffer, streamId: number): RtmpCommand {
   const fields = decodeAmf0Cmd(body);
+  const name = fields['cmd'];
+  if (typeof name !== 'string') throw new RtmpViolation('malformed', 'a command without a name');
   const object = typeof fields['cmdObj'] === 'object' && fields['cmdObj'] !== null ? fields['cmdObj'] : {};
   return {
-    name: string(fields['cmd']),
+    name,
     transaction: typeof fields['transId'] === 'number' ? fields['transId'] : 0,
     streamId,
     app: string(Reflect.get(object, 'app')),

@@ -1,0 +1,40 @@
+/** What the `headwater` command itself takes from the environment; everything else is the services' and is handed on. */
+
+import { resolve } from 'node:path';
+import { type Environment, oneOf, port, text } from '@headwater/service/env';
+
+export interface CliConfig {
+  readonly controlPort: number;
+  readonly geoPort: number;
+  readonly originPort: number;
+  /** of the first edge; the second has the next one */
+  readonly edgePort: number;
+  /** of the first edge's health and metrics; the second has the next one */
+  readonly edgeAdminPort: number;
+  readonly dataDir: string;
+  /** whether the test picture is published */
+  readonly demo: boolean;
+  readonly adminToken: string | null;
+  readonly joinToken: string | null;
+  readonly nodeId: string | null;
+  /** handed to the services */
+  readonly environment: Environment;
+}
+
+/** @throws ConfigError naming the variable that does not read as it should */
+export function readConfig(env: Environment = process.env): CliConfig {
+  const edgePort = port(env, 'HEADWATER_EDGE_PORT', 8080);
+  return {
+    controlPort: port(env, 'HEADWATER_CONTROL_PORT', 7000),
+    geoPort: port(env, 'HEADWATER_GEO_PORT', 7100),
+    originPort: port(env, 'HEADWATER_ORIGIN_PORT', 7200),
+    edgePort,
+    edgeAdminPort: port(env, 'HEADWATER_EDGE_ADMIN_PORT', edgePort + 1000),
+    dataDir: resolve(text(env, 'HEADWATER_DATA_DIR', './data')),
+    demo: oneOf(env, 'HEADWATER_DEMO', ['0', '1'], '1') === '1',
+    adminToken: text(env, 'HEADWATER_ADMIN_TOKEN', undefined) ?? null,
+    joinToken: text(env, 'HEADWATER_JOIN_TOKEN', undefined) ?? null,
+    nodeId: text(env, 'HEADWATER_NODE_ID', undefined) ?? null,
+    environment: env,
+  };
+}

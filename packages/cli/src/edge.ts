@@ -1,0 +1,30 @@
+/** `headwater edge`: one edge alone, which joins the control plane that its configuration names. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { CliConfig } from './config.ts';
+import { nodeProcess } from './fleet-plan.ts';
+import { readSecret } from './kept-file.ts';
+
+/**
+ * Runs the edge until it ends.
+ * @returns its exit code
+ */
+export async function edge(config: CliConfig, stopped: AbortSignal): Promise<number> {
+  // Beside a control plane of the same data directory it joins with that one's token.
+  const joinToken = config.joinToken ?? (await readSecret(join(config.dataDir, 'join-token')));
+  const env = {
+    ...config.environment,
+    HEADWATER_DATA_DIR: config.dataDir,
+    // Named by its port, so that a second one on this machine does not take the first one's place.
+    HEADWATER_NODE_ID: config.nodeId ?? `edge-${config.edgePort}`,
+    ...(joinToken === null ? {} : { HEADWATER_JOIN_TOKEN: joinToken }),
+  };
+  const { command, args } = nodeProcess('edge');
+  const child = spawn(command, args, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  stopped.addEventListener('abort', () => child.kill('SIGTERM'));
+  if (stopped.aborted) child.kill('SIGTERM');
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code ?? 1;
+}

@@ -1,0 +1,48 @@
+/** The processes of `headwater up`: what each is started with. */
+
+import { join } from 'node:path';
+import type { CliConfig } from './config.ts';
+import type { ProcessPlan } from './supervised.ts';
+
+/** A service of ours. */
+export interface ServicePlan extends ProcessPlan {
+  /** answers 200 once the service can do its work */
+  readonly readyUrl: string;
+}
+
+const ROOT = join(import.meta.dirname, '../../..');
+
+/** Every service, the control plane first: the others join it, and need not be told twice if it is there already. */
+export function planFleet(config: CliConfig, joinToken: string): ServicePlan[] {
+  const { controlPort, geoPort, originPort, edgePort, edgeAdminPort } = config;
+  const shared = {
+    HEADWATER_DATA_DIR: config.dataDir,
+    HEADWATER_CONTROL_URL: `http://127.0.0.1:${controlPort}`,
+    HEADWATER_JOIN_TOKEN: joinToken,
+  };
+  const service = (name: string, port: number, variables: Record<string, string>): ServicePlan => {
+    const workspace = name.replace(/-\d$/, '');
+    const env = { ...config.environment, ...shared, ...variables };
+    return { name, ...nodeProcess(workspace), env, readyUrl: `http://127.0.0.1:${port}/readyz` };
+  };
+  const edge = (index: number): ServicePlan =>
+    service(`edge-${index + 1}`, edgePort + index, {
+      HEADWATER_NODE_ID: `edge-${index + 1}`,
+      HEADWATER_EDGE_PORT: String(edgePort + index),
+      HEADWATER_EDGE_ADMIN_PORT: String(edgeAdminPort + index),
+    });
+  return [
+    service('control-plane', controlPort, {}),
+    service('geo', geoPort, { HEADWATER_NODE_ID: 'geo-1' }),
+    service('origin', originPort, { HEADWATER_NODE_ID: 'origin-1' }),
+    edge(0),
+    edge(1),
+  ];
+}
+
+/** How a workspace's service is started: by the Node that runs this, from its source. */
+export function nodeProcess(workspace: string): { command: string; args: string[] } {
+  // Stripping types and SQLite are experiments to Node 24, and would say so in every log.
+  const flags = ['--disable-warning=ExperimentalWarning'];
+  return { command: process.execPath, args: [...flags, join(ROOT, workspace, 'src/main.ts')] };
+}

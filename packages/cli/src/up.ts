@@ -1,0 +1,171 @@
+/** `headwater up`: the life of the whole fleet on one machine, from the first check to the last process's end. */
+
+import { spawnSync } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Clock, systemClock } from '@headwater/service/clock';
+import type { CliConfig } from './config.ts';
+import { ControlApi } from './control-api.ts';
+import { DEMO_LADDER, DEMO_STREAM, demoPublisher } from './demo.ts';
+import { type ServicePlan, planFleet } from './fleet-plan.ts';
+import { keepSecret } from './kept-file.ts';
+import { LogFile } from './log-file.ts';
+import { OWN_LINE, type ProcessPlan, type StartFailure, Supervised } from './supervised.ts';
+import { formatWelcome } from './welcome.ts';
+import { Terminal } from './terminal.ts';
+
+/** Something that the person at the terminal has to mend; the message is the one line they see. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+const READY_DEADLINE_MS = 30_000;
+const ON_AIR_DEADLINE_MS = 20_000;
+const POLL_MS = 100;
+/** A service stops within 8 s or gives up; with a second for the rest all is over in 10. */
+const STOP_DEADLINE_MS = 9_000;
+const TOKEN_SECONDS = 24 * 60 * 60;
+
+interface Fleet {
+  readonly config: CliConfig;
+  readonly clock: Clock;
+  readonly terminal: Terminal;
+  readonly members: Supervised[];
+  readonly logs: LogFile[];
+  readonly stopped: AbortSignal;
+}
+
+/**
+ * Starts everything, says where it is, and returns once `stopped` has fallen and every process is gone.
+ * @throws StartError when a service cannot start
+ */
+export async function up(config: CliConfig, stopped: AbortSignal, say: (line: string) => void): Promise<void> {
+  const clock = systemClock;
+  const fleet: Fleet = { config, clock, terminal: new Terminal(clock, say), members: [], logs: [], stopped };
+  requireFfmpeg();
+  await mkdir(join(config.dataDir, 'logs'), { recursive: true, mode: 0o700 });
+  try {
+    await untilStopped(bringUp(fleet, say), stopped);
+    await untilStopped(new Promise<never>(() => {}), stopped);
+  } finally {
+    fleet.terminal.hush();
+    await Promise.all(fleet.members.map((member) => member.stop(STOP_DEADLINE_MS)));
+    await Promise.all(fleet.logs.map((log) => log[Symbol.asyncDispose]()));
+  }
+}
+
+async function bringUp(fleet: Fleet, say: (line: string) => void): Promise<void> {
+  const { config } = fleet;
+  const joinToken = config.joinToken ?? (await keepSecret(join(config.dataDir, 'join-token')));
+  const [controlPlane, ...nodes] = planFleet(config, joinToken);
+  if (controlPlane === undefined) return;
+  await startService(fleet, controlPlane);
+  await Promise.all(nodes.map((plan) => startService(fleet, plan)));
+  const adminToken = config.adminToken ?? (await keepSecret(join(config.dataDir, 'admin-token')));
+  const controlUrl = `http://127.0.0.1:${config.controlPort}`;
+  const api = new ControlApi(controlUrl, adminToken);
+  await poll('every node to join', READY_DEADLINE_MS, async () => {
+    const healthy = new Set((await api.nodes()).filter((node) => node.healthy).map((node) => node.id));
+    return nodes.every((plan) => healthy.has(plan.env['HEADWATER_NODE_ID'] ?? ''));
+  });
+  const { publishUrl } = await api.ensureStream(DEMO_STREAM, DEMO_LADDER);
+  if (config.demo) await startProcess(fleet, demoPublisher(publishUrl, config.environment));
+  const { urls } = await api.mintToken(DEMO_STREAM, TOKEN_SECONDS);
+  const onAir = config.demo && (await comesOnAir(urls.hls));
+  const { demo, dataDir } = config;
+  say(formatWelcome({ watchUrl: urls.watch, publishUrl, controlUrl, adminToken, dataDir, demo, onAir }));
+}
+
+/** Starts a service and waits until it is ready. */
+async function startService(fleet: Fleet, plan: ServicePlan): Promise<void> {
+  const member = await startProcess(fleet, plan);
+  const failure = member.failed.then((failed) => {
+    throw startError(failed, fleet.config.dataDir);
+  });
+  const ready = poll(`${plan.name} to be ready`, READY_DEADLINE_MS, async () => {
+    const answer = await fetch(plan.readyUrl, { signal: AbortSignal.timeout(1_000) });
+    await answer.arrayBuffer();
+    return answer.ok;
+  });
+  await Promise.race([ready, failure]);
+}
+
+async function startProcess(fleet: Fleet, plan: ProcessPlan): Promise<Supervised> {
+  const { clock, terminal, config, members, logs, stopped } = fleet;
+  stopped.throwIfAborted();
+  const log = await LogFile.open(join(config.dataDir, 'logs', `${plan.name}.log`));
+  logs.push(log);
+  const { name } = plan;
+  const member = new Supervised({
+    plan,
+    clock,
+    log,
+    onLine: (line) => terminal.serviceLine(name, line),
+    onRestart: (ended, afterMs) => terminal.notice(`${name} ended (${ended}); again in ${Math.round(afterMs)} ms`),
+  });
+  members.push(member);
+  return member;
+}
+
+/** The service's own one line, where it wrote one; it names the variable or the port. */
+function startError({ name, code, lines }: StartFailure, dataDir: string): StartError {
+  const line = lines.findLast((candidate) => candidate.startsWith(OWN_LINE));
+  if (line !== undefined) return new StartError(line.slice(OWN_LINE.length), code);
+  return new StartError(`${name} ended with code ${code} at its start; see ${dataDir}/logs/${name}.log`, code || 1);
+}
+
+/** Whether the picture plays for a viewer, in time. */
+async function comesOnAir(url: string): Promise<boolean> {
+  try {
+    await poll('the picture to be on air', ON_AIR_DEADLINE_MS, async () => {
+      const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+      return answer.ok && (await answer.text()).includes('#EXT-X-STREAM-INF');
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof StartError) return false;
+    throw error;
+  }
+}
+
+/** Tries until it is true; a try that throws counts as false. */
+async function poll(what: string, deadlineMs: number, isThere: () => Promise<boolean>): Promise<void> {
+  const endMs = systemClock.monotonicMs() + deadlineMs;
+  let last = '';
+  while (systemClock.monotonicMs() < endMs) {
+    const there = await isThere().catch((error: unknown) => {
+      last = error instanceof Error ? `: ${error.message}` : '';
+      return false;
+    });
+    if (there) return;
+    await sleep(POLL_MS);
+  }
+  throw new StartError(`waited ${deadlineMs / 1000} s in vain for ${what}${last}`);
+}
+
+/** Waits for work, but no longer than until the signal falls; then the work's outcome no longer matters. */
+async function untilStopped(work: Promise<void>, stopped: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onAbort = (): void => resolve();
+  stopped.addEventListener('abort', onAbort);
+  if (stopped.aborted) onAbort();
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    stopped.removeEventListener('abort', onAbort);
+  }
+}
+
+function requireFfmpeg(): void {
+  const { error } = spawnSync('ffmpeg', ['-version'], { stdio: 'ignore' });
+  if (error !== undefined) {
+    throw new StartError('ffmpeg is missing; install it with the package manager of your system');
+  }
+}

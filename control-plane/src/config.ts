@@ -19,7 +19,7 @@ export interface ControlPlaneConfig {
 }
 
 /** Beyond each the answer is an error with a code. */
-export interface ControlPlaneLimits {
+interface ControlPlaneLimits {
   readonly bodyBytes: number;
   readonly streams: number;
   readonly nodes: number;

@@ -20,7 +20,6 @@ async function startProcess(dataDir: string): Promise<Running> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts')], {
     stdio: ['ignore', 'inherit', 'pipe'],
     env: {
-      ...process.env,
       HEADWATER_CONTROL_PORT: '0',
       HEADWATER_DATA_DIR: dataDir,
       HEADWATER_ADMIN_TOKEN: ADMIN,

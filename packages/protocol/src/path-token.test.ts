@@ -69,12 +69,12 @@ test('no token is longer than the limit, and the longest one verifies', () => {
     ...CLAIMS,
     session: 's'.repeat(64),
     scope: `live/${'x'.repeat(64)}`,
-    bind: '2001:db8:aaaa:bbbb:cccc::/128',
+    bind: '0000:0000:0000:0000:0000:1111:203.100.113.107/128',
   };
   const token = mintPathToken(claims, makeKeyring([{ ...NEW, kid: 'k'.repeat(16) }]));
   assert.ok(token.length <= PATH_TOKEN_LIMIT);
   const keys = makeKeyring([{ ...NEW, kid: 'k'.repeat(16) }]);
-  const request = { stream: 'x'.repeat(64), address: '2001:db8:aaaa:bbbb:cccc::', nowMs: 1_500_000 };
+  const request = { stream: 'x'.repeat(64), address: '::1111:203.100.113.107', nowMs: 1_500_000 };
   assert.equal(verifyPathToken(token, request, keys).ok, true);
 });
 

@@ -56,7 +56,7 @@ const UNBOUND = '~';
 const KID = /^[A-Za-z0-9_-]{1,16}$/;
 const SCOPE = /^live\/[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const TOKEN =
-  /^1\.([A-Za-z0-9_-]{1,16})\.([A-Za-z0-9_-]{1,64})\.(live~[A-Za-z0-9][A-Za-z0-9_-]{0,63})\.([0-9a-z]{1,8})\.([0-9a-z]{1,8})\.(~|[A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{22})$/;
+  /^1\.([A-Za-z0-9_-]{1,16})\.([A-Za-z0-9_-]{1,64})\.(live~[A-Za-z0-9][A-Za-z0-9_-]{0,63})\.([0-9a-z]{1,8})\.([0-9a-z]{1,8})\.(~|[A-Za-z0-9_-]{1,68})\.([A-Za-z0-9_-]{22})$/;
 
 /**
  * Prepares keys: Node takes 22 µs to an HMAC with raw key bytes, 4 with a KeyObject.

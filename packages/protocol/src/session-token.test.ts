@@ -77,6 +77,8 @@ test('each thing that does not fit has its code and its CDNI log value', () => {
     ['no exp', signed(without('exp')), 'session_expired'],
     ['no nbf', signed(without('nbf')), 'ok'],
     ['exp as text', withClaims({ exp: '2000' }), 'session_malformed'],
+    ['exp in milliseconds', withClaims({ exp: 1_900_000_000_000 }), 'session_malformed'],
+    ['exp beyond numbers', withClaims({ exp: 1e300 }), 'session_malformed'],
     ['exp infinite', withClaims({ exp: null }), 'session_malformed'],
     ['no iss', signed(CLAIMS), 'session_issuer'],
     ['strange iss', withClaims({ iss: 'nobody' }), 'session_issuer'],
@@ -164,6 +166,11 @@ test('a jti is good once for the same content, and a refused token is not used u
   assert.equal(outcome(token, { replay }), 'session_replayed');
   assert.equal(outcome(token, { replay, uri: `${REQUEST.uri}?URISigningPackage=${token}` }), 'session_replayed');
   assert.equal(outcome(token, { replay, uri: 'http://h/live/show/manifest.mpd' }), 'ok');
+});
+
+test('a token issued ahead of our clock counts as issued now', () => {
+  const verdict = verifySessionToken(mintSessionToken({ ...CLAIMS, iat: 1_999 }, HS), REQUEST);
+  assert.ok(verdict.ok && verdict.session.issuedS === 1_500);
 });
 
 test('a token without a session id has one of its own, the same each time', () => {

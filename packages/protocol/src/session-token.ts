@@ -53,7 +53,7 @@ export interface Session {
   readonly issuer: string;
   /** seconds since 1970 */
   readonly expiresS: number;
-  /** `iat`, or 0 where the token does not say: then any revocation of its stream covers it */
+  /** `iat`, never after now; 0 where the token does not say: then any revocation of its stream covers it */
   readonly issuedS: number;
   /** `hwip` */
   readonly bind: string | null;
@@ -82,6 +82,8 @@ const URI_SIGNING_CODE = {
 
 type SessionCode = keyof typeof URI_SIGNING_CODE;
 
+/** The end of the year 9999: beyond is no time in seconds (it may be one in milliseconds), and no path token can carry it. */
+const LAST_SECOND = 253_402_300_799;
 /** Claims of RFC 9246 and RFC 7519: never allowed in `cdnicrit`. */
 const DEFINED = new Set('iss sub aud exp nbf iat jti cdniv cdnicrit cdniip cdniuc cdniets cdnistt cdnistd'.split(' '));
 /** Extension claims that we process. */
@@ -111,7 +113,9 @@ export function verifySessionToken(jwt: string, expect: SessionExpectation): Ses
     judgeTime(jws.payload, expect.nowMs) ??
     judgeRequest(jws.payload, expect) ??
     judgeReplay(jws.payload, expect);
-  return complaint === null ? { ok: true, session: sessionOf(jws, issuer), uriSigning: 200 } : refuse(complaint);
+  return complaint === null
+    ? { ok: true, session: sessionOf(jws, issuer, expect.nowMs), uriSigning: 200 }
+    : refuse(complaint);
 }
 
 function refuse(code: SessionCode): SessionVerdict {
@@ -124,8 +128,9 @@ type Claims = ParsedJws['payload'];
 function judgeForm(claims: Claims): SessionCode | null {
   for (const name of ['exp', 'nbf', 'iat']) {
     const value = claims[name];
-    if (value !== undefined && !(typeof value === 'number' && Number.isFinite(value) && value >= 0))
+    if (value !== undefined && !(typeof value === 'number' && value >= 0 && value <= LAST_SECOND)) {
       return 'session_malformed';
+    }
   }
   if (claims['hwsid'] !== undefined && !isSessionId(claims['hwsid'])) return 'session_malformed';
   if (claims['jti'] !== undefined && (typeof claims['jti'] !== 'string' || claims['jti'] === ''))
@@ -186,14 +191,14 @@ function judgeReplay(claims: Claims, expect: SessionExpectation): SessionCode | 
   return expect.replay?.firstUse(key, (claims['exp'] as number) * 1000) === true ? null : 'session_replayed';
 }
 
-function sessionOf(jws: ParsedJws, issuer: Issuer): Session {
+function sessionOf(jws: ParsedJws, issuer: Issuer, nowMs: number): Session {
   const { exp, iat, hwsid, hwip } = jws.payload as unknown as SessionClaims;
   return {
     // A backend that names no session gets one per token.
     id: hwsid ?? createHash('sha256').update(jws.signed, 'latin1').digest('base64url').slice(0, 22),
     issuer: issuer.iss,
     expiresS: Math.floor(exp),
-    issuedS: Math.floor(iat ?? 0),
+    issuedS: Math.floor(Math.min(iat ?? 0, nowMs / 1000)),
     bind: hwip ?? null,
   };
 }

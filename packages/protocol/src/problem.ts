@@ -48,6 +48,7 @@ export const PROBLEM_STATUS = {
   uri_too_long: 414,
   unsupported_media_type: 415,
   too_many_requests: 429,
+  media_unavailable: 429,
   too_many_streams: 429,
   headers_too_large: 431,
   internal: 500,

@@ -1,0 +1,25 @@
+/** The operator's listener: health, readiness, metrics. Nothing of it is for viewers. */
+
+import { createAdaptorServer } from '@hono/node-server';
+import { problemResponse } from '@headwater/service/problem-response';
+import type { Metrics } from '@headwater/service/metrics';
+import { Hono } from 'hono';
+import type { Server } from 'node:http';
+
+interface AdminOptions {
+  readonly metrics: Metrics;
+  readonly isReady: () => boolean;
+}
+
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** A server that is not listening yet. */
+export function createAdminServer({ metrics, isReady }: AdminOptions): Server {
+  const app = new Hono();
+  app.get('/healthz', (context) => context.json({ status: 'ok' }));
+  app.get('/readyz', (context) => (isReady() ? context.json({ status: 'ready' }) : problemResponse('not_ready')));
+  app.get('/metrics', (context) => context.body(metrics.format(), 200, { 'content-type': METRICS_TYPE }));
+  app.notFound(() => problemResponse('not_found'));
+  app.onError(() => problemResponse('internal'));
+  return createAdaptorServer({ fetch: app.fetch }) as Server;
+}

@@ -1,0 +1,14 @@
+/** The RAM tier: whole objects by name, bounded by bytes, the least recently used go first. */
+
+import { LRUCache } from 'lru-cache';
+import type { Stored } from './stored.ts';
+
+export type Cache = LRUCache<string, Stored>;
+
+/** What an entry weighs beyond its body: the key, the header arrays, the list's own cells. */
+const ENTRY_BYTES = 1_024;
+
+/** An empty cache. An object larger than the whole is not kept. */
+export function createCache(limitBytes: number): Cache {
+  return new LRUCache({ maxSize: limitBytes, sizeCalculation: (stored) => stored.body.length + ENTRY_BYTES });
+}

@@ -1,0 +1,84 @@
+/** An edge's configuration; the only reader of the environment. */
+
+import { join } from 'node:path';
+import { isNodeId } from '@headwater/protocol/names';
+import type { Place } from '@headwater/protocol/node';
+import { ConfigError, type Environment, httpUrl, integer, oneOf, place, port, text } from '@headwater/service/env';
+import type { LogLevel } from '@headwater/service/log';
+
+export interface EdgeConfig {
+  readonly nodeId: string;
+  readonly port: number;
+  /** 0 lets the system choose */
+  readonly adminPort: number;
+  readonly publicHost: string;
+  /** null: `http://HOST:PORT` of the port that was bound */
+  readonly publicUrl: string | null;
+  readonly controlUrl: string;
+  readonly joinToken: string;
+  readonly place: Place | null;
+  /** our name in a session token's `aud` */
+  readonly audience: string;
+  /** what the fleet told last, for a start without a control plane */
+  readonly stateFile: string;
+  readonly logLevel: LogLevel;
+  readonly limits: EdgeLimits;
+}
+
+export interface EdgeLimits {
+  readonly ramBytes: number;
+  /** one object in the cache or on its way */
+  readonly objectBytes: number;
+  readonly connections: number;
+  /** 0: no cap */
+  readonly connectionsPerAddress: number;
+  readonly waiters: number;
+  readonly fills: number;
+  readonly streams: number;
+  readonly urlBytes: number;
+  readonly headerBytes: number;
+  readonly deadlineMs: number;
+  readonly fillDeadlineMs: number;
+}
+
+const MIB = 1024 * 1024;
+
+/** @throws ConfigError naming the variable that does not read as it should */
+export function readConfig(env: Environment = process.env): EdgeConfig {
+  const edgePort = port(env, 'HEADWATER_EDGE_PORT', 8080);
+  const nodeId = text(env, 'HEADWATER_NODE_ID', 'edge-1');
+  if (!isNodeId(nodeId))
+    throw new ConfigError('HEADWATER_NODE_ID', `wants a-z, 0-9 and -, got ${JSON.stringify(nodeId)}`);
+  return {
+    nodeId,
+    port: edgePort,
+    adminPort: port(env, 'HEADWATER_EDGE_ADMIN_PORT', edgePort === 0 ? 0 : edgePort + 1000),
+    publicHost: text(env, 'HEADWATER_PUBLIC_HOST', '127.0.0.1'),
+    publicUrl: httpUrl(env, 'HEADWATER_EDGE_PUBLIC_URL', undefined) ?? null,
+    controlUrl: httpUrl(env, 'HEADWATER_CONTROL_URL', 'http://127.0.0.1:7000'),
+    joinToken: text(env, 'HEADWATER_JOIN_TOKEN', ''),
+    place: place(env, 'HEADWATER_PLACE'),
+    audience: text(env, 'HEADWATER_TOKEN_AUDIENCE', 'headwater'),
+    stateFile: join(text(env, 'HEADWATER_DATA_DIR', './data'), `${nodeId}.json`),
+    logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
+    limits: readLimits(env),
+  };
+}
+
+function readLimits(env: Environment): EdgeLimits {
+  const limit = (variable: string, fallback: number, most: number, least = 1): number =>
+    integer(env, variable, { fallback, min: least, max: most });
+  return {
+    ramBytes: limit('HEADWATER_EDGE_RAM_BYTES', 512 * MIB, 1024 ** 4, MIB),
+    objectBytes: limit('HEADWATER_EDGE_MAX_OBJECT_BYTES', 64 * MIB, 2 ** 31, 1024),
+    connections: limit('HEADWATER_EDGE_MAX_CONNECTIONS', 20_000, 1_000_000),
+    connectionsPerAddress: limit('HEADWATER_MAX_CONNECTIONS_PER_IP', 0, 1_000_000, 0),
+    waiters: limit('HEADWATER_EDGE_MAX_WAITERS', 10_000, 1_000_000),
+    fills: limit('HEADWATER_EDGE_MAX_FILLS', 1_000, 100_000),
+    streams: limit('HEADWATER_EDGE_MAX_STREAMS', 1_000, 100_000),
+    urlBytes: limit('HEADWATER_EDGE_MAX_URL_BYTES', 4_096, 65_536, 256),
+    headerBytes: limit('HEADWATER_EDGE_MAX_HEADER_BYTES', 16_384, 131_072, 1_024),
+    deadlineMs: limit('HEADWATER_EDGE_DEADLINE_MS', 6_000, 60_000),
+    fillDeadlineMs: limit('HEADWATER_EDGE_FILL_DEADLINE_MS', 15_000, 600_000),
+  };
+}

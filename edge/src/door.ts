@@ -1,0 +1,54 @@
+/** The door of an edge that is asked directly: a session token buys a path token, and the viewer is sent to it. */
+
+import type { FeedState } from '@headwater/protocol/feed-state';
+import { mintPathToken } from '@headwater/protocol/path-token';
+import type { ProblemCode } from '@headwater/protocol/problem';
+import { verifySessionToken } from '@headwater/protocol/session-token';
+import { findSigningPackage, stripSigningPackage } from '@headwater/protocol/signing-package';
+import { type Target, formatTarget } from './target.ts';
+
+/** What the door reads of a request. */
+export interface Knock {
+  /** scheme and authority that the viewer used */
+  readonly base: string;
+  /** path and query as received */
+  readonly url: string;
+  readonly cookie: string | undefined;
+  readonly authorization: string | undefined;
+  readonly address: string;
+  readonly nowMs: number;
+  /** our name in a session token's `aud` */
+  readonly audience: string;
+}
+
+export type DoorVerdict =
+  { readonly ok: true; readonly location: string } | { readonly ok: false; readonly code: ProblemCode };
+
+/**
+ * Turns a session token into the same target under a path token that ends with it. A token for one use only (`jti`) is
+ * refused: no edge can tell whether another one has seen it (RFC 9246 §2.1.7); geo's door takes it.
+ */
+export function knock(feed: FeedState, target: Target, request: Knock): DoorVerdict {
+  const found = findSigningPackage({
+    uri: request.url,
+    cookie: request.cookie,
+    authorization: request.authorization,
+  });
+  if (found === null) return { ok: false, code: 'token_missing' };
+  const verdict = verifySessionToken(found.token, {
+    uri: request.base + request.url,
+    address: request.address,
+    nowMs: request.nowMs,
+    issuers: feed.issuers,
+    audience: request.audience,
+  });
+  if (!verdict.ok) return { ok: false, code: verdict.code };
+  const { id, issuedS, expiresS, bind } = verdict.session;
+  if (feed.isRevoked(id, target.stream, issuedS * 1000)) return { ok: false, code: 'token_revoked' };
+  if (!feed.streams.has(target.stream)) return { ok: false, code: 'stream_not_found' };
+  if (feed.keyring.current === null) return { ok: false, code: 'not_ready' };
+  const scope = `live/${target.stream}`;
+  const token = mintPathToken({ session: id, scope, notBeforeS: issuedS, expiresS, bind }, feed.keyring);
+  const query = stripSigningPackage(`?${target.query}`).slice(1);
+  return { ok: true, location: formatTarget({ ...target, token }) + (query === '' ? '' : `?${query}`) };
+}

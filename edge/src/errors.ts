@@ -1,0 +1,45 @@
+/** What a failure is called towards a viewer. */
+
+import { PROBLEM_STATUS, type ProblemCode } from '@headwater/protocol/problem';
+import type { FillFailure } from './fill.ts';
+import type { Standing } from './stream-view.ts';
+
+/** Why a media object did not come. */
+export function codeOfFill(reason: FillFailure): ProblemCode {
+  switch (reason) {
+    case 'absent':
+      return 'segment_not_found';
+    case 'too-early':
+      return 'too_early';
+    case 'overloaded':
+      return 'too_many_requests';
+    case 'unavailable':
+    case 'too-large':
+    case 'abandoned':
+      return 'upstream_failed';
+    case 'timeout':
+      return 'upstream_timeout';
+  }
+}
+
+/** Why a stream has no timeline here. A stream of the catalogue that its origin does not know is off air. */
+export function codeOfStanding(standing: Standing): ProblemCode {
+  switch (standing) {
+    case 'offline':
+    case 'absent':
+      return 'stream_offline';
+    case 'unreachable':
+      return 'upstream_failed';
+    case 'unknown':
+    case 'on-air':
+      return 'upstream_timeout';
+  }
+}
+
+/**
+ * A player that is answered 5xx for a segment, or nothing at all, stays with this edge for good; 429 makes it look elsewhere
+ * (hls.js 1.7, dash.js 5.2). So a media object's trouble is never told as our own.
+ */
+export function softenForMedia(code: ProblemCode): ProblemCode {
+  return PROBLEM_STATUS[code] >= 500 ? 'media_unavailable' : code;
+}

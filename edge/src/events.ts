@@ -1,0 +1,126 @@
+/** What an edge tells of itself: one function per thing that happens. Labels are closed sets; detail goes to the log. */
+
+import type { ProblemCode } from '@headwater/protocol/problem';
+import type { Log } from '@headwater/service/log';
+import type { Metrics } from '@headwater/service/metrics';
+import type { FillResult } from './fill.ts';
+import type { Resource } from './target.ts';
+
+/** How a request was answered. */
+export type Outcome = 'hit' | 'miss' | 'joined' | 'blocked' | 'refused' | 'redirected' | 'failed';
+
+const KINDS = ['multivariant', 'mpd', 'playlist', 'init', 'segment', 'part', 'ts'] as const;
+const OUTCOMES = ['hit', 'miss', 'joined', 'blocked', 'refused', 'redirected', 'failed'] as const;
+const FILL_ENDS = [
+  'stored',
+  'absent',
+  'too-early',
+  'unavailable',
+  'too-large',
+  'timeout',
+  'abandoned',
+  'overloaded',
+] as const;
+
+/** The gauges that are read when scraped. */
+export interface EdgeGauges {
+  readonly cacheBytes: () => number;
+  readonly cacheObjects: () => number;
+  readonly fills: () => number;
+  readonly streams: () => number;
+  readonly waiting: () => number;
+  readonly connections: () => number;
+}
+
+export type EdgeEvents = ReturnType<typeof createEvents>;
+
+/** The counters, resolved once; counting is then one addition. */
+function createCounters(metrics: Metrics) {
+  const requestsHelp = 'Requests by what was asked for and how it was answered.';
+  return {
+    requests: table(KINDS, (kind) =>
+      table(OUTCOMES, (outcome) => metrics.counter('headwater_edge_requests_total', requestsHelp, { kind, outcome })),
+    ),
+    sentBytes: metrics.counter('headwater_edge_sent_bytes_total', 'Body bytes handed to viewers.'),
+    misdirected: metrics.counter('headwater_edge_misdirected_total', 'Requests for what no edge has.'),
+    fillsStarted: metrics.counter('headwater_edge_fills_started_total', 'Objects fetched or assembled.'),
+    fillsJoined: metrics.counter('headwater_edge_fills_joined_total', 'Requests that joined a fill under way.'),
+    fillsEnded: table(FILL_ENDS, (result) =>
+      metrics.counter('headwater_edge_fills_ended_total', 'Fills by how they ended.', { result }),
+    ),
+    retries: metrics.counter('headwater_edge_origin_retries_total', 'Fetches that broke off and were tried again.'),
+    cut: metrics.counter('headwater_edge_cut_total', 'Answers cut off in the open because their fill failed.'),
+    turnedAway: metrics.counter('headwater_edge_connections_refused_total', 'Connections above a limit.'),
+  };
+}
+
+/** The events of one edge, counted in its metrics and written to its log. */
+export function createEvents(log: Log, metrics: Metrics) {
+  const count = createCounters(metrics);
+  return {
+    answered(kind: Resource['kind'], outcome: Outcome, bytes: number): void {
+      count.requests[kind][outcome].add(1);
+      count.sentBytes.add(bytes);
+    },
+    misdirected(): void {
+      count.misdirected.add(1);
+    },
+    fillStarted(): void {
+      count.fillsStarted.add(1);
+    },
+    fillJoined(): void {
+      count.fillsJoined.add(1);
+    },
+    fillEnded(key: string, result: FillResult): void {
+      count.fillsEnded[result.ok ? 'stored' : result.reason].add(1);
+      if (!result.ok && result.reason !== 'too-early' && result.reason !== 'abandoned') {
+        log('warn', 'fill_failed', { key, reason: result.reason });
+      }
+    },
+    recipeThrew(key: string, error: unknown): void {
+      log('error', 'fill_recipe_threw', { key, error: describe(error) });
+    },
+    originRetried(path: string, cause: unknown): void {
+      count.retries.add(1);
+      log('warn', 'origin_retried', { path, cause: describe(cause) });
+    },
+    timelineFailed(stream: string, cause: unknown): void {
+      log('warn', 'timeline_failed', { stream, cause: describe(cause) });
+    },
+    answerCut(key: string): void {
+      count.cut.add(1);
+      log('warn', 'answer_cut', { key });
+    },
+    serveThrew(key: string, code: ProblemCode, error: unknown): void {
+      log('error', 'serve_threw', {
+        key,
+        code,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+    },
+    connectionRefused(): void {
+      count.turnedAway.add(1);
+    },
+    started(ports: { readonly port: number; readonly adminPort: number }): void {
+      log('info', 'edge_started', ports);
+    },
+    gauges(read: EdgeGauges): void {
+      metrics.gaugeFrom('headwater_edge_cache_bytes', 'Bytes in the RAM tier.', read.cacheBytes);
+      metrics.gaugeFrom('headwater_edge_cache_objects', 'Objects in the RAM tier.', read.cacheObjects);
+      metrics.gaugeFrom('headwater_edge_fills', 'Fills under way.', read.fills);
+      metrics.gaugeFrom('headwater_edge_streams', 'Streams followed.', read.streams);
+      metrics.gaugeFrom('headwater_edge_waiting', 'Requests that wait for something.', read.waiting);
+      metrics.gaugeFrom('headwater_edge_connections', 'Viewer connections open.', read.connections);
+    },
+    /** Bytes sent so far; the heartbeat's rate is made of it. */
+    sentBytes: (): number => count.sentBytes.get(),
+  };
+}
+
+function table<K extends string, V>(keys: readonly K[], make: (key: K) => V): Readonly<Record<K, V>> {
+  return Object.fromEntries(keys.map((key) => [key, make(key)])) as Record<K, V>;
+}
+
+function describe(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,180 @@
+/**
+ * What an edge asks of an origin: the timeline, and objects by name. An object that breaks off is taken up where it stopped,
+ * from wherever the stream's origin is by then; it ends whole or not at all.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type CmafPath, WAIT_LIMIT_MS, formatCmafPath } from '@headwater/protocol/cmaf-path';
+import { PART_DURATION, PART_INDEPENDENT, PART_LAST, SEGMENT_START } from '@headwater/protocol/headers';
+import type { TimelineChange } from '@headwater/protocol/timeline';
+import { backoffMs } from '@headwater/service/backoff';
+import { Agent, type Dispatcher, request } from 'undici';
+import type { Fill, FillFailure } from './fill.ts';
+import type { PartFacts } from './stored.ts';
+
+/** The base URL of a stream's origin as it is known now, or null while it has none. */
+export type Locate = (stream: string) => string | null;
+
+export type TimelineAnswer =
+  | { readonly kind: 'change'; readonly change: TimelineChange }
+  | { readonly kind: 'offline' | 'absent' }
+  | { readonly kind: 'unreachable'; readonly cause: unknown };
+
+/** How an object's fetch ended; on `whole` the fill holds every byte. */
+export type ObjectAnswer =
+  | { readonly kind: 'whole'; readonly part: PartFacts | null }
+  | { readonly kind: 'failed'; readonly reason: FillFailure };
+
+interface OriginClientOptions {
+  readonly locate: Locate;
+  readonly random: () => number;
+  readonly onRetry: (path: string, cause: unknown) => void;
+}
+
+const CONNECT_TIMEOUT_MS = 1_000;
+/** The origin lets a request for the future wait; beyond that it is sick. */
+const HEAD_TIMEOUT_MS = WAIT_LIMIT_MS + 1_000;
+/** A growing segment brings a part several times a second. */
+const STALL_TIMEOUT_MS = 2_000;
+const ATTEMPTS = 4;
+const RETRY = { firstMs: 50, maxMs: 400 } as const;
+/** Connections to one origin: for what waits (timelines, parts to come) and what does not, so that neither starves the other. */
+const WAITING_CONNECTIONS = 256;
+const OBJECT_CONNECTIONS = 128;
+/** A timeline is a few kilobytes a track. */
+const TIMELINE_LIMIT_BYTES = 8 * 1024 * 1024;
+const PROBLEM_LIMIT_BYTES = 4_096;
+
+export class OriginClient {
+  readonly #options: OriginClientOptions;
+  readonly #waiting = agent(WAITING_CONNECTIONS);
+  readonly #objects = agent(OBJECT_CONNECTIONS);
+
+  constructor(options: OriginClientOptions) {
+    this.#options = options;
+  }
+
+  /** What changed since a revision; waits at the origin while nothing has. Everything at once without one. */
+  async timeline(stream: string, since: number | null, signal: AbortSignal): Promise<TimelineAnswer> {
+    const base = this.#options.locate(stream);
+    if (base === null) return { kind: 'offline' };
+    const query = since === null ? '' : `?since=${since}`;
+    const url = `${base}${formatCmafPath({ kind: 'timeline', stream })}${query}`;
+    try {
+      const { statusCode, body } = await request(url, { dispatcher: this.#waiting, signal });
+      const text = await readText(body, TIMELINE_LIMIT_BYTES);
+      if (statusCode === 200) return { kind: 'change', change: JSON.parse(text) as TimelineChange };
+      if (statusCode === 404) return { kind: text.includes('"stream_offline"') ? 'offline' : 'absent' };
+      return { kind: 'unreachable', cause: new Error(`timeline answered ${statusCode}`) };
+    } catch (cause) {
+      return { kind: 'unreachable', cause };
+    }
+  }
+
+  /**
+   * Brings an object into a fill, from where the fill stands.
+   * @param isAhead it may not be there yet: the origin lets the request wait
+   */
+  async object(path: Exclude<CmafPath, { kind: 'timeline' }>, fill: Fill, isAhead: boolean): Promise<ObjectAnswer> {
+    for (let attempt = 0; attempt < ATTEMPTS && !fill.signal.aborted; attempt += 1) {
+      if (attempt > 0 && !(await pause(backoffMs(attempt, { ...RETRY, random: this.#options.random }), fill.signal)))
+        break;
+      try {
+        return await this.#attempt(path, fill, isAhead);
+      } catch (cause) {
+        if (!fill.signal.aborted) this.#options.onRetry(formatCmafPath(path), cause);
+      }
+    }
+    return { kind: 'failed', reason: 'unavailable' };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#waiting.destroy(), this.#objects.destroy()]);
+  }
+
+  /** One request. Throws what is worth another. */
+  async #attempt(path: Exclude<CmafPath, { kind: 'timeline' }>, fill: Fill, isAhead: boolean): Promise<ObjectAnswer> {
+    const base = this.#options.locate(path.stream);
+    if (base === null) return { kind: 'failed', reason: 'absent' };
+    const haveBytes = fill.filledBytes;
+    const { statusCode, headers, body } = await request(`${base}${formatCmafPath(path)}`, {
+      dispatcher: isAhead ? this.#waiting : this.#objects,
+      signal: fill.signal,
+      // The bytes under a name never change, so the rest of them may come from anywhere.
+      headers: haveBytes > 0 ? { range: `bytes=${haveBytes}-` } : {},
+    });
+    const range = headers['content-range'];
+    if (statusCode === 416 && range === `bytes */${haveBytes}`) {
+      await body.dump();
+      return { kind: 'whole', part: null };
+    }
+    if (statusCode !== 200 && statusCode !== 206) {
+      const problem = await readText(body, PROBLEM_LIMIT_BYTES);
+      if (statusCode === 404)
+        return { kind: 'failed', reason: problem.includes('"too_early"') ? 'too-early' : 'absent' };
+      throw new Error(`origin answered ${statusCode}`);
+    }
+    // RFC 9110 §14.4
+    const isRest = statusCode === 206 && typeof range === 'string' && range.startsWith(`bytes ${haveBytes}-`);
+    if (statusCode === 206 && !isRest) throw new Error('origin answered another range');
+    const skipBytes = isRest ? 0 : haveBytes;
+    const length = headers['content-length'];
+    const endBytes = length === undefined ? null : Number(length) + haveBytes - skipBytes;
+    if (endBytes !== null && !fill.expect(endBytes)) return { kind: 'failed', reason: 'too-large' };
+    if (!(await pour(body, fill, skipBytes))) return { kind: 'failed', reason: 'too-large' };
+    if (endBytes !== null && fill.filledBytes !== endBytes) throw new Error('origin answered another length');
+    return { kind: 'whole', part: path.kind === 'part' ? readPartFacts(headers) : null };
+  }
+}
+
+function agent(connections: number): Agent {
+  return new Agent({
+    connections,
+    pipelining: 1,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    headersTimeout: HEAD_TIMEOUT_MS,
+    bodyTimeout: STALL_TIMEOUT_MS,
+  });
+}
+
+type Body = Dispatcher.ResponseData['body'];
+
+/** Appends a body, without its first bytes; false when the object is too large. */
+async function pour(body: Body, fill: Fill, skipBytes: number): Promise<boolean> {
+  let toSkip = skipBytes;
+  for await (const piece of body) {
+    const chunk = piece as Buffer;
+    const fresh = toSkip === 0 ? chunk : chunk.subarray(Math.min(toSkip, chunk.length));
+    toSkip -= chunk.length - fresh.length;
+    if (!fill.append(fresh)) return false;
+  }
+  return true;
+}
+
+async function readText(body: Body, limitBytes: number): Promise<string> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of body) {
+    bytes += (piece as Buffer).length;
+    if (bytes > limitBytes) throw new RangeError(`origin's answer is larger than ${limitBytes} bytes`);
+    pieces.push(piece as Buffer);
+  }
+  return Buffer.concat(pieces, bytes).toString('utf8');
+}
+
+function readPartFacts(headers: Record<string, string | string[] | undefined>): PartFacts {
+  const durationTicks = Number(headers[PART_DURATION]);
+  const segmentStartTicks = Number(headers[SEGMENT_START]);
+  if (!Number.isSafeInteger(durationTicks) || !Number.isSafeInteger(segmentStartTicks)) {
+    throw new TypeError('a part came without its duration or start');
+  }
+  const independent = headers[PART_INDEPENDENT] === '1';
+  return { durationTicks, independent, last: headers[PART_LAST] === '1', segmentStartTicks };
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  return sleep(ms, true, { signal }).catch((error: unknown) => {
+    if (signal.aborted) return false;
+    throw error;
+  });
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { listsTag, readRange } from './range.ts';
+
+test('ranges of 100 bytes', () => {
+  const part = (firstByte: number, lastByte: number) => ({ kind: 'part', firstByte, lastByte });
+  const whole = { kind: 'whole' };
+  const unsatisfiable = { kind: 'unsatisfiable' };
+  const table = [
+    [undefined, whole],
+    ['bytes=0-0', part(0, 0)],
+    ['bytes=10-19', part(10, 19)],
+    ['BYTES=10-19', part(10, 19)],
+    ['bytes=90-', part(90, 99)],
+    ['bytes=90-900', part(90, 99)],
+    ['bytes=-10', part(90, 99)],
+    ['bytes=-900', part(0, 99)],
+    ['bytes=-0', unsatisfiable],
+    ['bytes=100-', unsatisfiable],
+    ['bytes=100-200', unsatisfiable],
+    ['bytes=20-10', whole],
+    ['bytes=-', whole],
+    ['bytes=0-1,3-4', whole],
+    ['bytes=a-b', whole],
+    ['bytes= 0-1', whole],
+    ['items=0-1', whole],
+    ['', whole],
+  ] as const;
+  for (const [header, verdict] of table) assert.deepEqual(readRange(header, 100), verdict, header);
+  assert.deepEqual(readRange('bytes=-5', 0), unsatisfiable);
+  assert.deepEqual(readRange('bytes=0-', 0), unsatisfiable);
+});
+
+test('lists of tags compare weakly', () => {
+  assert.equal(listsTag('"a"', '"a"'), true);
+  assert.equal(listsTag('W/"a"', '"a"'), true);
+  assert.equal(listsTag('"b" , "a"', '"a"'), true);
+  assert.equal(listsTag('*', '"a"'), true);
+  assert.equal(listsTag('"ab"', '"a"'), false);
+  assert.equal(listsTag('a', '"a"'), false);
+});

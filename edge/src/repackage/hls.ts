@@ -1,0 +1,159 @@
+/**
+ * HLS out of the timeline (RFC 8216bis). A media playlist is a function of where its track stands, its epoch, number and part,
+ * and of nothing else, so any two edges write the same bytes for the same position.
+ */
+
+import type { MediaPlaylist, PlaylistSegment } from '@headwater/media/hls/media-playlist';
+import type { AudioRendition, Multivariant, Variant } from '@headwater/media/hls/multivariant';
+import type { Timeline, Track } from '@headwater/protocol/timeline';
+import { type Flavour, mediaUri, playlistUri } from '../target.ts';
+import { type Position, nextPart, positionOf } from '../timeline-reading.ts';
+import { type ShownSegment, lastComplete, shownWindow } from './window.ts';
+
+const AUDIO_GROUP = 'audio';
+/** RFC 8216bis §4.4.3.8: HOLD-BACK in target durations, PART-HOLD-BACK in part targets, CAN-SKIP-UNTIL in target durations. */
+const HOLD_BACK_TARGETS = 3;
+const PART_HOLD_BACK_TARGETS = 3;
+const SKIP_UNTIL_TARGETS = 6;
+/** Parts are shown for the growing segment and three target durations before it (RFC 8216bis §4.4.4.9). */
+const SEGMENTS_WITH_PARTS = 4;
+/** What packets, tables and stuffing add to elementary streams in MPEG-TS. */
+const TS_OVERHEAD = 1.08;
+/** Audio this far behind the video is given up in MPEG-TS rather than waited for. */
+const TS_AUDIO_LAG_SEGMENTS = 2;
+
+/** Which renditions there are. Every URI carries `query`, such as `?from=1`, or nothing. */
+export function multivariantOf(timeline: Timeline, flavour: Flavour, query: string): Multivariant {
+  const videos = timeline.tracks.filter((track) => track.kind === 'video').sort((a, b) => b.bandwidth - a.bandwidth);
+  const audios = timeline.tracks.filter((track) => track.kind === 'audio');
+  const uri = (track: Track): string => playlistUri(track.id, flavour) + query;
+  if (videos.length === 0) {
+    return {
+      variants: audios.map((track) => ({ uri: uri(track), bandwidth: track.bandwidth, codecs: [track.codec] })),
+    };
+  }
+  const [companion] = audios;
+  const together = companion === undefined ? [] : [companion];
+  const overhead = flavour === 'ts' ? TS_OVERHEAD : 1;
+  const variants = videos.map((track): Variant => {
+    const all = [track, ...together];
+    return {
+      uri: uri(track),
+      bandwidth: Math.ceil(all.reduce((sum, { bandwidth }) => sum + bandwidth, 0) * overhead),
+      codecs: all.map(({ codec }) => codec),
+      ...(track.width === undefined || track.height === undefined
+        ? {}
+        : { resolution: { width: track.width, height: track.height } }),
+      ...(track.frameRate === undefined ? {} : { frameRate: track.frameRate }),
+      ...(flavour === 'ts' || companion === undefined ? {} : { audioGroupId: AUDIO_GROUP }),
+    };
+  });
+  if (flavour === 'ts') return { variants };
+  return { variants, audio: audios.map((track, index) => audioRendition(track, uri(track), index === 0)) };
+}
+
+function audioRendition(track: Track, uri: string, isDefault: boolean): AudioRendition {
+  return {
+    groupId: AUDIO_GROUP,
+    name: track.language ?? track.id,
+    uri,
+    isDefault,
+    autoselect: true,
+    ...(track.language === undefined ? {} : { language: track.language }),
+    ...(track.channels === undefined ? {} : { channels: track.channels }),
+  };
+}
+
+/** Which playlist of which track, and from where. */
+export interface PlaylistRequest {
+  readonly track: Track;
+  readonly flavour: Flavour;
+  /** nothing before this segment number is shown: time shift */
+  readonly fromNumber?: number | undefined;
+}
+
+/** The playlist of a track as it stands; null while there is nothing to show. */
+export function mediaPlaylistOf(timeline: Timeline, wanted: PlaylistRequest): MediaPlaylist | null {
+  const at = positionOf(timeline, wanted.track.id);
+  const isLowLatency = wanted.flavour === 'low-latency';
+  const lastNumber = isLowLatency ? at?.number : lastWhole(timeline, wanted);
+  if (at === null || lastNumber === undefined || lastNumber === null) return null;
+  const shown = shownWindow(timeline, wanted.track.id, lastNumber, wanted.fromNumber);
+  const [first] = shown;
+  if (first === undefined) return null;
+  const targetDurationS = Math.ceil(timeline.segmentDurationMs / 1000);
+  const plain: MediaPlaylist = {
+    timescale: wanted.track.timescale,
+    targetDurationS,
+    mediaSequence: first.number,
+    discontinuitySequence: first.epoch.ordinal,
+    segments: shown.map((each, index) => playlistSegment(timeline, wanted, each, shown[index - 1])),
+    ended: timeline.state === 'ended' && lastNumber === at.number,
+  };
+  return isLowLatency ? { ...plain, ...lowLatency(timeline, wanted.track, at) } : plain;
+}
+
+/** The newest number that a playlist without parts may show. MPEG-TS wants the audio of it as well. */
+function lastWhole(timeline: Timeline, { track, flavour }: PlaylistRequest): number | null {
+  const own = lastComplete(timeline, track.id);
+  const audio = timeline.tracks.find(({ kind }) => kind === 'audio');
+  if (flavour !== 'ts' || own === null || audio === undefined) return own;
+  const other = lastComplete(timeline, audio.id) ?? 0;
+  return other < own - TS_AUDIO_LAG_SEGMENTS ? own : Math.min(own, other);
+}
+
+function lowLatency(timeline: Timeline, track: Track, at: Position): Partial<MediaPlaylist> {
+  const targetMs = Math.ceil(timeline.segmentDurationMs / 1000) * 1000;
+  const partTargetMs = timeline.partTargetMs;
+  const live: Partial<MediaPlaylist> = {
+    partTargetMs,
+    serverControl: {
+      canBlockReload: true,
+      partHoldBackMs: partTargetMs * PART_HOLD_BACK_TARGETS,
+      holdBackMs: targetMs * HOLD_BACK_TARGETS,
+      canSkipUntilMs: targetMs * SKIP_UNTIL_TARGETS,
+    },
+  };
+  if (timeline.state !== 'live') return live;
+  const others = timeline.tracks.filter(({ id }) => id !== track.id);
+  return {
+    ...live,
+    preloadHintUri: mediaUri({ kind: 'part', ...nextPart(at, track.id) }),
+    // All tracks are cut on one grid, so this track's own position stands for theirs: what another track's request brings
+    // in must not change these bytes.
+    renditionReports: others.map(({ id }) => ({
+      uri: `../${playlistUri(id, 'low-latency')}`,
+      lastMediaSequence: at.number,
+      ...(at.parts === 0 ? {} : { lastPart: at.parts - 1 }),
+    })),
+  };
+}
+
+function playlistSegment(
+  timeline: Timeline,
+  wanted: PlaylistRequest,
+  shown: ShownSegment,
+  before: ShownSegment | undefined,
+): PlaylistSegment {
+  const { id, timescale } = wanted.track;
+  const { number, epoch, segment } = shown;
+  const base: PlaylistSegment = {
+    uri: mediaUri({ kind: wanted.flavour === 'ts' ? 'ts' : 'segment', track: id, epoch: epoch.id, number }),
+    durationTicks: segment?.durationTicks ?? (timescale * timeline.segmentDurationMs) / 1000,
+    complete: segment?.complete ?? true,
+    ...(wanted.flavour === 'ts' ? {} : { mapUri: mediaUri({ kind: 'init', track: id, epoch: epoch.id }) }),
+    ...(before !== undefined && before.epoch.id !== epoch.id ? { discontinuity: true } : {}),
+  };
+  if (segment === null) return { ...base, gap: true };
+  const timed = { ...base, programDateTimeMs: timeline.anchorMs + (segment.startTicks * 1000) / timescale };
+  const newest = positionOf(timeline, id)?.number ?? number;
+  if (wanted.flavour !== 'low-latency' || number <= newest - SEGMENTS_WITH_PARTS) return timed;
+  return {
+    ...timed,
+    parts: segment.parts.map(({ durationTicks, independent }, part) => ({
+      uri: mediaUri({ kind: 'part', track: id, epoch: epoch.id, number, part }),
+      durationTicks,
+      independent,
+    })),
+  };
+}

@@ -1,0 +1,245 @@
+/** Answers on node:http: one raw header array and, for a whole body, one write. */
+
+import { EDGE_ID } from '@headwater/protocol/headers';
+import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode, problem } from '@headwater/protocol/problem';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Fill } from './fill.ts';
+import { listsTag, readRange } from './range.ts';
+import type { Stored } from './stored.ts';
+
+/** A request on its way to its answer. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** the answer is one viewer's: shared caches keep their hands off */
+  isPrivate: boolean;
+  /** a media object was asked for: see `softenForMedia` */
+  isMedia: boolean;
+}
+
+/** What an edge did for an answer, as Cache-Status says it (RFC 9211). */
+export interface CacheStatuses {
+  readonly hit: string;
+  readonly miss: string;
+  readonly joined: string;
+  readonly blocked: string;
+}
+
+/** The statuses under an edge's name; made once. */
+export function cacheStatuses(edgeId: string): CacheStatuses {
+  return {
+    hit: `"${edgeId}"; hit`,
+    miss: `"${edgeId}"; fwd=uri-miss; stored`,
+    joined: `"${edgeId}"; fwd=uri-miss; collapsed; stored`,
+    blocked: `"${edgeId}"; hit; detail=blocked`,
+  };
+}
+
+/** What is said of an answer besides its body. */
+export interface Telling {
+  readonly edgeId: string;
+  /** the value of Cache-Status */
+  readonly cacheStatus: string;
+  /** the value of Server-Timing */
+  readonly timing: string;
+  /** directives of Cache-Control, without `public` or `private` */
+  readonly freshness: string;
+}
+
+/** Media never changes under its name. */
+export const IMMUTABLE = 'max-age=31536000, immutable';
+export const NO_STORE = 'no-store';
+export const TIMING_HIT = 'cache;desc=hit';
+
+const EXPOSED = 'Cache-Status, Server-Timing, ETag, Content-Range, Content-Length, Date, Retry-After, headwater-edge';
+const ALLOWED_METHODS = 'GET, HEAD, OPTIONS';
+const CORS = ['Access-Control-Allow-Origin', '*', 'Access-Control-Expose-Headers', EXPOSED, 'Timing-Allow-Origin', '*'];
+/** A viewer that is told to come back later comes back in a second. */
+const RETRY_AFTER_S = '1';
+
+/** A whole object: all of it, the range that was asked for, or the news that the viewer has it already. */
+export function replyStored(exchange: Exchange, stored: Stored, telling: Telling): number {
+  const { request, response } = exchange;
+  const { headers } = request;
+  const size = stored.body.length;
+  if (headers['if-none-match'] !== undefined && listsTag(headers['if-none-match'], stored.etag)) {
+    response.writeHead(304, ['ETag', stored.etag, ...told(exchange, telling)]);
+    response.end();
+    return 304;
+  }
+  const range = readRange(rangeOf(exchange, stored.etag), size);
+  switch (range.kind) {
+    case 'whole':
+      response.writeHead(200, [...described(stored, size), ...told(exchange, telling)]);
+      response.end(request.method === 'HEAD' ? undefined : stored.body);
+      return 200;
+    case 'unsatisfiable':
+      return replyProblem(exchange, 'bad_range', {
+        edgeId: telling.edgeId,
+        more: ['Content-Range', `bytes */${size}`],
+      });
+    case 'part': {
+      const { firstByte, lastByte } = range;
+      const span = `bytes ${firstByte}-${lastByte}/${size}`;
+      const head = [...described(stored, lastByte - firstByte + 1), 'Content-Range', span, ...told(exchange, telling)];
+      response.writeHead(206, head);
+      response.end(stored.body.subarray(firstByte, lastByte + 1));
+      return 206;
+    }
+  }
+}
+
+/** RFC 9110 §14.2: only GET has ranges; §13.1.5: a range of another version is no use, so the whole is sent. */
+function rangeOf({ request }: Exchange, etag: string): string | undefined {
+  const { range } = request.headers;
+  if (range === undefined || request.method !== 'GET') return undefined;
+  const condition = request.headers['if-range'];
+  return condition === undefined || condition === etag ? range : undefined;
+}
+
+/** Whether the answer depends on the whole object, so that it cannot be sent while it is filled. */
+export function wantsWhole({ request }: Exchange): boolean {
+  const { headers, method } = request;
+  return method !== 'GET' || headers.range !== undefined || headers['if-none-match'] !== undefined;
+}
+
+/**
+ * Sends an object while it is filled, at this reader's pace. If the fill fails the connection is cut: a short body must never
+ * look like a whole one.
+ * @returns how many bytes were sent, once all is over
+ */
+export function replyGrowing(
+  exchange: Exchange,
+  fill: Fill,
+  about: { readonly mediaType: string; readonly etag: string; readonly telling: Telling },
+): Promise<{ readonly bytes: number; readonly whole: boolean }> {
+  const { response } = exchange;
+  const { mediaType, etag, telling } = about;
+  const length = fill.expectedBytes === null ? [] : ['Content-Length', String(fill.expectedBytes)];
+  response.writeHead(200, ['Content-Type', mediaType, ...length, 'ETag', etag, ...told(exchange, telling)]);
+  return new Promise((resolve) => {
+    let bytes = 0;
+    let isBlocked = false;
+    const leave = (whole: boolean): void => {
+      fill.unwatch(pump);
+      response.off('drain', onDrain);
+      response.off('close', onClose);
+      resolve({ bytes, whole });
+    };
+    const onClose = (): void => leave(false);
+    const onDrain = (): void => {
+      isBlocked = false;
+      pump();
+    };
+    function pump(): void {
+      if (isBlocked) return;
+      const piece = fill.read(bytes);
+      if (piece.length > 0) {
+        bytes += piece.length;
+        isBlocked = !response.write(piece);
+        if (isBlocked) return;
+      }
+      if (fill.result === null) return;
+      leave(fill.result.ok);
+      if (fill.result.ok) response.end();
+      else response.destroy();
+    }
+    response.on('drain', onDrain);
+    response.on('close', onClose);
+    fill.watch(pump);
+    pump();
+  });
+}
+
+interface ProblemTelling {
+  readonly edgeId: string;
+  readonly detail?: string;
+  /** further header fields, flat */
+  readonly more?: readonly string[];
+}
+
+/** An error (RFC 9457). An answer that has already begun cannot be changed, so its connection is cut. */
+export function replyProblem({ request, response }: Exchange, code: ProblemCode, telling: ProblemTelling): number {
+  const status = PROBLEM_STATUS[code];
+  if (response.headersSent) {
+    response.destroy();
+    return status;
+  }
+  const body = Buffer.from(JSON.stringify(problem(code, telling.detail)));
+  const head = ['Content-Type', PROBLEM_MEDIA_TYPE, 'Content-Length', String(body.length), 'Cache-Control', NO_STORE];
+  if (status === 429 || status === 503) head.push('Retry-After', RETRY_AFTER_S);
+  response.writeHead(status, [...head, ...CORS, EDGE_ID, telling.edgeId, ...(telling.more ?? [])]);
+  response.end(request.method === 'HEAD' ? undefined : body);
+  return status;
+}
+
+/** A method that nothing here has (RFC 9110 §15.5.6). */
+export function replyWrongMethod(exchange: Exchange, edgeId: string): number {
+  return replyProblem(exchange, 'method_not_allowed', { edgeId, more: ['Allow', ALLOWED_METHODS] });
+}
+
+/** A preflight (Fetch standard §3.2.2): whatever a player adds, the request itself decides. */
+export function replyPreflight({ response }: Exchange, edgeId: string): number {
+  response.writeHead(204, [
+    'Access-Control-Allow-Methods',
+    ALLOWED_METHODS,
+    'Access-Control-Allow-Headers',
+    '*, Authorization',
+    'Access-Control-Max-Age',
+    '86400',
+    'Allow',
+    ALLOWED_METHODS,
+    ...CORS,
+    EDGE_ID,
+    edgeId,
+  ]);
+  response.end();
+  return 204;
+}
+
+/** Alive, or ready. */
+export function replyHealthy({ request, response }: Exchange, edgeId: string): number {
+  const body = '{"status":"ok"}';
+  const head = ['Content-Type', 'application/json', 'Content-Length', String(body.length), 'Cache-Control', NO_STORE];
+  response.writeHead(200, [...head, EDGE_ID, edgeId]);
+  response.end(request.method === 'HEAD' ? undefined : body);
+  return 200;
+}
+
+/** The same target under a path token. */
+export function replyRedirect({ response }: Exchange, location: string, edgeId: string): number {
+  response.writeHead(307, [
+    'Location',
+    location,
+    'Content-Length',
+    '0',
+    'Cache-Control',
+    `private, ${NO_STORE}`,
+    ...CORS,
+    EDGE_ID,
+    edgeId,
+  ]);
+  response.end();
+  return 307;
+}
+
+function described(stored: Stored, length: number): string[] {
+  return ['Content-Type', stored.mediaType, 'Content-Length', String(length), 'ETag', stored.etag];
+}
+
+function told(exchange: Exchange, { edgeId, cacheStatus, timing, freshness }: Telling): string[] {
+  const control = freshness === NO_STORE || exchange.isPrivate ? `private, ${freshness}` : `public, ${freshness}`;
+  return [
+    'Cache-Control',
+    control,
+    'Accept-Ranges',
+    'bytes',
+    'Cache-Status',
+    cacheStatus,
+    'Server-Timing',
+    timing,
+    ...CORS,
+    EDGE_ID,
+    edgeId,
+  ];
+}

@@ -1,0 +1,334 @@
+/**
+ * ★ The life of a request: parse the target, authorise, look up, fill once, assemble, reply. Every branch is taken here; the
+ * leaves decide nothing. A hit is answered at once; whatever waits is counted, bounded, and given up when its viewer leaves.
+ */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FeedState } from '@headwater/protocol/feed-state';
+import { PROBLEM_STATUS, type ProblemCode } from '@headwater/protocol/problem';
+import type { Timeline } from '@headwater/protocol/timeline';
+import type { Clock } from '@headwater/service/clock';
+import { authorise } from './authorise.ts';
+import type { Cache } from './cache.ts';
+import { type Directives, readDirectives } from './directives.ts';
+import { knock } from './door.ts';
+import { codeOfFill, codeOfStanding, softenForMedia } from './errors.ts';
+import type { EdgeEvents, Outcome } from './events.ts';
+import type { Fill, Fills } from './fill.ts';
+import { hasBegun, writeManifest } from './manifest.ts';
+import type { MediaDesk } from './media-desk.ts';
+import * as reply from './reply.ts';
+import { mediaTypeOf } from './stored.ts';
+import type { StreamView } from './stream-view.ts';
+import { type ManifestResource, type MediaResource, type Target, formatKey, parseTarget } from './target.ts';
+import { AHEAD_SEGMENTS, hasReached, positionOf, whereabouts } from './timeline-reading.ts';
+import type { Views } from './views.ts';
+
+export interface ServeLimits {
+  readonly urlBytes: number;
+  /** requests that wait for something at once */
+  readonly waiters: number;
+  /** a media object's first byte, and a manifest's stream, must be there by then */
+  readonly deadlineMs: number;
+}
+
+/** What serving needs; made once by the composition root. */
+export interface Edge {
+  readonly id: string;
+  /** scheme that viewers use, for session tokens that name whole URIs */
+  readonly scheme: string;
+  /** our name in a session token's `aud` */
+  readonly audience: string;
+  readonly feed: FeedState;
+  readonly views: Views;
+  readonly desk: MediaDesk;
+  readonly cache: Cache;
+  readonly fills: Fills;
+  readonly events: EdgeEvents;
+  readonly clock: Clock;
+  readonly limits: ServeLimits;
+  readonly statuses: reply.CacheStatuses;
+  /** how many requests wait now */
+  readonly waiting: { count: number };
+  /** false before the feed's first page and while draining */
+  readonly isReady: () => boolean;
+}
+
+type MediaTarget = Target & { readonly resource: MediaResource };
+type ManifestTarget = Target & { readonly resource: ManifestResource };
+
+/** Blocked playlist requests end after this many target durations (RFC 8216bis §6.2.5.2). */
+const BLOCKED_TARGETS = 3;
+/** Appendix C of RFC 8216bis: a playlist that was waited for keeps for six target durations, another for half of one. */
+const BLOCKED_FRESH_TARGETS = 6;
+
+/** Answers a viewer's request. */
+export function serve(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
+  const exchange: reply.Exchange = { request, response, isPrivate: false, isMedia: false };
+  const url = request.url ?? '';
+  if (request.method === 'OPTIONS') return void reply.replyPreflight(exchange, edge.id);
+  if (request.method !== 'GET' && request.method !== 'HEAD') return void reply.replyWrongMethod(exchange, edge.id);
+  if (url.length > edge.limits.urlBytes) return misdirect(edge, exchange, 'uri_too_long');
+  // RFC 9112 §3.2.
+  if (request.headers.host === undefined && request.httpVersion === '1.1')
+    return misdirect(edge, exchange, 'bad_request');
+  const target = parseTarget(url);
+  if (target === null) return serveHealth(edge, exchange, url);
+  exchange.isMedia = isMediaTarget(target);
+
+  const viewer = { address: request.socket.remoteAddress ?? '', nowMs: edge.clock.nowMs() };
+  const verdict = authorise(edge.feed, target, viewer);
+  switch (verdict.kind) {
+    case 'refused':
+      return fail(edge, exchange, target, verdict.code);
+    case 'door':
+      return openDoor(edge, exchange, target, viewer);
+    case 'granted':
+      exchange.isPrivate = verdict.isPrivate;
+      return isMediaTarget(target)
+        ? serveMedia(edge, exchange, target)
+        : serveManifest(edge, exchange, target as ManifestTarget);
+  }
+}
+
+/** Not a viewer's URL: a balancer's question, or nothing. */
+function serveHealth(edge: Edge, exchange: reply.Exchange, url: string): void {
+  if (url === '/healthz') return void reply.replyHealthy(exchange, edge.id);
+  if (url !== '/readyz') return misdirect(edge, exchange, 'not_found');
+  if (edge.isReady()) return void reply.replyHealthy(exchange, edge.id);
+  misdirect(edge, exchange, 'not_ready');
+}
+
+function isMediaTarget(target: Target): target is MediaTarget {
+  const { kind } = target.resource;
+  return kind !== 'playlist' && kind !== 'multivariant' && kind !== 'mpd';
+}
+
+/** No path token: a session token may buy one. */
+function openDoor(
+  edge: Edge,
+  exchange: reply.Exchange,
+  target: Target,
+  viewer: { address: string; nowMs: number },
+): void {
+  const { host = '', cookie, authorization } = exchange.request.headers;
+  const url = exchange.request.url ?? '';
+  const base = `${edge.scheme}://${host}`;
+  const { audience } = edge;
+  const verdict = knock(edge.feed, target, { base, url, cookie, authorization, audience, ...viewer });
+  if (!verdict.ok) return fail(edge, exchange, target, verdict.code);
+  reply.replyRedirect(exchange, verdict.location, edge.id);
+  edge.events.answered(target.resource.kind, 'redirected', 0);
+}
+
+function serveMedia(edge: Edge, exchange: reply.Exchange, target: MediaTarget): void {
+  const stored = edge.desk.stored(target.key);
+  if (stored === undefined) return later(edge, exchange, target, (signal) => fillMedia(edge, exchange, target, signal));
+  reply.replyStored(exchange, stored, {
+    edgeId: edge.id,
+    cacheStatus: edge.statuses.hit,
+    timing: reply.TIMING_HIT,
+    freshness: reply.IMMUTABLE,
+  });
+  edge.events.answered(target.resource.kind, 'hit', stored.body.length);
+}
+
+/** The object is not here: ask where it stands, join or start its fill, and answer from that. */
+async function fillMedia(
+  edge: Edge,
+  exchange: reply.Exchange,
+  target: MediaTarget,
+  signal: AbortSignal,
+): Promise<void> {
+  const startedMs = edge.clock.monotonicMs();
+  const patience = { withinMs: edge.limits.deadlineMs, signal };
+  const view = edge.views.open(target.stream);
+  if (view === null) return fail(edge, exchange, target, 'too_many_streams');
+  await view.until(() => view.standing !== 'unknown', patience);
+  if (view.timeline === undefined) return fail(edge, exchange, target, codeOfStanding(view.standing));
+  switch (whereabouts(view.timeline, target.resource)) {
+    case 'no-track':
+      return fail(edge, exchange, target, 'track_not_found');
+    case 'gone':
+      return fail(edge, exchange, target, 'segment_not_found');
+    case 'too-early':
+      return fail(edge, exchange, target, 'too_early');
+    case 'there':
+    case 'ahead':
+      break;
+  }
+  const opened = edge.desk.open(view, target.resource);
+  if (opened === null) return fail(edge, exchange, target, 'too_many_requests');
+  const { fill, joined } = opened;
+  const mayGrow = target.resource.kind === 'segment' && !reply.wantsWhole(exchange);
+  if (mayGrow) await fill.begun(patience);
+  const telling = fillTelling(edge, joined, startedMs);
+  if (mayGrow && fill.result === null && fill.filledBytes > 0)
+    return growMedia(edge, exchange, target, { fill, telling });
+  const result = await fill.whole(patience);
+  if (!result.ok) return fail(edge, exchange, target, codeOfFill(result.reason));
+  reply.replyStored(exchange, result.stored, fillTelling(edge, joined, startedMs));
+  edge.events.answered(target.resource.kind, joined ? 'joined' : 'miss', result.stored.body.length);
+}
+
+/** The fill has begun: its bytes go out as they come in. */
+async function growMedia(
+  edge: Edge,
+  exchange: reply.Exchange,
+  target: MediaTarget,
+  { fill, telling }: { readonly fill: Fill; readonly telling: reply.Telling },
+): Promise<void> {
+  const etag = `"${formatKey(target.stream, target.resource)}"`;
+  const sent = await reply.replyGrowing(exchange, fill, { mediaType: mediaTypeOf(target.resource), etag, telling });
+  if (!sent.whole && fill.result?.ok === false) edge.events.answerCut(target.key);
+  edge.events.answered(target.resource.kind, sent.whole ? 'miss' : 'failed', sent.bytes);
+}
+
+function fillTelling(edge: Edge, joined: boolean, startedMs: number): reply.Telling {
+  const tookMs = (edge.clock.monotonicMs() - startedMs).toFixed(1);
+  const cacheStatus = joined ? edge.statuses.joined : edge.statuses.miss;
+  return { edgeId: edge.id, cacheStatus, freshness: reply.IMMUTABLE, timing: `cache;desc=miss, fill;dur=${tookMs}` };
+}
+
+function serveManifest(edge: Edge, exchange: reply.Exchange, target: ManifestTarget): void {
+  const read = readDirectives(target.query);
+  if (!read.ok) return fail(edge, exchange, target, read);
+  const view = edge.views.open(target.stream);
+  if (view === null) return fail(edge, exchange, target, 'too_many_streams');
+  const { resource } = target;
+  const { directives } = read;
+  if (resource.kind === 'playlist' && resource.flavour === 'low-latency') view.touchLowLatency(resource.track);
+  if (isAnswerable(view, target.resource, directives))
+    return sendManifest(edge, exchange, target, { view, directives, waited: false });
+  later(edge, exchange, target, (signal) => awaitManifest(edge, exchange, target, { view, directives, signal }));
+}
+
+/** Waits for the stream, then for the position that was asked for. */
+async function awaitManifest(
+  edge: Edge,
+  exchange: reply.Exchange,
+  target: ManifestTarget,
+  {
+    view,
+    directives,
+    signal,
+  }: { readonly view: StreamView; readonly directives: Directives; readonly signal: AbortSignal },
+): Promise<void> {
+  const patience = { withinMs: edge.limits.deadlineMs, signal };
+  await view.until(() => hasSettled(view, target.resource), patience);
+  if (view.timeline === undefined) return fail(edge, exchange, target, codeOfStanding(view.standing));
+  const { resource } = target;
+  const { wanted } = directives;
+  if (!hasBegun(view.timeline, target.resource)) {
+    const known = resource.kind !== 'playlist' || resource.track in view.timeline.windows;
+    return fail(edge, exchange, target, known ? 'too_early' : 'track_not_found');
+  }
+  if (resource.kind !== 'playlist' || resource.flavour !== 'low-latency' || wanted === null) {
+    return sendManifest(edge, exchange, target, { view, directives, waited: false });
+  }
+  const at = positionOf(view.timeline, resource.track);
+  if (at !== null && wanted.msn > at.number + AHEAD_SEGMENTS && view.timeline.state === 'live') {
+    return fail(edge, exchange, target, { code: 'hls_msn_too_far', detail: `the newest segment is ${at.number}` });
+  }
+  const withinMs = BLOCKED_TARGETS * targetMs(view.timeline);
+  const reached = await view.until(() => isAnswerable(view, target.resource, directives), { withinMs, signal });
+  if (!reached) return fail(edge, exchange, target, 'blocked_too_long');
+  sendManifest(edge, exchange, target, { view, directives, waited: true });
+}
+
+/** Whether it is known what to say of a manifest: that its stream is not there, or what is in it. */
+function hasSettled(view: StreamView, resource: ManifestResource): boolean {
+  if (view.timeline === undefined) return view.standing !== 'unknown';
+  return hasBegun(view.timeline, resource);
+}
+
+/** Whether the answer can be written now. A stream that went away is answered at once too, as such. */
+function isAnswerable(view: StreamView, resource: ManifestResource, { wanted }: Directives): boolean {
+  const { timeline } = view;
+  if (timeline === undefined) return view.standing !== 'unknown';
+  if (!hasBegun(timeline, resource)) return false;
+  if (resource.kind !== 'playlist' || resource.flavour !== 'low-latency' || wanted === null) return true;
+  return timeline.state !== 'live' || hasReached(timeline, resource.track, wanted);
+}
+
+function sendManifest(
+  edge: Edge,
+  exchange: reply.Exchange,
+  target: ManifestTarget,
+  {
+    view,
+    directives,
+    waited,
+  }: { readonly view: StreamView; readonly directives: Directives; readonly waited: boolean },
+): void {
+  const { timeline } = view;
+  if (timeline === undefined) return fail(edge, exchange, target, codeOfStanding(view.standing));
+  const stored = writeManifest(view, timeline, target, { directives, nowMs: edge.clock.nowMs() });
+  if (stored === null) return fail(edge, exchange, target, 'too_early');
+  const { hit, blocked } = edge.statuses;
+  reply.replyStored(exchange, stored, {
+    edgeId: edge.id,
+    cacheStatus: waited ? blocked : hit,
+    timing: reply.TIMING_HIT,
+    freshness: freshnessOf(target.resource, directives, timeline),
+  });
+  edge.events.answered(target.resource.kind, waited ? 'blocked' : 'hit', stored.body.length);
+}
+
+/** A media playlist is the same for all; the others will carry what is one viewer's alone. */
+function freshnessOf(resource: ManifestResource, { wanted }: Directives, timeline: Timeline): string {
+  if (resource.kind !== 'playlist') return reply.NO_STORE;
+  const targetS = targetMs(timeline) / 1000;
+  return `max-age=${wanted === null ? Math.max(1, Math.floor(targetS / 2)) : targetS * BLOCKED_FRESH_TARGETS}`;
+}
+
+function targetMs(timeline: Timeline): number {
+  return Math.ceil(timeline.segmentDurationMs / 1000) * 1000;
+}
+
+/** Runs what must wait: counted, bounded, and given up when its viewer leaves. */
+function later(
+  edge: Edge,
+  exchange: reply.Exchange,
+  target: Target,
+  work: (signal: AbortSignal) => Promise<void>,
+): void {
+  if (edge.waiting.count >= edge.limits.waiters) {
+    return fail(edge, exchange, target, exchange.isMedia ? 'too_many_requests' : 'too_many_waiters');
+  }
+  edge.waiting.count += 1;
+  const left = new AbortController();
+  const leave = (): void => left.abort();
+  exchange.response.once('close', leave);
+  work(left.signal)
+    .catch((error: unknown) => {
+      edge.events.serveThrew(target.key, 'internal', error);
+      fail(edge, exchange, target, 'internal');
+    })
+    .finally(() => {
+      exchange.response.off('close', leave);
+      edge.waiting.count -= 1;
+    });
+}
+
+interface Complaint {
+  readonly code: ProblemCode;
+  readonly detail: string;
+}
+
+/** An error for a resource that exists as a name. */
+function fail(edge: Edge, exchange: reply.Exchange, target: Target, problem: ProblemCode | Complaint): void {
+  const { code, detail } = typeof problem === 'string' ? { code: problem, detail: undefined } : problem;
+  const told = exchange.isMedia ? softenForMedia(code) : code;
+  if (!exchange.response.destroyed) {
+    reply.replyProblem(exchange, told, { edgeId: edge.id, ...(detail === undefined ? {} : { detail }) });
+  }
+  const outcome: Outcome = PROBLEM_STATUS[told] === 403 ? 'refused' : 'failed';
+  edge.events.answered(target.resource.kind, outcome, 0);
+}
+
+/** An error for what is no resource's name. */
+function misdirect(edge: Edge, exchange: reply.Exchange, code: ProblemCode): void {
+  reply.replyProblem(exchange, code, { edgeId: edge.id });
+  edge.events.misdirected();
+}

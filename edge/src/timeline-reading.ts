@@ -1,0 +1,140 @@
+/** Reading a timeline: where a track stands, what may be asked of it, and how a part on its own brings it forward. */
+
+import type { Segment, Timeline } from '@headwater/protocol/timeline';
+import type { PartFacts } from './stored.ts';
+import type { MediaResource } from './target.ts';
+
+/** The newest of a track that is known. */
+export interface Position {
+  readonly epoch: string;
+  readonly number: number;
+  /** how many parts of it are there */
+  readonly parts: number;
+  readonly complete: boolean;
+}
+
+/** A part's name within its stream. */
+export interface PartName {
+  readonly track: string;
+  readonly epoch: string;
+  readonly number: number;
+  readonly part: number;
+}
+
+/** Requests may be this many segments ahead of what is known (RFC 8216bis §6.2.5.2). */
+export const AHEAD_SEGMENTS = 2;
+
+/** Null before the track's first part. */
+export function positionOf(timeline: Timeline, track: string): Position | null {
+  const last = timeline.windows[track]?.at(-1);
+  if (last === undefined) return null;
+  return { epoch: last.epoch, number: last.number, parts: last.parts.length, complete: last.complete };
+}
+
+/** The part that comes next on a track, if its epoch goes on. */
+export function nextPart(position: Position, track: string): PartName {
+  const { epoch, number, parts, complete } = position;
+  return complete ? { track, epoch, number: number + 1, part: 0 } : { track, epoch, number, part: parts };
+}
+
+/**
+ * Whether a playlist of this timeline answers `_HLS_msn` and `_HLS_part` (RFC 8216bis §6.2.5.2): without a part the whole
+ * segment must be there; a part beyond the segment's last is part 0 of the next.
+ */
+export function hasReached(timeline: Timeline, track: string, wanted: { msn: number; part: number | null }): boolean {
+  const at = positionOf(timeline, track);
+  if (at === null || at.number < wanted.msn) return false;
+  if (at.number > wanted.msn) return true;
+  return wanted.part === null ? at.complete : at.parts > wanted.part;
+}
+
+export type Whereabouts =
+  /** known to be there */
+  | 'there'
+  /** not known, and near enough that the origin must be asked */
+  | 'ahead'
+  /** further ahead than anybody waits */
+  | 'too-early'
+  /** left the window, fell into a gap, or stands under another epoch */
+  | 'gone'
+  | 'no-track';
+
+/** Where an object stands, seen from what this edge knows. */
+export function whereabouts(timeline: Timeline, resource: MediaResource): Whereabouts {
+  const window = timeline.windows[resource.track];
+  if (window === undefined) return 'no-track';
+  // Whether an epoch is known or not, only its origin knows whether its header is still kept.
+  if (resource.kind === 'init') return 'ahead';
+  const newest = window.at(-1);
+  if (newest === undefined) return 'ahead';
+  if (resource.number > newest.number + AHEAD_SEGMENTS) return 'too-early';
+  if (resource.number > newest.number) return 'ahead';
+  const segment = findSegment(timeline, resource.track, resource.number);
+  // A segment is never taken back, so another epoch under the same number is the end of the matter.
+  if (segment?.epoch !== resource.epoch) return 'gone';
+  if (resource.kind !== 'part') return segment.complete ? 'there' : 'ahead';
+  if (resource.part < segment.parts.length) return 'there';
+  if (!segment.complete) return 'ahead';
+  return segment.parts.length === 0 ? 'there' : 'gone';
+}
+
+/** A segment of a window. */
+export function findSegment(timeline: Timeline, track: string, number: number): Segment | undefined {
+  return timeline.windows[track]?.findLast((segment) => segment.number === number);
+}
+
+/** The timeline with one more part, as the part itself told of it; the same timeline when it does not follow on. */
+export function withPart(timeline: Timeline, name: PartName, facts: PartFacts, bytes: number): Timeline {
+  const window = timeline.windows[name.track];
+  const newest = window?.at(-1);
+  if (window === undefined || newest === undefined) return timeline;
+  const opens = name.part === 0 && name.number === newest.number + 1 && name.epoch === newest.epoch && newest.complete;
+  const grows = isSame(newest, name) && !newest.complete && newest.parts.length === name.part;
+  if (!opens && !grows) return timeline;
+  const part = { durationTicks: facts.durationTicks, independent: facts.independent, bytes };
+  const before = opens ? emptySegment(name, facts.segmentStartTicks) : newest;
+  const grown: Segment = {
+    ...before,
+    durationTicks: before.durationTicks + facts.durationTicks,
+    bytes: before.bytes + bytes,
+    complete: facts.last,
+    parts: [...before.parts, part],
+  };
+  const kept = opens ? window : window.slice(0, -1);
+  return { ...timeline, windows: { ...timeline.windows, [name.track]: [...kept, grown] } };
+}
+
+/**
+ * A timeline that was written before a part arrived on its own must not take it back: for each track the newest segments stay
+ * as far as they were known.
+ */
+export function neverBack(known: Timeline | undefined, next: Timeline): Timeline {
+  if (known === undefined || next.state !== 'live') return next;
+  const windows: Record<string, readonly Segment[]> = {};
+  for (const [track, window] of Object.entries(next.windows)) {
+    windows[track] = keepFurther(known.windows[track]?.slice(-AHEAD_SEGMENTS) ?? [], window);
+  }
+  return { ...next, windows };
+}
+
+function keepFurther(known: readonly Segment[], next: readonly Segment[]): readonly Segment[] {
+  const newest = next.at(-1);
+  if (newest === undefined) return next;
+  const further = known.filter((segment) => segment.epoch === newest.epoch && isFurther(segment, newest));
+  if (further.length === 0) return next;
+  return [...next.filter(({ number }) => !further.some((segment) => segment.number === number)), ...further];
+}
+
+function isFurther(a: Segment, b: Segment): boolean {
+  if (a.number !== b.number) return a.number > b.number;
+  return !b.complete && (a.complete || a.parts.length > b.parts.length);
+}
+
+function isSame(segment: Segment, name: PartName): boolean {
+  return segment.number === name.number && segment.epoch === name.epoch;
+}
+
+function emptySegment(name: PartName, startTicks: number): Segment {
+  const { number, epoch } = name;
+  return { number, epoch, startTicks, durationTicks: 0, bytes: 0, complete: false, parts: [] };
+}

@@ -99,6 +99,8 @@ suite('each rule bites', () => {
     ['edge/src/serve.ts', `import { env } from 'node:process';`, 1],
     ['edge/src/deep/config.ts', 'process.env.X', 1],
     ['edge/src/serve.ts', '// process.env.X', 0],
+    ['edge/src/serve.test.ts', 'spawn(node, { env: process.env })', 0],
+    ['test/fleet/fleet.ts', 'process.env.X', 1],
   ];
   for (const [path, code, complaints] of environment) {
     test(`environment: ${path}: ${code}`, () => {

@@ -1,6 +1,6 @@
 /** Reads a stream from an edge as a simple player would: playlists, then the objects they name. */
 
-import { Parser, type Manifest, type ManifestSegment } from 'm3u8-parser';
+import { Parser, type Manifest } from 'm3u8-parser';
 
 /** An answer, whole. */
 export interface Answer {
@@ -60,24 +60,29 @@ export async function readRenditions(masterUrl: string): Promise<Renditions> {
   return { variants, audio: uri === undefined ? null : new URL(uri, masterUrl) };
 }
 
-/** A run of a media playlist's newest whole segments, fetched. */
-export interface SegmentRun {
-  readonly segments: readonly (ManifestSegment & { readonly number: number; readonly bytes: Uint8Array })[];
-  /** init (where there is one) and all segments, in order */
-  readonly media: Uint8Array;
+/** A segment of a media playlist. */
+export interface NumberedSegment {
+  readonly number: number;
+  readonly url: URL;
+  readonly mapUrl: URL | undefined;
+  readonly duration: number;
+  /** Unix time in ms */
+  readonly programDateTime: number | undefined;
 }
 
-/** Fetches segments by number; a number the playlist does not hold is left out. */
-export async function readSegments(playlistUrl: URL, wanted: (number: number) => boolean): Promise<SegmentRun> {
-  const manifest = parsePlaylist(await readText(playlistUrl));
-  const numbered = manifest.segments
-    .map((segment, index) => ({ ...segment, number: manifest.mediaSequence + index }))
-    .filter((segment) => segment.duration !== undefined && wanted(segment.number));
-  const segments = [];
-  for (const segment of numbered) {
-    segments.push({ ...segment, bytes: await readWhole(new URL(segment.uri, playlistUrl)) });
-  }
-  const map = numbered[0]?.map?.uri;
-  const init = map === undefined ? [] : [await readWhole(new URL(map, playlistUrl))];
-  return { segments, media: Buffer.concat([...init, ...segments.map(({ bytes }) => bytes)]) };
+/** The newest whole segments of a media playlist, at most `count`, oldest first. */
+export async function newestSegments(playlistUrl: URL, count: number): Promise<NumberedSegment[]> {
+  return listSegments(await readText(playlistUrl), playlistUrl).slice(-count);
+}
+
+/** The whole segments that a media playlist names. */
+export function listSegments(text: string, playlistUrl: URL): NumberedSegment[] {
+  const manifest = parsePlaylist(text);
+  return manifest.segments.map((segment, index) => ({
+    number: manifest.mediaSequence + index,
+    url: new URL(segment.uri, playlistUrl),
+    mapUrl: segment.map === undefined ? undefined : new URL(segment.map.uri, playlistUrl),
+    duration: segment.duration,
+    programDateTime: segment.programDateTime,
+  }));
 }

@@ -12,6 +12,8 @@ export interface AvcSps {
   readonly height: number;
   /** in lowest terms, when the stream says it */
   readonly frameRate?: readonly [numerator: number, denominator: number];
+  /** how many frames can be decoded before one that is shown ahead of them: 0 means that decode order is display order */
+  readonly reorderFrames: number;
 }
 
 /** A longer SPS is an error: with every scaling list written out it has some 500 bytes. */
@@ -25,6 +27,17 @@ const ORDER_CYCLE_LIMIT = 255;
 
 /** Profiles whose SPS carries chroma format, bit depths and scaling lists (§7.3.2.1.1). */
 const HIGH_PROFILES: ReadonlySet<number> = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]);
+
+/** cpb_cnt_minus1 is at most 31 (§E.2.2) */
+const HRD_SCHEDULE_LIMIT = 32;
+
+const BASELINE = 66;
+
+/** pic_order_cnt_type 2: pictures are shown as they are decoded (§8.2.1.3) */
+const ORDER_OF_DECODING = 2;
+
+/** max_num_reorder_frames is at most the picture buffer, and that 16 frames (§A.3.1) */
+const REORDER_LIMIT_FRAMES = 16;
 
 /** aspect_ratio_idc that is followed by the ratio itself */
 const EXTENDED_ASPECT = 255;
@@ -43,12 +56,20 @@ export function parseSps(nal: Uint8Array): AvcSps {
   reader.ue();
   const chroma = HIGH_PROFILES.has(profile) ? readChroma(reader) : PLAIN_CHROMA;
   reader.ue();
-  skipPictureOrder(reader);
-  reader.ue();
+  const inDisplayOrder = readPictureOrder(reader) === ORDER_OF_DECODING || profile === BASELINE;
+  const referenceFrames = reader.ue();
   reader.flag();
   const size = readSize(reader, chroma);
-  const frameRate = reader.flag() ? readFrameRate(reader) : undefined;
-  return { profile, compatibility, level, ...size, ...(frameRate === undefined ? {} : { frameRate }) };
+  const { frameRate, reorderFrames } = reader.flag() ? readVui(reader) : NO_VUI;
+  return {
+    profile,
+    compatibility,
+    level,
+    ...size,
+    ...(frameRate === undefined ? {} : { frameRate }),
+    // Unsaid it is the size of the picture buffer (§E.2.1); frames that wait in it to be shown are references in practice.
+    reorderFrames: inDisplayOrder ? 0 : Math.min(reorderFrames ?? referenceFrames, REORDER_LIMIT_FRAMES),
+  };
 }
 
 /** Takes out the 3 of every 0 0 3 (§7.4.1). */
@@ -102,7 +123,7 @@ function skipScalingList(reader: BitReader, entries: number): void {
   }
 }
 
-function skipPictureOrder(reader: BitReader): void {
+function readPictureOrder(reader: BitReader): number {
   const kind = reader.ue();
   if (kind === 0) {
     reader.ue();
@@ -116,6 +137,7 @@ function skipPictureOrder(reader: BitReader): void {
   } else if (kind !== 2) {
     throw new MediaError('sps_field', reader.byteOffset, `picture order count type ${kind}`);
   }
+  return kind;
 }
 
 function readSize(reader: BitReader, { cropX, cropY }: Chroma): { width: number; height: number } {
@@ -136,8 +158,26 @@ function readSize(reader: BitReader, { cropX, cropY }: Chroma): { width: number;
   return { width, height };
 }
 
-/** The VUI as far as the timing (§E.1.1). A tick is a field: two make a frame (§E.2.1). */
-function readFrameRate(reader: BitReader): readonly [number, number] | undefined {
+interface Vui {
+  readonly frameRate: readonly [number, number] | undefined;
+  readonly reorderFrames: number | undefined;
+}
+
+const NO_VUI: Vui = { frameRate: undefined, reorderFrames: undefined };
+
+/** The VUI (§E.1.1). Encoders exist that cut it off behind the timing; what is not there is then not said. */
+function readVui(reader: BitReader): Vui {
+  skipVideoSignal(reader);
+  const frameRate = reader.flag() ? readTiming(reader) : undefined;
+  try {
+    return { frameRate, reorderFrames: readReorderFrames(reader) };
+  } catch (error) {
+    if (!(error instanceof MediaError)) throw error;
+    return { frameRate, reorderFrames: undefined };
+  }
+}
+
+function skipVideoSignal(reader: BitReader): void {
   if (reader.flag() && reader.bits(8) === EXTENDED_ASPECT) reader.bits(32);
   if (reader.flag()) reader.flag();
   if (reader.flag()) {
@@ -148,12 +188,42 @@ function readFrameRate(reader: BitReader): readonly [number, number] | undefined
     reader.ue();
     reader.ue();
   }
-  if (!reader.flag()) return undefined;
+}
+
+/** A tick is a field: two make a frame (§E.2.1). */
+function readTiming(reader: BitReader): readonly [number, number] | undefined {
   const unitsPerTick = reader.bits(32);
   const timescale = reader.bits(32);
+  reader.flag();
   if (unitsPerTick === 0 || timescale === 0) return undefined;
   const divisor = greatestCommonDivisor(timescale, unitsPerTick * 2);
   return [timescale / divisor, (unitsPerTick * 2) / divisor];
+}
+
+/** max_num_reorder_frames of the bitstream restrictions, behind both HRD descriptions (§E.1.1, §E.1.2). */
+function readReorderFrames(reader: BitReader): number | undefined {
+  const nalHrd = reader.flag();
+  if (nalHrd) skipHrd(reader);
+  const vclHrd = reader.flag();
+  if (vclHrd) skipHrd(reader);
+  if (nalHrd || vclHrd) reader.flag();
+  reader.flag();
+  if (!reader.flag()) return undefined;
+  reader.flag();
+  for (let field = 0; field < 4; field += 1) reader.ue();
+  return reader.ue();
+}
+
+function skipHrd(reader: BitReader): void {
+  const schedules = reader.ue() + 1;
+  if (schedules > HRD_SCHEDULE_LIMIT) throw new MediaError('sps_field', reader.byteOffset, `${schedules} schedules`);
+  reader.bits(8);
+  for (let schedule = 0; schedule < schedules; schedule += 1) {
+    reader.ue();
+    reader.ue();
+    reader.flag();
+  }
+  reader.bits(20);
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

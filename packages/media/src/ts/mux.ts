@@ -1,0 +1,146 @@
+/**
+ * MPEG-TS segments from CMAF segments, in one pass: everything is sized first, one buffer is allocated, each byte is copied in
+ * place.
+ *
+ * Muxing keeps no state, so any node can make any segment: each PID has a multiple of 16 packets in every segment, so
+ * continuity counters begin at 0 in each, and segments still join without a break (ISO/IEC 13818-1 §2.4.3.3). Decode
+ * times and clock references follow from the media's own times alone.
+ */
+
+import { MediaError } from '../media-error.ts';
+import { parseFragments } from '../mp4/fragment.ts';
+import type { TrackInit } from '../mp4/init.ts';
+import type { Sample } from '../mp4/sample.ts';
+import { audioPes } from './audio-pes.ts';
+import { packetsFor, PACKET_BYTES, spreadOverPackets } from './packet.ts';
+import type { PacketRun } from './packet.ts';
+import { pesBytes, writePes } from './pes.ts';
+import type { Pes } from './pes.ts';
+import { programAssociationPacket, programMapPacket, STREAM_TYPE_AAC_ADTS, STREAM_TYPE_H264 } from './psi.ts';
+import { videoPes } from './video-pes.ts';
+
+/** A CMAF segment, moof + mdat and again, with its track's header. */
+export interface TsInput {
+  readonly init: TrackInit;
+  readonly segment: Uint8Array;
+}
+
+/** The largest TS segment that is made. */
+export const MAX_TS_SEGMENT_BYTES = 64 * 1024 * 1024;
+
+const VIDEO_PID = 0x100;
+const AUDIO_PID = 0x101;
+/** A continuity counter has four bits (§2.4.3.3). */
+const CONTINUITY_PERIOD = 16;
+/** The clock runs this far behind decoding: how long a receiver buffers. */
+const PCR_LEAD_TICKS = 9_000;
+
+/** A PES packet with its place in the output. */
+interface Placed {
+  readonly pes: Pes;
+  readonly run: PacketRun;
+  packets: number;
+}
+
+/**
+ * One TS segment of video, of audio, or of both. H.264 and AAC.
+ * @throws MediaError for what {@link parseFragments} cannot read, for other codecs, for a segment without samples of the track
+ *   that carries the clock (video, else audio), and above {@link MAX_TS_SEGMENT_BYTES}
+ */
+export function muxSegment({ video, audio }: { video?: TsInput | undefined; audio?: TsInput | undefined }): Uint8Array {
+  const pcrPid = video === undefined ? AUDIO_PID : VIDEO_PID;
+  const streams = [];
+  if (video !== undefined) streams.push({ pid: VIDEO_PID, streamType: STREAM_TYPE_H264 });
+  if (audio !== undefined) streams.push({ pid: AUDIO_PID, streamType: STREAM_TYPE_AAC_ADTS });
+  const units = [
+    ...(video === undefined ? [] : videoUnits(video)),
+    ...(audio === undefined ? [] : audioUnits(audio, pcrPid)),
+  ];
+  if (!units.some((pes) => pes.pid === pcrPid)) {
+    throw new MediaError('samples_missing', 0, 'the track that carries the clock has no samples');
+  }
+  const placed = place(units, pcrPid);
+  return write(placed, [programAssociationPacket(), programMapPacket(streams, pcrPid)]);
+}
+
+function videoUnits({ init, segment }: TsInput): Pes[] {
+  if (init.avc === undefined) throw new MediaError('codec_unsupported', 0, `no video of codec ${init.codec} in TS`);
+  const track = { pid: VIDEO_PID, timescale: init.timescale, config: init.avc };
+  return videoPes(samplesOf({ init, segment }), track);
+}
+
+function audioUnits({ init, segment }: TsInput, pcrPid: number): Pes[] {
+  if (init.aac === undefined) throw new MediaError('codec_unsupported', 0, `no audio of codec ${init.codec} in TS`);
+  const carriesClock = pcrPid === AUDIO_PID;
+  const track = { pid: AUDIO_PID, timescale: init.timescale, config: init.aac, carriesClock };
+  return audioPes(samplesOf({ init, segment }), track);
+}
+
+function samplesOf({ init, segment }: TsInput): Sample[] {
+  return parseFragments(segment, init).flatMap((fragment) => fragment.samples);
+}
+
+/** Puts units in the order of their decode times and settles how many packets each has. */
+function place(units: Pes[], pcrPid: number): Placed[] {
+  const placed = units
+    .sort((a, b) => a.dtsTicks - b.dtsTicks)
+    .map((pes) => {
+      const pcrTicks = pes.pid === pcrPid ? pes.dtsTicks - PCR_LEAD_TICKS : undefined;
+      const run = { pid: pes.pid, randomAccess: pes.randomAccess, pcrTicks };
+      return { pes, run, packets: packetsFor(run, pesBytes(pes)) };
+    });
+  padToPeriod(placed, VIDEO_PID);
+  padToPeriod(placed, AUDIO_PID);
+  return placed;
+}
+
+/** Spreads the last PES packet of a PID over more packets, until the PID has a multiple of 16. */
+function padToPeriod(placed: readonly Placed[], pid: number): void {
+  let packets = 0;
+  let last: Placed | undefined;
+  for (const unit of placed) {
+    if (unit.pes.pid !== pid) continue;
+    packets += unit.packets;
+    last = unit;
+  }
+  if (last !== undefined) last.packets += (CONTINUITY_PERIOD - (packets % CONTINUITY_PERIOD)) % CONTINUITY_PERIOD;
+}
+
+/** @param tables packets to repeat 16 times each, spread evenly so that a receiver that joins late soon finds them */
+function write(placed: readonly Placed[], tables: readonly Uint8Array[]): Uint8Array {
+  let packets = tables.length * CONTINUITY_PERIOD;
+  for (const unit of placed) packets += unit.packets;
+  const bytes = packets * PACKET_BYTES;
+  if (bytes > MAX_TS_SEGMENT_BYTES) throw new MediaError('ts_size', 0, `a TS segment of ${bytes} bytes`);
+  const out = new Uint8Array(bytes);
+  const continuity = new Map<number, number>();
+  let tablesWritten = 0;
+  let at = 0;
+  for (const [index, unit] of placed.entries()) {
+    for (; tablesWritten * placed.length < (index + 1) * CONTINUITY_PERIOD; tablesWritten++) {
+      at = writeTables(out, at, tables, tablesWritten);
+    }
+    at = writeUnit(out, at, unit, continuity);
+  }
+  return out;
+}
+
+function writeTables(out: Uint8Array, at: number, tables: readonly Uint8Array[], continuity: number): number {
+  for (const packet of tables) {
+    out.set(packet, at);
+    out[at + 3] = (packet[3] as number) | continuity;
+    at += PACKET_BYTES;
+  }
+  return at;
+}
+
+function writeUnit(out: Uint8Array, at: number, unit: Placed, continuity: Map<number, number>): number {
+  const end = at + unit.packets * PACKET_BYTES;
+  const region = out.subarray(at, end);
+  const bytes = pesBytes(unit.pes);
+  writePes(unit.pes, region, region.length - bytes);
+  const first = continuity.get(unit.pes.pid) ?? 0;
+  spreadOverPackets(region, bytes, unit.run, first);
+  continuity.set(unit.pes.pid, first + unit.packets);
+  return end;
+}

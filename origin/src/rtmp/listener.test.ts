@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type Socket, connect } from 'node:net';
 import { test } from 'node:test';
-import { systemClock } from '@headwater/service/clock';
+import { ManualClock, systemClock } from '@headwater/service/clock';
 import { createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
 import type { PublishDesk, PublishPacket, PublishRequest } from '../publish.ts';
 import { type RtmpListenerOptions, createRtmpListener } from './listener.ts';
-import { amf0 } from './raw-rtmp.ts';
-import { DEFAULT_RTMP_LIMITS } from './rtmp-limits.ts';
+import { C0_C1, amf0, untilPublish } from './raw-rtmp.ts';
+import { DEFAULT_RTMP_LIMITS, LINGER_MS } from './rtmp-limits.ts';
 import { makeSelfSigned } from './self-signed.ts';
 
 /** A desk that admits the holder of the key `good` and keeps what it is sent. */
@@ -108,4 +109,114 @@ test('ffmpeg with a wrong key is told so, and none of its frames is taken', asyn
   assert.equal(lines.filter((line) => line.includes('"event":"rtmp_refused"')).length, 1);
   assert.match(metrics.format(), /headwater_rtmp_refused_total\{code="publish_denied"\} 1/);
   assert.ok(!lines.join('').includes('key=bad'));
+});
+
+/** Lets events come until they have brought about what is waited for; the test's own timeout bounds it. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+}
+
+/** Resolves when the server has closed the connection, with what it sent. */
+async function untilClosed(socket: Socket): Promise<number> {
+  let bytes = 0;
+  socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+  });
+  // A reset is as good an end as any here.
+  socket.on('error', () => undefined);
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
+  return bytes;
+}
+
+/** A connection that the server has taken in: it has answered the handshake. */
+async function opened(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(C0_C1);
+  await once(socket, 'data');
+  return socket;
+}
+
+for (const [name, limits, code] of [
+  ['of the process', { maxConnections: 2 }, 'connections'],
+  ['of one address', { maxConnectionsPerAddress: 2 }, 'connections_per_address'],
+] as const) {
+  test(`the connection over the cap ${name} is refused, the others stay`, async () => {
+    const { listening, metrics } = startListener(new TestDesk(), { limits: { ...DEFAULT_RTMP_LIMITS, ...limits } });
+    await using listener = await listening;
+    const held = [await opened(listener.port), await opened(listener.port)];
+    assert.equal(await untilClosed(connect(listener.port, '127.0.0.1')), 0);
+    assert.match(metrics.format(), new RegExp(`headwater_rtmp_refused_total\\{code="${code}"\\} 1`));
+    assert.match(metrics.format(), /headwater_rtmp_connections 2/);
+    for (const socket of held) assert.ok(!socket.destroyed);
+    const [first] = held as [Socket];
+    first.destroy();
+    await until(() => metrics.format().includes('headwater_rtmp_connections 1'));
+    (await opened(listener.port)).destroy();
+    held[1]?.destroy();
+  });
+}
+
+test('deadlines are looked at without any traffic', async () => {
+  const clock = new ManualClock(0);
+  const { listening, metrics } = startListener(new TestDesk(), { clock });
+  await using listener = await listening;
+  const socket = await opened(listener.port);
+  clock.advance(DEFAULT_RTMP_LIMITS.publishDeadlineMs);
+  await untilClosed(socket);
+  assert.match(metrics.format(), /refused_total\{code="handshake_deadline"\} 1/);
+});
+
+test('what is no TLS is refused on the RTMPS port', async () => {
+  const tls = makeSelfSigned(['127.0.0.1'], Date.now());
+  const { listening, metrics } = startListener(new TestDesk(), { tlsPort: 0, tls });
+  await using listener = await listening;
+  const socket = connect(listener.tlsPort as number, '127.0.0.1');
+  socket.write(C0_C1);
+  await untilClosed(socket);
+  assert.match(metrics.format(), /refused_total\{code="tls_handshake"\} 1/);
+  assert.match(metrics.format(), /headwater_rtmp_connections 0/);
+});
+
+test('a TLS handshake that never comes is ended by the deadline', async () => {
+  const clock = new ManualClock(0);
+  const tls = makeSelfSigned(['127.0.0.1'], Date.now());
+  const { listening, metrics } = startListener(new TestDesk(), { tlsPort: 0, tls, clock });
+  await using listener = await listening;
+  const socket = connect(listener.tlsPort as number, '127.0.0.1');
+  await once(socket, 'connect');
+  const closed = untilClosed(socket);
+  await until(() => metrics.format().includes('headwater_rtmp_connections 1'));
+  clock.advance(DEFAULT_RTMP_LIMITS.publishDeadlineMs);
+  await until(() => metrics.format().includes('code="handshake_deadline"'));
+  clock.advance(LINGER_MS);
+  await closed;
+  assert.match(metrics.format(), /refused_total\{code="handshake_deadline"\} 1/);
+});
+
+test('disposing ends the publishers and frees the ports', async () => {
+  const desk = new TestDesk();
+  const { listening } = startListener(desk);
+  const listener = await listening;
+  const socket = connect(listener.port, '127.0.0.1');
+  socket.write(untilPublish('show?key=good'));
+  const closed = untilClosed(socket);
+  await until(() => desk.requests.length > 0);
+  await listener[Symbol.asyncDispose]();
+  await closed;
+  const again = startListener(desk, { port: listener.port });
+  await (await again.listening)[Symbol.asyncDispose]();
+});
+
+test('a port that is taken is named', async () => {
+  const { listening } = startListener(new TestDesk());
+  await using listener = await listening;
+  const { listening: second } = startListener(new TestDesk(), { port: listener.port });
+  await assert.rejects(second, /HEADWATER_RTMP_PORT/);
+  const tls = makeSelfSigned(['127.0.0.1'], Date.now());
+  const { listening: third } = startListener(new TestDesk(), { tlsPort: listener.port, tls });
+  await assert.rejects(third, /HEADWATER_RTMPS_PORT/);
 });

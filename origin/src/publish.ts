@@ -1,13 +1,20 @@
-/** Between a publisher's connection and the stream it feeds: who may publish, and where the packets go. */
+/**
+ * The desk: who may publish, and where the packets go. A publisher's way is
+ * authorise → claim the stream (one publisher each) → feed its broadcast → leave; the broadcast waits for a return, then ends
+ * and the claim is given back.
+ */
 
+import type { Ladder } from '@headwater/protocol/feed';
 import type { ProblemCode } from '@headwater/protocol/problem';
+import type { Broadcast } from './broadcast.ts';
+import type { StreamEvents } from './events.ts';
 
 /** One FLV tag body as it came, with the publisher's own time. */
 export interface PublishPacket {
   readonly kind: 'audio' | 'video' | 'data';
-  /** the publisher's clock, unwrapped: it does not fall back at 2³² */
+  /** RTMP milliseconds, unwrapped: they go on past 2³² */
   readonly timestampMs: number;
-  /** the receiver's own copy; nobody writes to it again */
+  /** nobody else holds or reuses these bytes */
   readonly payload: Uint8Array;
 }
 
@@ -19,8 +26,7 @@ export interface PublishRequest {
 
 /** Refusals: `publish_denied`, `stream_claimed`, `too_many_streams`, `not_ready`. */
 export type PublishDecision =
-  | { readonly ok: true; readonly sink: PublishSink }
-  | { readonly ok: false; readonly code: ProblemCode };
+  { readonly ok: true; readonly sink: PublishSink } | { readonly ok: false; readonly code: ProblemCode };
 
 /** Where an accepted publisher's packets go. */
 export interface PublishSink {
@@ -35,4 +41,142 @@ export interface PublishSink {
 
 export interface PublishDesk {
   open(request: PublishRequest): Promise<PublishDecision>;
+}
+
+/** What the control plane, or in its absence the feed, says of a publish. */
+export type Authorisation =
+  | { readonly ok: true; readonly ladder: Ladder | null; /** -1 for none */ readonly lastOrdinal: number }
+  | { readonly ok: false; readonly code: ProblemCode };
+
+interface DeskOptions {
+  readonly authorise: (request: PublishRequest) => Promise<Authorisation>;
+  /** Gives the claim back. */
+  readonly release: (stream: string) => Promise<void>;
+  readonly start: (stream: string, granted: { ladder: Ladder | null; lastOrdinal: number }) => Broadcast;
+  readonly maxStreams: number;
+  /** a publisher silent for so long may be replaced by another holder of the key */
+  readonly replaceAfterMs: number;
+  readonly events: StreamEvents;
+}
+
+interface OnAir {
+  readonly broadcast: Broadcast;
+  session: Session | null;
+}
+
+export class Desk implements PublishDesk, AsyncDisposable {
+  readonly #options: DeskOptions;
+  readonly #onAir = new Map<string, OnAir>();
+  readonly #deciding = new Set<string>();
+  readonly #releasing = new Set<Promise<void>>();
+  #closed = false;
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+  }
+
+  /** Streams on air, those waiting for their publisher's return included. */
+  get broadcasts(): ReadonlyMap<string, { readonly broadcast: Broadcast }> {
+    return this.#onAir;
+  }
+
+  async open(request: PublishRequest): Promise<PublishDecision> {
+    const { stream } = request;
+    if (this.#closed) return { ok: false, code: 'not_ready' };
+    // Two at the same moment: the first is heard, the second would have to wait for it.
+    if (this.#deciding.has(stream)) return { ok: false, code: 'stream_claimed' };
+    this.#deciding.add(stream);
+    try {
+      // The key first: who does not hold it learns nothing of the stream.
+      const granted = await this.#options.authorise(request);
+      return granted.ok ? this.#admit(stream, granted) : granted;
+    } finally {
+      this.#deciding.delete(stream);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#onAir.values()].map(({ broadcast }) => broadcast.end('the origin stops')));
+    await Promise.all(this.#releasing);
+  }
+
+  #admit(stream: string, granted: Extract<Authorisation, { ok: true }>): PublishDecision {
+    const { maxStreams, replaceAfterMs, events } = this.#options;
+    if (this.#closed) return { ok: false, code: 'not_ready' };
+    const known = this.#onAir.get(stream);
+    if (known === undefined && this.#onAir.size >= maxStreams) return { ok: false, code: 'too_many_streams' };
+    if (known !== undefined && known.session !== null) {
+      if (known.broadcast.silentMs < replaceAfterMs) return { ok: false, code: 'stream_claimed' };
+      events.publisherReplaced(stream);
+      known.session.end('replaced');
+    }
+    const onAir = known ?? this.#start(stream, granted);
+    onAir.broadcast.beginSession();
+    const session = new Session(onAir.broadcast, () => {
+      if (onAir.session === session) onAir.session = null;
+    });
+    onAir.session = session;
+    return { ok: true, sink: session };
+  }
+
+  #start(stream: string, granted: Extract<Authorisation, { ok: true }>): OnAir {
+    const onAir: OnAir = { broadcast: this.#options.start(stream, granted), session: null };
+    this.#onAir.set(stream, onAir);
+    void this.#follow(stream, onAir);
+    return onAir;
+  }
+
+  async #follow(stream: string, onAir: OnAir): Promise<void> {
+    const reason = await onAir.broadcast.ended;
+    this.#onAir.delete(stream);
+    onAir.session?.end(reason);
+    this.#options.events.offAir(stream, reason);
+    const releasing = this.#options.release(stream).finally(() => this.#releasing.delete(releasing));
+    this.#releasing.add(releasing);
+  }
+}
+
+/** One publisher's turn. Once over, it writes nothing. */
+class Session implements PublishSink {
+  readonly #broadcast: Broadcast;
+  readonly #leave: () => void;
+  readonly #closed = Promise.withResolvers<string>();
+  #over = false;
+
+  constructor(broadcast: Broadcast, leave: () => void) {
+    this.#broadcast = broadcast;
+    this.#leave = leave;
+  }
+
+  get closed(): Promise<string> {
+    return this.#closed.promise;
+  }
+
+  write(packet: PublishPacket): boolean {
+    if (this.#over) return true;
+    try {
+      return this.#broadcast.write(packet);
+    } catch (error) {
+      // What this publisher sends cannot be taken; its stream waits for a better one.
+      this.end(error instanceof Error ? error.message : String(error));
+      return true;
+    }
+  }
+
+  async drained(): Promise<void> {
+    await this.#broadcast.drained();
+  }
+
+  close(): void {
+    this.#over = true;
+    this.#leave();
+  }
+
+  /** The origin ends it. */
+  end(reason: string): void {
+    if (this.#over) return;
+    this.close();
+    this.#closed.resolve(reason);
+  }
 }

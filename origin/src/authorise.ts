@@ -1,0 +1,39 @@
+/** Asks the control plane whether a publish may be; in its absence the feed's key hash decides. */
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Ladder, StreamEntry } from '@headwater/protocol/feed';
+import { isStreamName } from '@headwater/protocol/names';
+import type { FleetLink } from '@headwater/service/fleet-link';
+import type { Authorisation, PublishRequest } from './publish.ts';
+
+interface AuthoriseOptions {
+  readonly link: Pick<FleetLink, 'ask'>;
+  readonly nodeId: string;
+  readonly streams: () => ReadonlyMap<string, StreamEntry>;
+}
+
+/** The decision of `POST /v1/publishes`, which also claims the stream for this origin. */
+export async function authorise(request: PublishRequest, options: AuthoriseOptions): Promise<Authorisation> {
+  const { stream, key } = request;
+  if (!isStreamName(stream)) return { ok: false, code: 'publish_denied' };
+  const answer = await options.link.ask('POST', '/v1/publishes', { stream, key, origin: options.nodeId });
+  if (answer.kind === 'unreachable' || answer.status >= 500 || answer.status === 401) {
+    return authoriseAlone(request, options.streams());
+  }
+  if (answer.status === 200) {
+    const { ladder, lastEpochOrdinal } = answer.body as { ladder?: Ladder | null; lastEpochOrdinal?: number | null };
+    return { ok: true, ladder: ladder ?? null, lastOrdinal: lastEpochOrdinal ?? -1 };
+  }
+  return { ok: false, code: answer.status === 409 ? 'stream_claimed' : 'publish_denied' };
+}
+
+/** Without a control plane: the key must match the hash that the feed brought. */
+function authoriseAlone({ stream, key }: PublishRequest, streams: ReadonlyMap<string, StreamEntry>): Authorisation {
+  const entry = streams.get(stream);
+  // A node that has never heard the feed knows no streams, and must not say that there are none.
+  if (entry === undefined) return { ok: false, code: streams.size === 0 ? 'not_ready' : 'publish_denied' };
+  const offered = createHash('sha256').update(key).digest();
+  const known = Buffer.from(entry.keyHash, 'base64url');
+  const matches = known.length === offered.length && timingSafeEqual(known, offered);
+  return matches ? { ok: true, ladder: entry.ladder, lastOrdinal: -1 } : { ok: false, code: 'publish_denied' };
+}

@@ -1,0 +1,114 @@
+/** The origin's configuration; the only reader of the environment. */
+
+import { join } from 'node:path';
+import { isNodeId } from '@headwater/protocol/names';
+import type { Place } from '@headwater/protocol/node';
+import { ConfigError, type Environment, httpUrl, integer, oneOf, place, port, text } from '@headwater/service/env';
+import type { LogLevel } from '@headwater/service/log';
+import type { LiveLimits } from './live/stream.ts';
+import { DEFAULT_RTMP_LIMITS, type RtmpLimits } from './rtmp/rtmp-limits.ts';
+
+export interface OriginConfig {
+  readonly nodeId: string;
+  readonly httpPort: number;
+  readonly rtmpPort: number;
+  readonly rtmpsPort: number;
+  readonly publicHost: string;
+  readonly controlUrl: string;
+  readonly joinToken: string;
+  readonly place: Place | null;
+  readonly tlsCertFile: string | undefined;
+  readonly tlsKeyFile: string | undefined;
+  readonly dataDirectory: string;
+  readonly ffmpegPath: string;
+  readonly logLevel: LogLevel;
+  readonly live: LiveLimits;
+  readonly rtmp: RtmpLimits;
+  readonly publish: PublishLimits;
+  readonly http: HttpLimits;
+}
+
+export interface PublishLimits {
+  readonly maxStreams: number;
+  /** a publisher that returns within this time takes its stream up again */
+  readonly graceMs: number;
+  /** one silent for so long may be replaced */
+  readonly replaceAfterMs: number;
+}
+
+export interface HttpLimits {
+  readonly maxConnections: number;
+  readonly maxHeaderBytes: number;
+}
+
+const MIB = 1024 * 1024;
+
+/** @throws ConfigError naming the variable that does not read as it should */
+export function readConfig(env: Environment = process.env): OriginConfig {
+  const nodeId = text(env, 'HEADWATER_NODE_ID', 'origin-1');
+  if (!isNodeId(nodeId))
+    throw new ConfigError('HEADWATER_NODE_ID', `wants a-z, 0-9 and -, got ${JSON.stringify(nodeId)}`);
+  return {
+    nodeId,
+    httpPort: port(env, 'HEADWATER_ORIGIN_PORT', 7200),
+    rtmpPort: port(env, 'HEADWATER_RTMP_PORT', 1935),
+    rtmpsPort: port(env, 'HEADWATER_RTMPS_PORT', 1936),
+    publicHost: text(env, 'HEADWATER_PUBLIC_HOST', '127.0.0.1'),
+    controlUrl: httpUrl(env, 'HEADWATER_CONTROL_URL', 'http://127.0.0.1:7000'),
+    joinToken: text(env, 'HEADWATER_JOIN_TOKEN', ''),
+    place: place(env, 'HEADWATER_PLACE'),
+    ...readTlsFiles(env),
+    dataDirectory: join(text(env, 'HEADWATER_DATA_DIR', './data'), nodeId),
+    ffmpegPath: text(env, 'HEADWATER_FFMPEG', 'ffmpeg'),
+    logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
+    ...readLimits(env),
+  };
+}
+
+function readTlsFiles(env: Environment): Pick<OriginConfig, 'tlsCertFile' | 'tlsKeyFile'> {
+  const tlsCertFile = text(env, 'HEADWATER_TLS_CERT_FILE', undefined);
+  const tlsKeyFile = text(env, 'HEADWATER_TLS_KEY_FILE', undefined);
+  if ((tlsCertFile === undefined) !== (tlsKeyFile === undefined)) {
+    const missing = tlsCertFile === undefined ? 'HEADWATER_TLS_CERT_FILE' : 'HEADWATER_TLS_KEY_FILE';
+    throw new ConfigError(missing, 'the certificate and its key are set together or not at all');
+  }
+  return { tlsCertFile, tlsKeyFile };
+}
+
+function readLimits(env: Environment): Pick<OriginConfig, 'live' | 'rtmp' | 'publish' | 'http'> {
+  const limit = (variable: string, fallback: number, most: number, least = 1): number =>
+    integer(env, variable, { fallback, min: least, max: most });
+  return {
+    live: {
+      windowSegments: limit('HEADWATER_LIVE_WINDOW_SEGMENTS', 30, 3_600, 6),
+      windowBytes: limit('HEADWATER_LIVE_WINDOW_BYTES', 128 * MIB, 1024 ** 4, MIB),
+      waiters: limit('HEADWATER_ORIGIN_MAX_WAITERS', 2_000, 1_000_000),
+    },
+    rtmp: {
+      maxConnections: limit('HEADWATER_RTMP_MAX_CONNECTIONS', DEFAULT_RTMP_LIMITS.maxConnections, 1_000_000, 0),
+      maxConnectionsPerAddress: limit('HEADWATER_MAX_CONNECTIONS_PER_IP', 0, 1_000_000, 0),
+      publishDeadlineMs: limit(
+        'HEADWATER_RTMP_PUBLISH_DEADLINE_MS',
+        DEFAULT_RTMP_LIMITS.publishDeadlineMs,
+        60_000,
+        100,
+      ),
+      idleMs: limit('HEADWATER_RTMP_IDLE_MS', DEFAULT_RTMP_LIMITS.idleMs, 600_000, 1_000),
+      maxVideoMessageBytes: limit(
+        'HEADWATER_RTMP_MAX_FRAME_BYTES',
+        DEFAULT_RTMP_LIMITS.maxVideoMessageBytes,
+        16 * MIB,
+        65_536,
+      ),
+    },
+    publish: {
+      maxStreams: limit('HEADWATER_ORIGIN_MAX_STREAMS', 50, 10_000),
+      graceMs: limit('HEADWATER_PUBLISH_GRACE_MS', 30_000, 600_000, 1_000),
+      replaceAfterMs: limit('HEADWATER_PUBLISH_REPLACE_MS', 3_000, 60_000, 500),
+    },
+    http: {
+      maxConnections: limit('HEADWATER_ORIGIN_MAX_CONNECTIONS', 4_096, 1_000_000),
+      maxHeaderBytes: limit('HEADWATER_ORIGIN_MAX_HEADER_BYTES', 16_384, 131_072, 1_024),
+    },
+  };
+}

@@ -1,0 +1,48 @@
+/** The HTTP server that edges talk to: its deadlines and bounds. */
+
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import { listen } from '@headwater/service/listen';
+import type { HttpLimits } from './config.ts';
+
+/** A request's head must be whole by then. */
+const HEAD_DEADLINE_MS = 5_000;
+/** Edges keep their connections for the next part. */
+const KEEP_ALIVE_MS = 65_000;
+
+export interface HttpServer extends AsyncDisposable {
+  readonly port: number;
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** @throws ListenError */
+export async function startHttpServer(port: number, limits: HttpLimits, handle: Handler): Promise<HttpServer> {
+  const server = createServer(
+    {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: HEAD_DEADLINE_MS,
+      requestTimeout: HEAD_DEADLINE_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: 1_000,
+      noDelay: true,
+    },
+    (request, response) => {
+      // A body is never wanted here; what comes of it is let go.
+      request.resume();
+      void handle(request, response);
+    },
+  );
+  server.maxConnections = limits.maxConnections;
+  const bound = await listen(server, { port, variable: 'HEADWATER_ORIGIN_PORT' });
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  });
+  return { port: bound, [Symbol.asyncDispose]: () => close(server) };
+}
+
+async function close(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  server.closeAllConnections();
+  await promise;
+}

@@ -1,0 +1,54 @@
+/** Joins an encoder's output to a live stream: decides whether a run goes on in the newest epoch or opens one. */
+
+import type { TrackInit } from '@headwater/media/mp4/init';
+import type { EncoderTarget } from '../ladder/encoder.ts';
+import { AUDIO_TRACK_ID, type LadderPlan } from '../ladder/plan.ts';
+import type { Ledger } from './ledger.ts';
+import type { LiveStream, TrackShape } from './stream.ts';
+
+/** Over the nominal rate a segment can peak, and CMAF adds its boxes. */
+const PEAK_FACTOR = 1.25;
+
+interface OnAirOptions {
+  readonly stream: LiveStream;
+  readonly plan: LadderPlan;
+  readonly ledger: Ledger;
+  /** the newest ordinal that the control plane knows of; -1 for none */
+  readonly lastOrdinal: number;
+  readonly onEpoch: (ordinal: number, reason: 'new' | 'changed') => void;
+}
+
+/** The target of one broadcast's encoders. */
+export function createTarget({ stream, plan, ledger, lastOrdinal, onEpoch }: OnAirOptions): EncoderTarget {
+  let opened = false;
+  return {
+    tracks(inits, startMs) {
+      const tracks = shapes(plan, inits);
+      if (opened && stream.continues(tracks, plan.grid)) return;
+      const kept = ledger.get(stream.name);
+      const newestSegment = Math.max(kept?.newestSegment ?? -1, stream.newestNumber);
+      const ordinal = Math.max(kept?.ordinal ?? -1, stream.epoch?.ordinal ?? -1, lastOrdinal) + 1;
+      // A number is never used in two epochs: players know a segment by it.
+      const firstSegment = Math.max(Math.floor(startMs / plan.grid.segmentDurationMs), newestSegment + 1);
+      stream.openEpoch({ ordinal, firstSegment, grid: plan.grid, tracks });
+      ledger.set(stream.name, { ordinal, newestSegment });
+      onEpoch(ordinal, opened ? 'changed' : 'new');
+      opened = true;
+    },
+    sample: (trackId, sample) => stream.push(trackId, sample),
+    nextTicks: (trackId) => (opened ? stream.nextTicks(trackId) : null),
+  };
+}
+
+function shapes(plan: LadderPlan, inits: ReadonlyMap<string, TrackInit>): TrackShape[] {
+  const ids = [...(plan.video?.rungs ?? []).map(({ trackId }) => trackId), AUDIO_TRACK_ID];
+  return ids.map((id) => {
+    const init = inits.get(id);
+    if (init === undefined) throw new Error(`the encoder sent no header of ${id}`);
+    const rung = plan.video?.rungs.find(({ trackId }) => trackId === id);
+    const bitsPerSecond = id === AUDIO_TRACK_ID ? plan.audioBitsPerSecond : (rung?.bitsPerSecond ?? 0);
+    const bandwidth = Math.ceil(bitsPerSecond * PEAK_FACTOR);
+    const frameRate = rung === undefined ? undefined : plan.video?.frameRate;
+    return { id, init, bandwidth, ...(frameRate === undefined ? {} : { frameRate }) };
+  });
+}

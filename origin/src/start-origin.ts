@@ -1,0 +1,246 @@
+/** The origin's composition root: makes its parts, passes them to each other, and takes them down in reverse. */
+
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FeedState } from '@headwater/protocol/feed-state';
+import type { Ladder } from '@headwater/protocol/feed';
+import type { JoinRequest, Load } from '@headwater/protocol/node';
+import { type Clock, systemClock } from '@headwater/service/clock';
+import { type FleetLink, type FleetLinkOptions, startFleetLink } from '@headwater/service/fleet-link';
+import { LoadMeter } from '@headwater/service/load-meter';
+import { type Log, createLog } from '@headwater/service/log';
+import { Metrics } from '@headwater/service/metrics';
+import { authorise } from './authorise.ts';
+import { Broadcast } from './broadcast.ts';
+import type { OriginConfig } from './config.ts';
+import { EncoderMissingError } from './errors.ts';
+import { type OriginEvents, createEvents } from './events.ts';
+import { startHttpServer } from './http-server.ts';
+import { checkFfmpeg } from './ladder/ffmpeg-process.ts';
+import { Ledger } from './live/ledger.ts';
+import { createTarget } from './live/on-air.ts';
+import { SteadyClock } from './live/steady-clock.ts';
+import type { LiveStreamOptions } from './live/stream.ts';
+import { LiveStreams } from './live/streams.ts';
+import { type Authorisation, Desk, type PublishRequest } from './publish.ts';
+import { type RtmpListener, type RtmpListenerOptions, createRtmpListener } from './rtmp/listener.ts';
+import { loadTlsPair } from './rtmp/tls-pair.ts';
+import { serve } from './serve.ts';
+
+export interface Origin extends AsyncDisposable {
+  readonly httpPort: number;
+  readonly rtmpPort: number;
+  readonly rtmpsPort: number | null;
+}
+
+/** What a test replaces. */
+export interface OriginOverrides {
+  readonly log?: Log;
+  readonly clock?: Clock;
+  /** instead of asking the control plane */
+  readonly authorise?: (request: PublishRequest) => Promise<Authorisation>;
+}
+
+export const SEGMENT_DURATION_MS = 2_000;
+const VERSION = '0.1.0';
+
+/** @throws ListenError for a port that is taken, EncoderMissingError without ffmpeg */
+export async function startOrigin(config: OriginConfig, overrides: OriginOverrides = {}): Promise<Origin> {
+  const clock = overrides.clock ?? systemClock;
+  const log = overrides.log ?? createLog({ service: 'origin', level: config.logLevel, nowMs: () => clock.nowMs() });
+  const metrics = new Metrics();
+  const events = createEvents(log, metrics);
+  const complaint = await checkFfmpeg(config.ffmpegPath);
+  if (complaint !== null) throw new EncoderMissingError(`${complaint}; install ffmpeg or set HEADWATER_FFMPEG`);
+
+  await using opened = new AsyncDisposableStack();
+  await mkdir(config.dataDirectory, { recursive: true });
+  const socketFolder = await mkdtemp(join(tmpdir(), 'headwater-'));
+  opened.defer(() => rm(socketFolder, { recursive: true, force: true }));
+  const ledger = opened.use(
+    await Ledger.open(join(config.dataDirectory, 'streams.json'), (error) => events.ledgerFailed(error)),
+  );
+  const streams = opened.use(new LiveStreams((name) => describeStream(name, { config, clock, ledger })));
+  const feed = new FeedState();
+  const links = new LateLink();
+  const desk = opened.use(
+    new Desk({
+      ...config.publish,
+      events,
+      authorise:
+        overrides.authorise ??
+        ((request) => authorise(request, { link: links, nodeId: config.nodeId, streams: () => feed.streams })),
+      release: (stream) => release(stream, links, events),
+      start: (name, granted) =>
+        startBroadcast({ name, ...granted, config, clock, events, ledger, streams, socketFolder }),
+    }),
+  );
+  metrics.gaugeFrom('headwater_origin_streams', 'Streams on air.', () => desk.broadcasts.size);
+
+  const life = { ready: false, draining: false };
+  const http = opened.use(
+    await startHttpServer(config.httpPort, config.http, (request, response) =>
+      serve(request, response, {
+        streams,
+        isKnown: (name) => feed.streams.has(name),
+        isReady: () => life.ready && !life.draining,
+        metrics: () => metrics.format(),
+        events,
+        clock,
+      }),
+    ),
+  );
+  const rtmp = opened.use(await startRtmp(config, { desk, log, metrics, clock }));
+  life.ready = true;
+  const node = describeNode(config, { http: http.port, rtmp: rtmp.port, rtmps: rtmp.tlsPort });
+  const meter = opened.use(new LoadMeter(clock));
+  const rate = new ByteRate(clock, () => events.sentBytes());
+  const load = (): Load => ({ ...meter.read(), egressBytesPerSecond: rate.read(), connections: desk.broadcasts.size });
+  const told = { node: () => node, load, draining: () => life.draining, streams: () => onAir(streams) };
+  links.link = opened.use(await startLink(config, { ...told, state: feed, clock, log }));
+  const running = opened.move();
+  return {
+    httpPort: http.port,
+    rtmpPort: rtmp.port,
+    rtmpsPort: rtmp.tlsPort,
+    async [Symbol.asyncDispose]() {
+      life.draining = true;
+      // First, while the link still stands: the claims are given back.
+      await desk[Symbol.asyncDispose]();
+      await running.disposeAsync();
+    },
+  };
+}
+
+/** The link starts last, when the ports that it tells of are bound; until then the control plane counts as out of reach. */
+class LateLink implements Pick<FleetLink, 'ask'> {
+  link: FleetLink | null = null;
+
+  async ask(...wanted: Parameters<FleetLink['ask']>): ReturnType<FleetLink['ask']> {
+    return this.link === null ? { kind: 'unreachable', reason: 'this node is starting' } : this.link.ask(...wanted);
+  }
+}
+
+function describeStream(
+  name: string,
+  { config, clock, ledger }: { config: OriginConfig; clock: Clock; ledger: Ledger },
+): LiveStreamOptions {
+  return {
+    name,
+    limits: config.live,
+    clock,
+    randomBytes,
+    onSegment(newestSegment, ordinal) {
+      ledger.set(name, { ordinal, newestSegment });
+    },
+  };
+}
+
+interface BroadcastParts {
+  readonly name: string;
+  readonly ladder: Ladder | null;
+  readonly lastOrdinal: number;
+  readonly config: OriginConfig;
+  readonly clock: Clock;
+  readonly events: OriginEvents;
+  readonly ledger: Ledger;
+  readonly streams: LiveStreams;
+  readonly socketFolder: string;
+}
+
+function startBroadcast(parts: BroadcastParts): Broadcast {
+  const { name, ladder, lastOrdinal, config, clock, events, ledger, streams, socketFolder } = parts;
+  const stream = streams.open(name);
+  const broadcast = new Broadcast({
+    name,
+    ladder,
+    segmentDurationMs: SEGMENT_DURATION_MS,
+    graceMs: config.publish.graceMs,
+    cores: availableParallelism(),
+    ffmpegPath: config.ffmpegPath,
+    socketFolder,
+    clock: new SteadyClock(clock),
+    random: Math.random,
+    events,
+    target: (plan) =>
+      createTarget({
+        stream,
+        plan,
+        ledger,
+        lastOrdinal,
+        onEpoch: (ordinal, reason) => events.epochOpened(name, ordinal, reason),
+      }),
+  });
+  void broadcast.ended.then(() => streams.end(name));
+  return broadcast;
+}
+
+async function release(stream: string, link: Pick<FleetLink, 'ask'>, events: OriginEvents): Promise<void> {
+  const answer = await link.ask('DELETE', `/v1/publishes/${stream}`);
+  if (answer.kind === 'unreachable') events.releaseFailed(stream, answer.reason);
+}
+
+async function startLink(
+  { controlUrl, joinToken, dataDirectory }: OriginConfig,
+  told: Omit<FleetLinkOptions, 'controlUrl' | 'joinToken' | 'stateFile'>,
+): Promise<FleetLink & AsyncDisposable> {
+  return startFleetLink({ ...told, controlUrl, joinToken, stateFile: join(dataDirectory, 'fleet.json') });
+}
+
+async function startRtmp(
+  config: OriginConfig,
+  parts: Pick<RtmpListenerOptions, 'desk' | 'log' | 'metrics' | 'clock'>,
+): Promise<RtmpListener> {
+  const tls = await loadTlsPair({
+    certFile: config.tlsCertFile,
+    keyFile: config.tlsKeyFile,
+    dataDirectory: config.dataDirectory,
+    hosts: [config.publicHost],
+    nowMs: parts.clock.nowMs(),
+  });
+  return createRtmpListener({ ...parts, port: config.rtmpPort, tlsPort: config.rtmpsPort, tls, limits: config.rtmp });
+}
+
+function describeNode(config: OriginConfig, ports: { http: number; rtmp: number; rtmps: number | null }): JoinRequest {
+  const { nodeId, publicHost, place } = config;
+  return {
+    id: nodeId,
+    role: 'origin',
+    url: `http://${publicHost}:${ports.http}`,
+    rtmpUrl: `rtmp://${publicHost}:${ports.rtmp}`,
+    ...(ports.rtmps === null ? {} : { rtmpsUrl: `rtmps://${publicHost}:${ports.rtmps}` }),
+    place,
+    version: VERSION,
+  };
+}
+
+function onAir(streams: LiveStreams): { name: string; epochOrdinal: number }[] {
+  return [...streams.values()].flatMap(({ name, epoch, ended }) =>
+    epoch === undefined || ended ? [] : [{ name, epochOrdinal: epoch.ordinal }],
+  );
+}
+
+/** Bytes per second between one reading and the next. */
+class ByteRate {
+  readonly #clock: Clock;
+  readonly #total: () => number;
+  #lastBytes = 0;
+  #lastMs: number;
+
+  constructor(clock: Clock, total: () => number) {
+    this.#clock = clock;
+    this.#total = total;
+    this.#lastMs = clock.monotonicMs();
+  }
+
+  read(): number {
+    const bytes = this.#total();
+    const nowMs = this.#clock.monotonicMs();
+    const perSecond = ((bytes - this.#lastBytes) * 1000) / Math.max(1, nowMs - this.#lastMs);
+    this.#lastBytes = bytes;
+    this.#lastMs = nowMs;
+    return perSecond;
+  }
+}

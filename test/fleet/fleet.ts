@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { nodeProcess } from '@headwater/cli/src/fleet-plan.ts';
 import type { Ladder } from '@headwater/protocol/feed';
 import { Child } from './child.ts';
 import { childEnvironment } from './config.ts';
@@ -142,16 +143,19 @@ export class Fleet implements AsyncDisposable {
 
   #spawn({ name, workspace, variables }: ServicePlan): void {
     const env = childEnvironment({ ...variables, ...this.#environment });
-    const main = join(ROOT, workspace, 'src/main.ts');
-    this.services.set(name, new Child({ name, command: process.execPath, args: [main], env }));
+    this.services.set(name, new Child({ name, ...nodeProcess(workspace), env }));
   }
 
   async #ready({ name, url }: ServicePlan): Promise<void> {
-    await until(`${name} to be ready`, READY_DEADLINE_MS, async () => {
+    const answers = until(`${name} to be ready`, READY_DEADLINE_MS, async () => {
       const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1_000) });
       await response.arrayBuffer();
       return response.ok;
     });
+    const ends = this.services.get(name)?.exited.then(({ code }) => {
+      throw new Error(`${name} ended with code ${code} at its start`);
+    });
+    await Promise.race([answers, ends]);
   }
 }
 

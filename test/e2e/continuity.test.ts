@@ -1,0 +1,234 @@
+/** `kill -9` of one service leaves the others serving, and it is started again: seen by readers that never stop. */
+
+import assert from 'node:assert/strict';
+import { after, before, suite, test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startCommand, type Command } from '../fleet/command.ts';
+import { listSegments, read, readRenditions } from '../fleet/stream-reader.ts';
+import { until } from '../fleet/until.ts';
+
+const UP_DEADLINE_MS = 40_000;
+const AGAIN_DEADLINE_MS = 15_000;
+/** Between the death of a service and the verdict on those who go on. */
+const GO_ON_MS = 6_000;
+const ASK_EVERY_MS = 250;
+
+suite('kill -9', () => {
+  let command: Command;
+  let readers: readonly SegmentReader[];
+  let watchUrl: string;
+
+  before(async () => {
+    command = await startCommand();
+    await command.child.says(/Headwater is up/, UP_DEADLINE_MS);
+    watchUrl = (await command.child.says(/http:\/\/\S+\/watch\/demo\S*/, 1_000))[0];
+    const path = await until('the door', 10_000, () => throughTheDoor(watchUrl));
+    readers = [command.ports.edge, command.ports.edge + 1].map(
+      (port) => new SegmentReader(`http://127.0.0.1:${port}${path}`),
+    );
+    await until('both readers to read', 15_000, () => readers.every(({ numbers }) => numbers.length >= 2));
+  });
+  after(async () => {
+    await Promise.all((readers ?? []).map((reader) => reader[Symbol.asyncDispose]()));
+    await command?.[Symbol.asyncDispose]();
+  });
+
+  /** Kills, waits for the successor, and returns how long it took. */
+  const killOne = async (name: string, context: TestContext): Promise<void> => {
+    const victim = command.members().find((member) => member.name === name);
+    assert.ok(victim !== undefined, name);
+    process.kill(victim.pid, 'SIGKILL');
+    const killedMs = performance.now();
+    await until(`${name} to be started again`, AGAIN_DEADLINE_MS, () =>
+      command.members().some((member) => member.name === name && member.pid !== victim.pid),
+    );
+    context.diagnostic(`${name} was started again after ${Math.round(performance.now() - killedMs)} ms`);
+  };
+  const others = (...names: string[]): (() => void) => {
+    const before = command.members().filter(({ name }) => name !== 'ffmpeg' && !names.includes(name));
+    return () => {
+      const now = new Set(command.members().map(({ pid }) => pid));
+      for (const { name, pid } of before) assert.ok(now.has(pid), `${name} did not live through it`);
+    };
+  };
+
+  test('control plane: both edges and the door go on as if nothing were', async (context) => {
+    const check = others('control-plane');
+    const marks = readers.map((reader) => reader.mark());
+    await killOne('control-plane', context);
+    assert.ok(await throughTheDoor(watchUrl), 'the door lets viewers in');
+    await delay(GO_ON_MS);
+    for (const [index, reader] of readers.entries()) reader.wentOn(marks[index] ?? 0, 'without a miss');
+    check();
+  });
+
+  test('geo: those who play play on; the door opens again', async (context) => {
+    const check = others('geo');
+    const marks = readers.map((reader) => reader.mark());
+    await killOne('geo', context);
+    await until('the door', AGAIN_DEADLINE_MS, () => throughTheDoor(watchUrl));
+    await delay(GO_ON_MS);
+    for (const [index, reader] of readers.entries()) reader.wentOn(marks[index] ?? 0, 'without a miss');
+    check();
+  });
+
+  test('an edge: the other goes on, and the first serves again', async (context) => {
+    const check = others('edge-1');
+    const [first, second] = readers;
+    assert.ok(first !== undefined && second !== undefined);
+    const mark = second.mark();
+    await killOne('edge-1', context);
+    const back = first.mark();
+    await until('the first edge to serve again', AGAIN_DEADLINE_MS, () => first.numbers.length > back);
+    await delay(GO_ON_MS);
+    second.wentOn(mark, 'without a miss');
+    assert.equal(first.missedSince(back).length, 0, 'a player finds all that it did not have yet');
+    check();
+  });
+
+  test('the ladder: a killed ffmpeg is started again and nobody misses a number', async (context) => {
+    const marks = readers.map((reader) => reader.mark());
+    const members = command.members();
+    const origin = members.find(({ name }) => name === 'origin');
+    const ladder = members.find(({ name, parentPid }) => name.endsWith('ffmpeg') && parentPid === origin?.pid);
+    assert.ok(ladder !== undefined, `an ffmpeg below the origin among ${JSON.stringify(members)}`);
+    process.kill(ladder.pid, 'SIGKILL');
+    await delay(GO_ON_MS);
+    for (const [index, reader] of readers.entries()) reader.wentOn(marks[index] ?? 0, 'with gaps told');
+    context.diagnostic(`epochs ${[...(readers[0]?.epochs ?? [])].join(', ')}`);
+  });
+
+  test('origin: numbers go on after one discontinuity, and no name is used twice', async (context) => {
+    const check = others('origin');
+    const marks = readers.map((reader) => reader.mark());
+    const epochs = readers.map((reader) => new Set(reader.epochs));
+    await killOne('origin', context);
+    for (const [index, reader] of readers.entries()) {
+      await until('the picture to come back', AGAIN_DEADLINE_MS, () => reader.numbers.length > (marks[index] ?? 0) + 3);
+    }
+    for (const [index, reader] of readers.entries()) {
+      reader.wentOn(marks[index] ?? 0, 'with gaps told');
+      const fresh = [...reader.epochs].filter((epoch) => !epochs[index]?.has(epoch));
+      assert.equal(fresh.length, 1, `one new epoch, not ${fresh.length}`);
+    }
+    check();
+  });
+
+  test('over all of it no name ever stood for two contents', () => {
+    for (const reader of readers) {
+      assert.deepEqual(reader.broken, []);
+      assert.ok(reader.numbers.length > 10);
+    }
+  });
+});
+
+/** Follows a rendition like a plain player, and keeps what it saw. */
+class SegmentReader implements AsyncDisposable {
+  /** of the segments read, in order */
+  readonly numbers: number[] = [];
+  readonly epochs = new Set<string>();
+  /** sentences about what must never be */
+  readonly broken: string[] = [];
+  readonly #gaps = new Set<number>();
+  readonly #sizes = new Map<string, number>();
+  readonly #base: string;
+  readonly #done: Promise<void>;
+  #stopped = false;
+
+  constructor(base: string) {
+    this.#base = base;
+    this.#done = this.#run();
+  }
+
+  /** A moment, for {@link wentOn}. */
+  mark(): number {
+    return this.numbers.length;
+  }
+
+  missedSince(mark: number): number[] {
+    const seen = this.numbers.slice(Math.max(0, mark - 1));
+    const [first, last] = [seen[0], seen.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const missed: number[] = [];
+    for (let number = first; number < last; number += 1) {
+      if (!seen.includes(number) && !this.#gaps.has(number)) missed.push(number);
+    }
+    return missed;
+  }
+
+  /** Since the mark new segments came, each number once, ascending; none is missing that the playlist did not call a gap. */
+  wentOn(mark: number, how: 'without a miss' | 'with gaps told'): void {
+    const seen = this.numbers.slice(mark);
+    assert.ok(seen.length >= 2, `${this.#base}: ${seen.length} new segments`);
+    assert.deepEqual(this.missedSince(mark), [], `${this.#base}: numbers that were never told`);
+    if (how === 'without a miss') {
+      const gaps = [...this.#gaps].filter((number) => number >= (seen[0] ?? 0));
+      assert.deepEqual(gaps, [], `${this.#base}: gaps`);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        await this.#look();
+      } catch (error) {
+        // Its edge is being killed in one of the tests; whether it should have answered is judged there.
+        if (!(error instanceof Error)) throw error;
+      }
+      await delay(ASK_EVERY_MS);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { variants } = await readRenditions(`${this.#base}/classic.m3u8`);
+    const url = variants.at(-1)?.url;
+    if (url === undefined) return;
+    const playlist = await read(url);
+    if (playlist.status !== 200) return;
+    const text = Buffer.from(playlist.body).toString();
+    for (const number of gapsIn(text, url)) this.#gaps.add(number);
+    for (const segment of listSegments(text, url)) {
+      if (segment.number <= (this.numbers.at(-1) ?? -1) || this.#gaps.has(segment.number)) continue;
+      const { status, body } = await read(segment.url);
+      if (status !== 200) return;
+      this.#keep(segment.number, segment.url.pathname, body.length);
+    }
+  }
+
+  #keep(number: number, path: string, bytes: number): void {
+    const known = this.#sizes.get(path);
+    if (known !== undefined) this.broken.push(`${path} was read twice, ${known} and ${bytes} bytes`);
+    this.#sizes.set(path, bytes);
+    this.epochs.add(path.split('/').at(-2) ?? '');
+    this.numbers.push(number);
+  }
+}
+
+/** The numbers under EXT-X-GAP, which m3u8-parser does not tell. */
+function gapsIn(text: string, url: URL): number[] {
+  let number = listSegments(text, url)[0]?.number ?? 0;
+  const gaps: number[] = [];
+  let gap = false;
+  for (const line of text.split('\n')) {
+    if (line === '#EXT-X-GAP') gap = true;
+    if (line === '' || line.startsWith('#')) continue;
+    if (gap) gaps.push(number);
+    gap = false;
+    number += 1;
+  }
+  return gaps;
+}
+
+/** The path of a viewer at an edge, or null while the door is shut. */
+async function throughTheDoor(watchUrl: string): Promise<string | null> {
+  const url = new URL(watchUrl);
+  url.pathname = '/live/demo/master.m3u8';
+  const { status, headers } = await read(url);
+  if (status !== 307) return null;
+  return new URL(headers.get('location') ?? '', url).pathname.replace(/\/[^/]+$/, '');
+}

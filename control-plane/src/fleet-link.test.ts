@@ -135,16 +135,21 @@ test('a damaged state file costs a log line, not the node', async () => {
   await using plane = await startTestPlane();
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
   const stateFile = join(directory.path, 'state.json');
-  const badKey = { type: 'path-keys', keys: [{ kid: 'k', secret: 'short', state: 'current' }] };
+  const ghost = { name: 'ghost', policy: 'token', keyHash: '', origin: null, ladder: null };
+  const damaged = [
+    { type: 'stream', stream: ghost },
+    { type: 'path-keys', keys: [{ kid: 'k', secret: 'short' }] },
+  ];
   for (const content of [
     '',
     '{',
     '{"format":2}',
-    JSON.stringify({ format: 1, page: { cursor: 'c', messages: [badKey] } }),
+    JSON.stringify({ format: 1, page: { cursor: 'c', messages: damaged } }),
   ]) {
     await writeFile(stateFile, content);
     await using node = await startNode({ url: plane.url, stateFile });
     assert.equal(node.events[0], 'fleet_state_unreadable');
+    assert.ok(!node.state.streams.has('ghost'));
     await node.until(() => node.state.keyring.current !== null);
   }
   assert.equal((JSON.parse(await readFile(stateFile, 'utf8')) as { format: number }).format, 1);

@@ -197,7 +197,15 @@ for (const [name, makePlace] of IMPLEMENTATIONS) {
       await using place = await makePlace();
       const state = await place.reopen();
       const { cursor: oldest } = await state.snapshot();
-      for (const strange of ['', 'x', `${oldest}0`, `${oldest}.1`, 'other.0', oldest.replace(/\d+$/, '-1')]) {
+      for (const strange of [
+        '',
+        'x',
+        `${oldest}0`,
+        `${oldest}.1`,
+        'other.0',
+        oldest.replace(/\d+$/, '-1'),
+        oldest.replace(/\d+$/, '1'),
+      ]) {
         assert.equal(await state.changesSince(strange, 10), null, strange);
       }
       const message: FeedMessage = { type: 'node-removed', id: 'x' };

@@ -184,11 +184,12 @@ test('a token without a session id has one of its own, the same each time', () =
   assert.notEqual(one, other);
 });
 
-test('each single character of a token counts', () => {
+test('each single character of a token counts, the spare bits of the last one included', () => {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   for (const signer of [SIGNERS[0], SIGNERS[2]] as SigningKey[]) {
     const token = mintSessionToken(CLAIMS, signer);
     for (let at = 0; at < token.length; at += 1) {
-      for (const char of 'AQgwz09_-.') {
+      for (const char of at === token.length - 1 ? alphabet : 'AQgwz09_-.') {
         if (token[at] !== char) assert.notEqual(outcome(token.slice(0, at) + char + token.slice(at + 1)), 'ok');
       }
     }

@@ -59,6 +59,11 @@ function renderPlaylist(
   return storeText(mediaTypeOf(resource), skip ? renderDeltaUpdate(playlist) : renderMediaPlaylist(playlist));
 }
 
+/** Whether a track is missing although the stream has begun. */
+export function isUnknownTrack(timeline: Timeline, resource: ManifestResource): boolean {
+  return resource.kind === 'playlist' && hasMedia(timeline) && !timeline.tracks.some(({ id }) => id === resource.track);
+}
+
 /** Whether there is anything to show yet. */
 export function hasBegun(timeline: Timeline, resource: ManifestResource): boolean {
   if (resource.kind !== 'playlist') return hasMedia(timeline);

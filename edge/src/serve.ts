@@ -15,7 +15,7 @@ import { knock } from './door.ts';
 import { codeOfFill, codeOfStanding, softenForMedia } from './errors.ts';
 import type { EdgeEvents, Outcome } from './events.ts';
 import type { Fill, Fills } from './fill.ts';
-import { hasBegun, writeManifest } from './manifest.ts';
+import { hasBegun, isUnknownTrack, writeManifest } from './manifest.ts';
 import type { MediaDesk } from './media-desk.ts';
 import * as reply from './reply.ts';
 import { mediaTypeOf } from './stored.ts';
@@ -220,8 +220,7 @@ async function awaitManifest(
   const { resource } = target;
   const { wanted } = directives;
   if (!hasBegun(view.timeline, target.resource)) {
-    const known = resource.kind !== 'playlist' || resource.track in view.timeline.windows;
-    return fail(edge, exchange, target, known ? 'too_early' : 'track_not_found');
+    return fail(edge, exchange, target, isUnknownTrack(view.timeline, resource) ? 'track_not_found' : 'too_early');
   }
   if (resource.kind !== 'playlist' || resource.flavour !== 'low-latency' || wanted === null) {
     return sendManifest(edge, exchange, target, { view, directives, waited: false });
@@ -239,7 +238,7 @@ async function awaitManifest(
 /** Whether it is known what to say of a manifest: that its stream is not there, or what is in it. */
 function hasSettled(view: StreamView, resource: ManifestResource): boolean {
   if (view.timeline === undefined) return view.standing !== 'unknown';
-  return hasBegun(view.timeline, resource);
+  return hasBegun(view.timeline, resource) || isUnknownTrack(view.timeline, resource);
 }
 
 /** Whether the answer can be written now. A stream that went away is answered at once too, as such. */

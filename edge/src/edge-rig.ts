@@ -1,0 +1,98 @@
+/** Edges for tests: started on free ports over a feed of the test's own, and asked over real sockets. */
+
+import { once } from 'node:events';
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
+import type { FeedMessage } from '@headwater/protocol/feed';
+import { FeedState } from '@headwater/protocol/feed-state';
+import { type PathClaims, type PathKeyring, makeKeyring, mintPathToken } from '@headwater/protocol/path-token';
+import type { Clock } from '@headwater/service/clock';
+import { type EdgeConfig, type EdgeLimits, readConfig } from './config.ts';
+import { type RunningEdge, startEdge } from './start-edge.ts';
+
+const SECRET = Buffer.alloc(32, 7).toString('base64url');
+const FOREIGN = Buffer.alloc(32, 8).toString('base64url');
+/** The keys that the rig's edges hold, and others under the same id. */
+export const KEYS = makeKeyring([{ kid: 'k1', secret: SECRET, state: 'current' }]);
+export const FOREIGN_KEYS = makeKeyring([{ kid: 'k1', secret: FOREIGN, state: 'current' }]);
+
+const LOAD = { cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 } as const;
+
+/** A feed with streams `show` (token), `open` (public) and `idle` (token, not on air), all but the last at the origin. */
+export function feedOf(originUrl: string, more: readonly FeedMessage[] = []): FeedState {
+  const feed = new FeedState();
+  const stream = { keyHash: '', ladder: null };
+  const origin = { id: 'origin-1', role: 'origin', url: originUrl, place: null, version: '0', load: LOAD } as const;
+  feed.apply({
+    cursor: '1',
+    snapshot: true,
+    messages: [
+      { type: 'path-keys', keys: [{ kid: 'k1', secret: SECRET, state: 'current' }] },
+      { type: 'node', node: { ...origin, healthy: true, draining: false } },
+      { type: 'stream', stream: { ...stream, name: 'show', policy: 'token', origin: 'origin-1' } },
+      { type: 'stream', stream: { ...stream, name: 'open', policy: 'public', origin: 'origin-1' } },
+      { type: 'stream', stream: { ...stream, name: 'idle', policy: 'token', origin: null } },
+      ...more,
+    ],
+  });
+  return feed;
+}
+
+interface RigOptions {
+  readonly id?: string;
+  readonly limits?: Partial<EdgeLimits>;
+  readonly clock?: Clock;
+}
+
+/** An edge that joins no fleet. */
+export async function startRig(
+  feed: FeedState,
+  { id = 'edge-1', limits = {}, clock }: RigOptions = {},
+): Promise<RunningEdge> {
+  const config = readConfig({ HEADWATER_EDGE_PORT: '0', HEADWATER_NODE_ID: id });
+  const quiet: EdgeConfig = { ...config, limits: { ...config.limits, ...limits } };
+  return startEdge(quiet, { feed, log: () => undefined, ...(clock === undefined ? {} : { clock }) });
+}
+
+/** A token for a stream, valid for an hour unless told otherwise. */
+export function mint(stream: string, change: Partial<PathClaims> = {}, keys: PathKeyring = KEYS): string {
+  const nowS = Math.floor(Date.now() / 1000);
+  const claims = { session: 's1', scope: `live/${stream}`, notBeforeS: nowS - 60, expiresS: nowS + 3600, bind: null };
+  return mintPathToken({ ...claims, ...change }, keys);
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly text: string;
+  /** an error's code */
+  readonly code: string | undefined;
+  /** false: the connection was cut */
+  readonly complete: boolean;
+}
+
+interface AskOptions {
+  readonly method?: string;
+  readonly headers?: OutgoingHttpHeaders;
+}
+
+const agent = new Agent({ keepAlive: false });
+
+/** Asks an edge, with the path exactly as given. */
+export async function ask(edge: { readonly port: number }, path: string, options: AskOptions = {}): Promise<Answer> {
+  const { method = 'GET', headers = {} } = options;
+  const outgoing = request({ host: '127.0.0.1', port: edge.port, path, method, headers, agent });
+  outgoing.end();
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  const pieces: Buffer[] = [];
+  response.on('data', (piece: Buffer) => pieces.push(piece));
+  const complete = await new Promise<boolean>((resolve) => {
+    response.once('end', () => resolve(response.complete));
+    response.once('error', () => resolve(false));
+  });
+  const body = Buffer.concat(pieces);
+  const text = body.toString('utf8');
+  const isProblem = response.headers['content-type'] === 'application/problem+json' && text !== '';
+  const code = isProblem ? (JSON.parse(text) as { code: string }).code : undefined;
+  return { status: response.statusCode ?? 0, headers: response.headers, body, text, code, complete };
+}

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { afterEach, before, beforeEach, test } from 'node:test';
+import { ask, feedOf, mint, startRig } from './edge-rig.ts';
+import { FIRST_NUMBER, type MediaTrack, PARTS, makeMedia } from './fake-media.ts';
+import { FakeOrigin } from './fake-origin.ts';
+import type { RunningEdge } from './start-edge.ts';
+
+const EPOCH = 'epoch0000';
+const ROOT = `/t/${mint('show')}/live/show`;
+const MEDIA = `${ROOT}/v180/media.m3u8`;
+let media: readonly MediaTrack[];
+let origin: FakeOrigin;
+let edge: RunningEdge;
+
+before(() => {
+  media = makeMedia(8);
+});
+beforeEach(async () => {
+  origin = await FakeOrigin.start(media);
+  origin.advance(PARTS + 2);
+  edge = await startRig(feedOf(origin.url));
+});
+afterEach(async () => {
+  await edge[Symbol.asyncDispose]();
+  await origin[Symbol.asyncDispose]();
+});
+
+/** Waits until so many requests wait at the origin: the edge has asked for all that it wants. */
+async function originHolds(count: number): Promise<void> {
+  while (origin.waiting < count) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('directives that make no sense are 400; those that nobody knows are ignored', async () => {
+  const at = FIRST_NUMBER + 1;
+  const table = [
+    ['_HLS_part=1', 400, 'hls_part_without_msn'],
+    [`_HLS_msn=${at + 3}`, 400, 'hls_msn_too_far'],
+    [`_HLS_msn=${at + 3}&_HLS_part=0`, 400, 'hls_msn_too_far'],
+    ['_HLS_msn=x', 400, 'bad_field'],
+    [`_HLS_msn=${at}&_HLS_part=-1`, 400, 'bad_field'],
+    ['_HLS_msn=', 400, 'bad_field'],
+    ['from=yesterday', 400, 'bad_field'],
+    [`_HLS_msn=${at}&_HLS_part=1`, 200, undefined],
+    [`_HLS_msn=${at - 1}`, 200, undefined],
+    ['_HLS_msn=0', 200, undefined],
+    ['_HLS_newest=1&_HLS_throughput=9&CMCD=br%3D1', 200, undefined],
+  ] as const;
+  for (const [query, status, code] of table) {
+    const answer = await ask(edge, `${MEDIA}?${query}`);
+    assert.deepEqual([answer.status, answer.code], [status, code], query);
+  }
+  assert.equal(
+    (await ask(edge, `${ROOT}/v180/classic.m3u8?_HLS_msn=${at + 9}`)).status,
+    200,
+    'not offered, so ignored',
+  );
+});
+
+test('a playlist request blocks until its part is there, and is released by the part itself', async () => {
+  const at = FIRST_NUMBER + 1;
+  await ask(edge, MEDIA);
+  await originHolds(2);
+  const blocked = ask(edge, `${MEDIA}?_HLS_msn=${at}&_HLS_part=2`);
+  origin.advance(1);
+  const answer = await blocked;
+  assert.match(
+    answer.text,
+    new RegExp(`URI="${EPOCH}/${at}\\.2\\.m4s"\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${EPOCH}/${at}\\.3`),
+  );
+  assert.equal(answer.headers['cache-control'], 'private, max-age=12');
+  const part = await ask(edge, `${ROOT}/v180/${EPOCH}/${at}.2.m4s`);
+  assert.match(String(part.headers['cache-status']), /; hit$/, 'it had been fetched ahead');
+  assert.ok(part.body.equals(origin.bytesOf('v180', at, 2)));
+});
+
+test('a part beyond the last is part 0 of the next; without a part the whole segment is meant', async () => {
+  const at = FIRST_NUMBER + 1;
+  await ask(edge, MEDIA);
+  const beyond = ask(edge, `${MEDIA}?_HLS_msn=${at}&_HLS_part=${PARTS}`);
+  const whole = ask(edge, `${MEDIA}?_HLS_msn=${at}`);
+  origin.advance(PARTS - 2);
+  assert.match(
+    (await whole).text,
+    new RegExp(`${at}\\.m4s\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${EPOCH}/${at + 1}\\.0`),
+  );
+  origin.advance(1);
+  assert.match((await beyond).text, new RegExp(`${at + 1}\\.0\\.m4s",INDEPENDENT=YES\n#EXT-X-PRELOAD-HINT`));
+});
+
+test('a preload-hinted part blocks and comes whole; one fetch serves all who wait', async () => {
+  const at = FIRST_NUMBER + 1;
+  const waiting = Array.from({ length: 20 }, () => ask(edge, `${ROOT}/a0/${EPOCH}/${at}.2.m4s`));
+  await originHolds(2);
+  origin.advance(1);
+  for (const answer of await Promise.all(waiting)) {
+    assert.equal(answer.headers['content-length'], String(answer.body.length));
+    assert.ok(answer.body.equals(origin.bytesOf('a0', at, 2)));
+  }
+  assert.equal(origin.fetched.get(`/cmaf/show/a0/${EPOCH}/${at}.2`), 1);
+});
+
+test('up to two segments ahead the origin is asked; beyond that the edge knows', async () => {
+  const at = FIRST_NUMBER + 1;
+  const next = ask(edge, `${ROOT}/v180/${EPOCH}/${at + 2}.0.m4s`);
+  await originHolds(2);
+  assert.deepEqual(await codeOf(`v180/${EPOCH}/${at + 3}.0.m4s`), 'too_early');
+  assert.deepEqual(await codeOf(`v180/${EPOCH}/${at + 3}.m4s`), 'too_early');
+  assert.deepEqual(await codeOf(`v180/${EPOCH}/${at - 5}.m4s`), 'segment_not_found');
+  assert.deepEqual(await codeOf(`v180/otherepoch/${at - 1}.m4s`), 'segment_not_found');
+  origin.advance(2 * PARTS - 1);
+  assert.ok((await next).body.equals(origin.bytesOf('v180', at + 2, 0)));
+  assert.deepEqual(await codeOf(`v180/${EPOCH}/${at}.${PARTS}.m4s`), 'segment_not_found');
+});
+
+test('a growing segment is sent as its parts come, and kept whole', async () => {
+  const at = FIRST_NUMBER + 1;
+  const growing = ask(edge, `${ROOT}/v180/${EPOCH}/${at}.m4s`);
+  const other = ask(edge, `${ROOT}/v180/${EPOCH}/${at}.m4s`);
+  for (let part = 2; part < PARTS; part += 1) {
+    await originHolds(2);
+    origin.advance(1);
+  }
+  for (const answer of [await growing, await other]) {
+    assert.equal(answer.headers['transfer-encoding'], 'chunked');
+    assert.ok(answer.complete && answer.body.equals(origin.bytesOf('v180', at)));
+  }
+  const again = await ask(edge, `${ROOT}/v180/${EPOCH}/${at}.m4s`);
+  assert.match(String(again.headers['cache-status']), /; hit$/);
+  assert.ok(again.body.equals(origin.bytesOf('v180', at)));
+  assert.equal(origin.fetched.get(`/cmaf/show/v180/${EPOCH}/${at}`), undefined, 'the parts were enough');
+});
+
+test('a blocked request ends with 503 when nothing comes', async () => {
+  const at = FIRST_NUMBER + 1;
+  const started = Date.now();
+  const answer = await ask(edge, `${MEDIA}?_HLS_msn=${at + 1}`);
+  assert.deepEqual([answer.status, answer.code], [503, 'blocked_too_long']);
+  assert.ok(Date.now() - started < 8_000);
+});
+
+test('a stream that ended is answered at once, without a hint', async () => {
+  await ask(edge, MEDIA);
+  origin.advance(PARTS - 2);
+  origin.end();
+  const answer = await ask(edge, `${MEDIA}?_HLS_msn=${FIRST_NUMBER + 2}&_HLS_part=0`);
+  assert.match(answer.text, /#EXT-X-ENDLIST\n$/);
+  assert.doesNotMatch(answer.text, /PRELOAD-HINT/);
+});
+
+test('whether the news came by parts or by timeline, the bytes are the same', async () => {
+  const at = FIRST_NUMBER + 1;
+  await using late = await startRig(feedOf(origin.url), { id: 'edge-2' });
+  await ask(edge, MEDIA);
+  for (let cell = 2; cell < 4 * PARTS + 1; cell += 1) {
+    await originHolds(2);
+    const number = at + Math.floor(cell / PARTS);
+    const blocked = ask(edge, `${MEDIA}?_HLS_msn=${number}&_HLS_part=${cell % PARTS}`);
+    origin.advance(1);
+    assert.equal((await blocked).status, 200);
+    if (cell % 5 !== 0) continue;
+    const path = `${ROOT}/v180/media.m3u8?_HLS_msn=${number}&_HLS_part=${cell % PARTS}`;
+    const [one, two] = [await ask(edge, path), await ask(late, path)];
+    assert.equal(two.text, one.text);
+    assert.equal(two.headers.etag, one.headers.etag);
+  }
+});
+
+test('a delta update leaves out what lies behind the skip boundary', async () => {
+  await edge[Symbol.asyncDispose]();
+  await origin[Symbol.asyncDispose]();
+  origin = await FakeOrigin.start(media, 8);
+  origin.advance(8 * PARTS - 3);
+  edge = await startRig(feedOf(origin.url));
+  assert.doesNotMatch((await ask(edge, MEDIA)).text, /EXT-X-SKIP/);
+  assert.match((await ask(edge, `${MEDIA}?_HLS_skip=YES`)).text, /#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n/);
+});
+
+test('time shift: nothing before that moment is shown', async () => {
+  origin.advance(2 * PARTS);
+  const from = (FIRST_NUMBER + 2) * 2 + 1.5;
+  const master = await ask(edge, `${ROOT}/master.m3u8?from=${from}`);
+  assert.match(master.text, new RegExp(`\nv180/media\\.m3u8\\?from=${from}\n`));
+  const shifted = await ask(edge, `${ROOT}/v180/classic.m3u8?from=${from}`);
+  assert.match(shifted.text, new RegExp(`#EXT-X-MEDIA-SEQUENCE:${FIRST_NUMBER + 2}\n`));
+  assert.equal((await ask(edge, `${ROOT}/v180/classic.m3u8?from=99999999999`)).status, 200);
+});
+
+async function codeOf(path: string): Promise<string | undefined> {
+  const answer = await ask(edge, `${ROOT}/${path}`);
+  assert.equal(answer.status, 404);
+  return answer.code;
+}

@@ -42,7 +42,7 @@ export function readConfig(env: Environment = process.env): ControlPlaneConfig {
     joinToken: bearer(env, 'HEADWATER_JOIN_TOKEN'),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
     limits: {
-      bodyBytes: integer(env, 'HEADWATER_CONTROL_BODY_BYTES', { fallback: 65_536, min: 1_024, max: 16_777_216 }),
+      bodyBytes: integer(env, 'HEADWATER_CONTROL_BODY_BYTES', { fallback: 262_144, min: 1_024, max: 16_777_216 }),
       streams: integer(env, 'HEADWATER_MAX_STREAMS', { fallback: 1_000, min: 1, max: 100_000 }),
       nodes: integer(env, 'HEADWATER_MAX_NODES', { fallback: 1_000, min: 1, max: 100_000 }),
       issuers: integer(env, 'HEADWATER_MAX_ISSUERS', { fallback: 100, min: 1, max: 10_000 }),

@@ -107,7 +107,9 @@ export class Supervised {
     const first = this.#first;
     this.#first = false;
     if (first && child.signalCode === null && livedMs < START_MS) {
-      this.#failure.resolve({ name: this.name, code: child.exitCode ?? 1, lines: [...this.#lines] });
+      // Node gives a command that could not be run a negative code; a shell would say 127.
+      const code = child.exitCode === null || child.exitCode < 0 ? 127 : child.exitCode;
+      this.#failure.resolve({ name: this.name, code, lines: [...this.#lines] });
       return;
     }
     this.#attempt = livedMs >= STABLE_MS ? 0 : this.#attempt + 1;
@@ -130,8 +132,9 @@ export class Supervised {
   }
 
   #note(line: string): void {
-    this.#lines.push(line);
+    const short = line.slice(0, LINE_LIMIT_CHARS);
+    this.#lines.push(short);
     if (this.#lines.length > KEPT_LINES) this.#lines.shift();
-    this.#options.onLine(line);
+    this.#options.onLine(short);
   }
 }

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { planFleet } from './fleet-plan.ts';
+import { keepSecret, readSecret } from './kept-file.ts';
+import { readConfig } from './config.ts';
+
+const MAIN = join(import.meta.dirname, 'main.ts');
+
+function headwater(
+  args: string[],
+  env: Record<string, string> = {},
+): { code: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+  return { code: status, out: stdout, err: stderr };
+}
+
+test('tells what it can do, and what it cannot', () => {
+  assert.match(headwater(['--help']).out, /headwater up .*\n.*headwater edge/);
+  assert.equal(headwater([]).code, 0);
+  assert.deepEqual(headwater(['fly']), {
+    code: 64,
+    out: '',
+    err: 'headwater: does not know "fly"; try headwater --help\n',
+  });
+});
+
+test('a bad variable is one line that names it', () => {
+  const { code, out, err } = headwater(['up'], { HEADWATER_GEO_PORT: 'x' });
+  assert.deepEqual([code, out], [78, '']);
+  assert.equal(err, 'headwater: HEADWATER_GEO_PORT: wants a whole number from 0 to 65535, got "x"\n');
+});
+
+test('a missing ffmpeg is one line that names it', () => {
+  const { code, err } = headwater(['up'], { PATH: '/nonexistent' });
+  assert.equal(code, 1);
+  assert.equal(err, 'headwater: ffmpeg is missing; install it with the package manager of your system\n');
+});
+
+test('a taken port, or a variable that only a service reads, ends everything with one line', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'headwater-up-'));
+  await using taken = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => taken.listen(0, resolve));
+  const { port } = taken.address() as AddressInfo;
+  const env = { HEADWATER_DATA_DIR: directory, HEADWATER_CONTROL_PORT: String(port) };
+  const busy = headwater(['up'], env);
+  assert.equal(busy.code, 1);
+  assert.equal(
+    busy.err,
+    `headwater: port ${port} (HEADWATER_CONTROL_PORT) is taken; set HEADWATER_CONTROL_PORT to a free port\n`,
+  );
+  const wrong = headwater(['up'], { ...env, HEADWATER_MAX_NODES: 'many' });
+  assert.equal(wrong.code, 78);
+  assert.match(wrong.err, /^headwater: HEADWATER_MAX_NODES: wants .*\n$/);
+  await rm(directory, { recursive: true });
+});
+
+test('lays two edges out on neighbouring ports, with names of their own', () => {
+  const plans = planFleet(readConfig({ HEADWATER_EDGE_PORT: '9000' }), 'secret');
+  assert.deepEqual(
+    plans.map(({ name, readyUrl }) => [name, readyUrl]),
+    [
+      ['control-plane', 'http://127.0.0.1:7000/readyz'],
+      ['geo', 'http://127.0.0.1:7100/readyz'],
+      ['origin', 'http://127.0.0.1:7200/readyz'],
+      ['edge-1', 'http://127.0.0.1:9000/readyz'],
+      ['edge-2', 'http://127.0.0.1:9001/readyz'],
+    ],
+  );
+  const [first, second] = plans.slice(3).map(({ env }) => env);
+  assert.equal(first?.['HEADWATER_EDGE_ADMIN_PORT'], '10000');
+  assert.equal(second?.['HEADWATER_EDGE_ADMIN_PORT'], '10001');
+  assert.equal(second?.['HEADWATER_NODE_ID'], 'edge-2');
+});
+
+test('a secret is made once, for the owner alone', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'headwater-secret-'));
+  const path = join(directory, 'data', 'join-token');
+  assert.equal(await readSecret(path), null);
+  const [one, two] = await Promise.all([keepSecret(path), keepSecret(path)]);
+  assert.equal(one, two);
+  assert.equal(await readSecret(path), one);
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+  await rm(directory, { recursive: true });
+});

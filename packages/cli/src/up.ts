@@ -76,7 +76,8 @@ async function bringUp(fleet: Fleet, say: (line: string) => void): Promise<void>
     return nodes.every((plan) => healthy.has(plan.env['HEADWATER_NODE_ID'] ?? ''));
   });
   const { publishUrl } = await api.ensureStream(DEMO_STREAM, DEMO_LADDER);
-  if (config.demo) await startProcess(fleet, demoPublisher(publishUrl, config.environment));
+  // What ffmpeg complains of when an origin goes away is for its log file alone.
+  if (config.demo) await startProcess(fleet, demoPublisher(publishUrl, config.environment), () => {});
   const { urls } = await api.mintToken(DEMO_STREAM, TOKEN_SECONDS);
   const onAir = config.demo && (await comesOnAir(urls.hls));
   const { demo, dataDir } = config;
@@ -85,7 +86,7 @@ async function bringUp(fleet: Fleet, say: (line: string) => void): Promise<void>
 
 /** Starts a service and waits until it is ready. */
 async function startService(fleet: Fleet, plan: ServicePlan): Promise<void> {
-  const member = await startProcess(fleet, plan);
+  const member = await startProcess(fleet, plan, (line) => fleet.terminal.serviceLine(plan.name, line));
   const failure = member.failed.then((failed) => {
     throw startError(failed, fleet.config.dataDir);
   });
@@ -97,7 +98,7 @@ async function startService(fleet: Fleet, plan: ServicePlan): Promise<void> {
   await Promise.race([ready, failure]);
 }
 
-async function startProcess(fleet: Fleet, plan: ProcessPlan): Promise<Supervised> {
+async function startProcess(fleet: Fleet, plan: ProcessPlan, onLine: (line: string) => void): Promise<Supervised> {
   const { clock, terminal, config, members, logs, stopped } = fleet;
   stopped.throwIfAborted();
   const log = await LogFile.open(join(config.dataDir, 'logs', `${plan.name}.log`));
@@ -107,7 +108,7 @@ async function startProcess(fleet: Fleet, plan: ProcessPlan): Promise<Supervised
     plan,
     clock,
     log,
-    onLine: (line) => terminal.serviceLine(name, line),
+    onLine,
     onRestart: (ended, afterMs) => terminal.notice(`${name} ended (${ended}); again in ${Math.round(afterMs)} ms`),
   });
   members.push(member);

@@ -8,13 +8,15 @@ const SEGMENT_DEADLINE_MS = 5_000;
 /** Parts come at least this often while a segment grows; a longer silence is an edge in trouble. */
 const SILENCE_MS = 1_500;
 
+/** The first rung is chosen before anything is measured; the players' own guesses of 0.5 and 1 Mb/s begin at the worst. */
+const FIRST_GUESS_BITS_PER_SECOND = 5_000_000;
+
 /** hls.js. */
 export const HLS_PRESET: Partial<HlsConfig> = {
   lowLatencyMode: true,
   // Without it a player that fell behind stays behind: 1.5 s instead of 2.7 s from glass to glass.
   maxLiveSyncPlaybackRate: 1.1,
-  // The first rung is chosen before anything is measured; the default, 500 kb/s, always begins at the worst.
-  abrEwmaDefaultEstimate: 5_000_000,
+  abrEwmaDefaultEstimate: FIRST_GUESS_BITS_PER_SECOND,
   backBufferLength: 30,
 };
 
@@ -31,6 +33,7 @@ export const DASH_PRESET: MediaPlayerSettingClass = {
 
 /** Shaka Player, as its `configure` takes it. */
 export const SHAKA_PRESET = {
+  abr: { defaultBandwidthEstimate: FIRST_GUESS_BITS_PER_SECOND },
   manifest: {
     // Shaka adds it on top of the latency that the MPD's service description asks for.
     dash: { ignoreSuggestedPresentationDelay: true },

@@ -2,7 +2,6 @@
 
 import { ADTS_HEADER_BYTES, writeAdtsHeader } from '../codec/aac.ts';
 import type { AacConfig } from '../codec/aac.ts';
-import { MediaError } from '../media-error.ts';
 import type { Sample } from '../mp4/sample.ts';
 import { toClock } from './clock.ts';
 import { MAX_COUNTED_BODY_BYTES } from './pes.ts';
@@ -11,8 +10,6 @@ import type { Pes } from './pes.ts';
 const STREAM_ID = 0xc0;
 /** Clock references may be 100 ms apart at most (ISO/IEC 13818-1 §2.7.2); an audio-only stream has one per PES packet. */
 const MAX_PES_MS = 100;
-/** aac_frame_length has 13 bits (ISO/IEC 14496-3 §1.A.2.2.1) */
-const MAX_ADTS_FRAME_BYTES = 8191;
 
 /** The track that the samples belong to. */
 export interface AudioTrack {
@@ -36,9 +33,6 @@ export function audioPes(samples: readonly Sample[], track: AudioTrack): Pes[] {
     const [first] = frames;
     const last = frames.at(-1);
     const frameBytes = ADTS_HEADER_BYTES + sample.data.length;
-    if (frameBytes > MAX_ADTS_FRAME_BYTES) {
-      throw new MediaError('adts_frame_size', 0, `an AAC frame of ${sample.data.length} bytes`);
-    }
     const fits =
       first !== undefined &&
       last !== undefined &&

@@ -18,6 +18,7 @@ export interface Pes {
 /** What PES_packet_length can say of a body behind a header with one timestamp. */
 export const MAX_COUNTED_BODY_BYTES = 65_535 - 8;
 
+const START_CODE_PREFIX = Uint8Array.of(0, 0, 1);
 const HEADER_BYTES = 9;
 const TIMESTAMP_BYTES = 5;
 /** '10', no scrambling, data_alignment_indicator: the body starts with an access unit */
@@ -37,7 +38,11 @@ export function writePes(pes: Pes, target: Uint8Array, at: number): void {
   const both = timestampBytes > TIMESTAMP_BYTES;
   // §2.4.3.7: only a video stream's length may be left open (0); what a frame needs may be above 65,535.
   const length = pes.streamId >= STREAM_ID_VIDEO ? 0 : headerBytes(pes) - 6 + pes.bodyBytes;
-  target.set([0, 0, 1, pes.streamId, length >> 8, length & 0xff, ALIGNED], at);
+  target.set(START_CODE_PREFIX, at);
+  target[at + 3] = pes.streamId;
+  target[at + 4] = length >> 8;
+  target[at + 5] = length & 0xff;
+  target[at + 6] = ALIGNED;
   target[at + 7] = both ? HAS_PTS_AND_DTS : HAS_PTS;
   target[at + 8] = timestampBytes;
   writeTimestamp(target, at + HEADER_BYTES, both ? 3 : 2, pes.ptsTicks);

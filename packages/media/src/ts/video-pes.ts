@@ -10,7 +10,7 @@ import type { Pes } from './pes.ts';
 const STREAM_ID = 0xe0;
 const START_CODE_BYTES = 4;
 /** nal_unit_type 9, primary_pic_type 7: any slice types may follow (ITU-T H.264 §7.3.2.4) */
-const ACCESS_UNIT_DELIMITER = [0, 0, 0, 1, 9, 0xf0];
+const ACCESS_UNIT_DELIMITER = Uint8Array.of(0, 0, 0, 1, 9, 0xf0);
 
 /** The track that the samples belong to. */
 export interface VideoTrack {

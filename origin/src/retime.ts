@@ -6,19 +6,24 @@
  */
 
 /** Arrivals older than this no longer speak for the offset: long enough to outlast a stall, short enough to follow a drift. */
-const MEMORY_MS = 10_000;
+const MEMORY_MS = 5_000;
 const BUCKET_MS = 500;
-/** A publisher that stayed late by more than `JUMP_MS` for this long has moved its clock, or its delay for good. */
+/**
+ * A publisher all of whose packets came late by more than `JUMP_MS` for this long has moved its clock, or its delay for good.
+ * One that works off what a stall held up comes back before.
+ */
 const LATE_FOR_MS = 1_500;
 const JUMP_MS = 400;
 /** In a publisher's first seconds less than this is a backlog that it works off, not a leap of its clock. */
 const BACKLOG_MS = 3_000;
-/** How fast the applied offset moves: ms per ms. The resampler hides the first; the second is for the first seconds. */
+/** How fast the applied offset moves, in ms per ms, by how far it is off: the resampler hides all but the last. */
 const SLEW = 0.004;
-const FAST_SLEW = 0.2;
-const FAST_FOR_MS = 10_000;
-/** The fast slew stops this close to the wanted offset. */
-const NEAR_MS = 15;
+const FAR_MS = 60;
+const FAR_SLEW = 0.02;
+/** In a publisher's first seconds, while its first packets' delay is still found out. */
+const FRESH_SLEW = 0.2;
+const FRESH_FOR_MS = 10_000;
+const FRESH_FAR_MS = 15;
 /** Two frames of one kind are at least this far apart: FLV counts whole milliseconds. */
 const STEP_MS = 1;
 
@@ -35,6 +40,8 @@ export class Retimer {
   #offsetMs: number | null = null;
   #sessionStartMs = 0;
   #slewedAtMs = 0;
+  /** since when every packet was late; null while they are not */
+  #lateSinceMs: number | null = null;
   readonly #lastTimestampMs: Record<MediaKind, number> = { audio: -Infinity, video: -Infinity };
 
   /** A publisher begins: its timestamps have nothing to do with those before. */
@@ -71,9 +78,9 @@ export class Retimer {
     this.#remember(sampleMs, nowMs);
     // Ahead of the wall clock by more than the slew explains: the publisher's clock leapt.
     if (this.#offsetMs - sampleMs > (this.#isFresh(nowMs) ? BACKLOG_MS : JUMP_MS)) this.#anchor(sampleMs, nowMs);
-    const recentMs = this.#leastSince(nowMs - LATE_FOR_MS);
-    const coversRecent = (this.#buckets[0]?.startMs ?? nowMs) <= nowMs - LATE_FOR_MS;
-    if (coversRecent && recentMs - this.#offsetMs > JUMP_MS) this.#anchor(recentMs, nowMs);
+    if (sampleMs - this.#offsetMs <= JUMP_MS) this.#lateSinceMs = null;
+    else if (this.#lateSinceMs === null) this.#lateSinceMs = nowMs;
+    else if (nowMs - this.#lateSinceMs > LATE_FOR_MS) this.#anchor(this.#leastSince(this.#lateSinceMs), nowMs);
     this.#slew(nowMs);
   }
 
@@ -103,10 +110,11 @@ export class Retimer {
     this.#offsetMs = offsetMs;
     this.#sessionStartMs = nowMs;
     this.#slewedAtMs = nowMs;
+    this.#lateSinceMs = null;
   }
 
   #isFresh(nowMs: number): boolean {
-    return nowMs - this.#sessionStartMs < FAST_FOR_MS;
+    return nowMs - this.#sessionStartMs < FRESH_FOR_MS;
   }
 
   #remember(sampleMs: number, nowMs: number): void {
@@ -131,9 +139,13 @@ export class Retimer {
   #slew(nowMs: number): void {
     const offsetMs = this.#offsetMs as number;
     const errorMs = this.#leastSince(-Infinity) - offsetMs;
-    const rate = this.#isFresh(nowMs) && Math.abs(errorMs) > NEAR_MS ? FAST_SLEW : SLEW;
-    const reachMs = Math.max(0, nowMs - this.#slewedAtMs) * rate;
+    const reachMs = Math.max(0, nowMs - this.#slewedAtMs) * this.#slewRate(Math.abs(errorMs), nowMs);
     this.#offsetMs = offsetMs + Math.max(-reachMs, Math.min(reachMs, errorMs));
     this.#slewedAtMs = nowMs;
+  }
+
+  #slewRate(offByMs: number, nowMs: number): number {
+    if (this.#isFresh(nowMs) && offByMs > FRESH_FAR_MS) return FRESH_SLEW;
+    return offByMs > FAR_MS ? FAR_SLEW : SLEW;
   }
 }

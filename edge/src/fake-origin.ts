@@ -21,6 +21,8 @@ export type Fault = 'die-mid-body' | 'error' | 'hang';
 export class FakeOrigin implements AsyncDisposable {
   /** requests by path, timelines left out */
   readonly fetched = new Map<string, number>();
+  /** timelines wait, whatever happens */
+  holdsTimelines = false;
   readonly #media: readonly MediaTrack[];
   readonly #windowSegments: number;
   readonly #server: Server;
@@ -131,6 +133,7 @@ export class FakeOrigin implements AsyncDisposable {
   async #answerTimeline(query: string, response: ServerResponse): Promise<void> {
     const since = query.startsWith('since=') ? Number(query.slice('since='.length)) : null;
     if (since === this.#revision) await this.#change(response);
+    while (this.holdsTimelines && !response.destroyed) await this.#change(response);
     if (this.#isOffline) return this.#problem(response, 'stream_offline');
     const known = since === null ? undefined : this.#cellsAt.get(since);
     const changedFrom = known === undefined ? 0 : Math.floor(known / PARTS) - PARTS_LISTED;

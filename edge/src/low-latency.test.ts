@@ -60,6 +60,7 @@ test('a playlist request blocks until its part is there, and is released by the 
   const at = FIRST_NUMBER + 1;
   await ask(edge, MEDIA);
   await originHolds(2);
+  origin.holdsTimelines = true;
   const blocked = ask(edge, `${MEDIA}?_HLS_msn=${at}&_HLS_part=2`);
   origin.advance(1);
   const answer = await blocked;

@@ -11,7 +11,7 @@ export interface Viewer {
   readonly key: string;
 }
 
-export type EdgeCondition = 'serving' | 'busy' | 'draining' | 'down';
+type EdgeCondition = 'serving' | 'busy' | 'draining' | 'down';
 
 export interface RankedEdge {
   readonly edge: NodeRecord;

@@ -4,7 +4,7 @@ import type { ReplayGuard } from '@headwater/protocol/session-token';
 import type { Clock } from '@headwater/service/clock';
 
 /** As many uses are remembered; beyond, a token with `jti` is refused rather than let in unseen. */
-export const REPLAY_LIMIT = 100_000;
+const REPLAY_LIMIT = 100_000;
 
 /** A bounded memory of uses, each kept until its token ends. */
 export class UsedTokens implements ReplayGuard {

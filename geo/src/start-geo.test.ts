@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -109,6 +110,20 @@ test('is alive, ready and measured', async () => {
   assert.equal((await ask('/healthz')).status, 200);
   assert.equal((await ask('/readyz')).status, 200);
   assert.match(await (await ask('/metrics')).text(), /^headwater_geo_redirects_total \d+$/m);
+});
+
+test('too many headers are refused with a code, and so is what is no request', async () => {
+  const cases = [
+    [`GET /healthz HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(16_384)}\r\n\r\n`, 431, 'headers_too_large'],
+    ['HELLO\r\n\r\n', 400, 'bad_request'],
+  ] as const;
+  for (const [bytes, status, code] of cases) {
+    const socket = connect(geo.port, '127.0.0.1').setEncoding('utf8');
+    socket.write(bytes);
+    let reply = '';
+    for await (const chunk of socket) reply += chunk;
+    assert.match(reply, new RegExp(`^HTTP/1.1 ${status} [^]*"code":"${code}"`));
+  }
 });
 
 test('an odd request target is an answer, not a crash', async () => {

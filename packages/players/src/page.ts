@@ -33,6 +33,7 @@ const FILES: Readonly<Record<string, string>> = {
   'browser/shaka-driver.ts': '@headwater/players/browser/shaka-driver.ts',
   'browser/libraries.ts': '@headwater/players/browser/libraries.ts',
   'browser/stalls.ts': '@headwater/players/browser/stalls.ts',
+  'browser/clock.ts': '@headwater/players/browser/clock.ts',
   'browser/complaints.ts': '@headwater/players/browser/complaints.ts',
   'browser/watch.css': '@headwater/players/browser/watch.css',
   'lib/hls.mjs': 'hls.js/dist/hls.min.mjs',

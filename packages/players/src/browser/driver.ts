@@ -17,8 +17,8 @@ export interface Driver {
   choose(id: string | null): void;
   /** the rendition on screen */
   current(): Rendition | null;
-  /** how far the picture is behind the clock of its origin */
-  latencyMs(): number | null;
+  /** how far the picture is behind the viewer's clock */
+  latencyMs(nowMs: number): number | null;
   /** the edge that answered last, by its own name or else by host */
   edge(): string | null;
   destroy(): Promise<void>;

@@ -27,7 +27,7 @@ export async function startHls({ video, url, onError }: DriverOptions): Promise<
       hls.nextLevel = id === null ? -1 : Number(id);
     },
     current: () => (hls.currentLevel < 0 ? null : rendition(hls, hls.currentLevel)),
-    latencyMs: () => (hls.playingDate === null ? null : Date.now() - hls.playingDate.getTime()),
+    latencyMs: (nowMs) => (hls.playingDate === null ? null : nowMs - hls.playingDate.getTime()),
     edge: () => edge,
     destroy: async () => hls.destroy(),
   };

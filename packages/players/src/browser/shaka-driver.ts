@@ -38,9 +38,9 @@ export async function startShaka({ video, url, onError }: DriverOptions): Promis
       tracks()
         .filter((track) => track.active)
         .map(rendition)[0] ?? null,
-    latencyMs: () => {
+    latencyMs: (nowMs) => {
       const shown = player.isLive() ? player.getPlayheadTimeAsDate() : null;
-      return shown === null ? null : Date.now() - shown.getTime();
+      return shown === null ? null : nowMs - shown.getTime();
     },
     edge: () => edge,
     destroy: () => player.destroy(),

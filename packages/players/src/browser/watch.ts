@@ -1,5 +1,6 @@
 /** The watch page: plays one stream with the player of the viewer's choice, and says how that goes. */
 
+import { nowMs } from './clock.ts';
 import { findComplaint } from './complaints.ts';
 import { startDash } from './dash-driver.ts';
 import type { Driver, DriverOptions } from './driver.ts';
@@ -121,7 +122,7 @@ function stats(): Stats {
   return {
     player: playerName,
     currentTime: video.currentTime,
-    latencyMs: driver?.latencyMs() ?? null,
+    latencyMs: driver?.latencyMs(nowMs()) ?? null,
     rendition: driver?.current()?.label ?? null,
     edge: driver?.edge() ?? null,
     bufferSeconds: bufferSeconds(),

@@ -229,16 +229,20 @@ export class Broadcast implements AsyncDisposable {
 
   /** A publisher's frame gets its place in media time and goes to the encoder. */
   #pass({ kind, keyframe, ptsMs, compositionMs, payload, arrivedMs }: Frame): boolean {
-    const wantedMs = this.#retimer.mediaMs(ptsMs);
+    const arrivalMs = this.#retimer.mediaMs(ptsMs);
+    const wantedMs = this.#grid === null ? arrivalMs : this.#place(this.#grid, kind, arrivalMs);
     if (kind === 'audio' && wantedMs < this.#filler.soundEndMs - LATE_SOUND_MS) return true;
-    const presentMs = kind === 'video' && this.#grid !== null ? this.#grid.snap(wantedMs) : wantedMs;
     const returns = this.#filler.heard(kind, arrivedMs, wantedMs);
     if (returns && kind === 'video' && !keyframe) this.#replay();
-    const timeMs = this.#retimer.give(kind, presentMs - compositionMs);
+    const timeMs = this.#retimer.give(kind, wantedMs - compositionMs);
     const packet = { kind, keyframe, timeMs, ptsMs: timeMs + compositionMs, payload };
     this.#group.push(packet);
     if (this.#encoder === null) return true;
     return this.#encoder.write(packet);
+  }
+
+  #place(grid: FrameGrid, kind: MediaKind, arrivalMs: number): number {
+    return kind === 'video' ? grid.snap(arrivalMs) : arrivalMs + grid.shiftMs;
   }
 
   /** The frames after the stall build on those before it, not on the key frame that stood in for them. */

@@ -5,24 +5,36 @@
 
 import type { FrameRate } from '../live/part-grid.ts';
 
-/** A frame stays in its turn until it is this far from its place, in frames; above one half, so that it does not flutter. */
-const HOLD = 0.75;
+/** A frame stays in its turn until it is this far outside its place, in frames, so that it does not flutter. */
+const HOLD = 0.25;
 
 export class FrameGrid {
   readonly #frameMs: number;
   #lastMs = -Infinity;
   #lastIndex = 0;
+  #shiftMs = 0;
 
   constructor([numerator, denominator]: FrameRate) {
     this.#frameMs = (denominator * 1000) / numerator;
   }
 
-  /** The place on the grid (multiples of a frame since 1970) for a frame presented at `ptsMs`. */
+  /** By how much the newest frame was moved; sound moves along, or lips would not. */
+  get shiftMs(): number {
+    return this.#shiftMs;
+  }
+
+  /**
+   * The place on the grid (multiples of a frame since 1970) for a frame presented at `ptsMs`: the one before it, because what
+   * is known of a frame is when it arrived, and it was taken earlier.
+   */
   snap(ptsMs: number): number {
+    const place = ptsMs / this.#frameMs;
     const expected = this.#lastIndex + Math.round((ptsMs - this.#lastMs) / this.#frameMs);
-    const inTurn = Math.abs(ptsMs / this.#frameMs - expected) < HOLD;
-    this.#lastIndex = inTurn ? expected : Math.round(ptsMs / this.#frameMs);
+    const inTurn = place > expected - HOLD && place < expected + 1 + HOLD;
+    this.#lastIndex = inTurn ? expected : Math.floor(place);
     this.#lastMs = ptsMs;
-    return this.#lastIndex * this.#frameMs;
+    const snappedMs = this.#lastIndex * this.#frameMs;
+    this.#shiftMs = snappedMs - ptsMs;
+    return snappedMs;
   }
 }

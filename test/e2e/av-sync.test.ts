@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test, type TestContext } from 'node:test';
 import { parse } from 'mpd-parser';
-import { beepStarts, decodeFrames, flashStarts } from '../fleet/decode.ts';
+import { beepStarts, decodeFrames, flashStarts, soundBreaks } from '../fleet/decode.ts';
 import { startFleet, type Fleet, type OnAir } from '../fleet/fleet.ts';
 import { newestSegments, readRenditions, readText, readWhole } from '../fleet/stream-reader.ts';
 import { until } from '../fleet/until.ts';
@@ -81,6 +81,8 @@ async function together(context: TestContext, picture: Uint8Array, sound: Uint8A
     );
     return (nearest - flash) * 1000;
   });
+  const brokenS = (await soundBreaks(sound)).reduce((sum, { missingS }) => sum + Math.abs(missingS), 0);
+  assert.ok(brokenS * 1000 <= APART_MS, `${brokenS} s of sound are missing or doubled`);
   context.diagnostic(`the beep follows the flash by ${apartMs.map((ms) => ms.toFixed(1)).join(', ')} ms`);
   assert.ok(flashes.length >= 3, `${flashes.length} flashes were found`);
   for (const ms of apartMs) assert.ok(Math.abs(ms) <= APART_MS, `${ms} ms apart`);

@@ -51,7 +51,7 @@ suite('players', () => {
           `${late.stats.decodedFrames} frames, ${late.stats.droppedFrames} dropped, by ${late.stats.edge}`,
       );
       const seconds = WATCH_MS / 1000;
-      assert.deepEqual(late.waits, [], `it stalled; errors: ${late.stats.errors.join('; ')}`);
+      assert.deepEqual(late.waits, [], `it stalled: ${[...page.refused, ...late.stats.errors].join('; ')}`);
       assert.ok(early.firstFrameMs <= START_MS, `the first frame took ${early.firstFrameMs} ms`);
       const advancedS = late.stats.currentTime - early.stats.currentTime;
       assert.ok(advancedS > seconds * 0.9 && advancedS < seconds * 1.25, `it played ${advancedS} s in ${seconds} s`);

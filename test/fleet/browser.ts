@@ -64,6 +64,8 @@ export async function startBrowser(): Promise<Browser> {
 /** A watch page that is open. */
 export interface WatchPage extends AsyncDisposable {
   readonly page: Page;
+  /** every answer with a status of 400 or more: `STATUS PATH` */
+  readonly refused: readonly string[];
   /** Waits until the first frame is on screen. */
   playing(deadlineMs: number): Promise<void>;
   seen(): Promise<Seen>;
@@ -81,6 +83,10 @@ export async function openWatchPage(
   await page.addInitScript({ content: PROBE });
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
+  const refused: string[] = [];
+  page.on('response', (response) => {
+    if (response.status() >= 400) refused.push(`${response.status()} ${new URL(response.url()).pathname}`);
+  });
   page.on('request', (request) => options.onRequest?.(request.url()));
   const url = new URL(watchUrl);
   url.searchParams.set('player', options.player);
@@ -88,6 +94,7 @@ export async function openWatchPage(
   const seen = (): Promise<Seen> => page.evaluate<Seen>('({ ...frameProbe, stats: headwater.stats() })');
   return {
     page,
+    refused,
     seen,
     async playing(deadlineMs) {
       await until(`${options.player} to show a frame`, deadlineMs, async () => {

@@ -84,25 +84,58 @@ const SAMPLE_RATE = 48_000;
 const STEP_SAMPLES = 48;
 const WINDOW_SAMPLES = 240;
 
+/** A run of decoded sound, and when it is to be heard. */
+interface SoundFrame {
+  readonly atS: number;
+  /** its first sample among all */
+  readonly offset: number;
+  readonly samples: number;
+}
+
 /** When beeps begin, to about 3 ms: where the power at the beep's pitch passes a quarter of its greatest. */
 export async function beepStarts(media: Uint8Array): Promise<number[]> {
-  const shown = ['-copyts', '-i', 'pipe:0', '-vn', '-af', 'ashowinfo', '-ac', '1', '-ar', String(SAMPLE_RATE)];
-  const args = ['-hide_banner', '-nostats', '-v', 'info', ...shown, '-f', 's16le', 'pipe:1'];
-  const { stdout, stderr } = await run('ffmpeg', args, media);
-  const first = / n: *0 pts: *(-?\d+) .*?rate: *(\d+)/.exec(stderr);
-  if (first === null) throw new Error(`no sound was decoded: ${stderr.slice(-2_000)}`);
-  const startS = Number(first[1]) / Number(first[2]);
-  const samples = new Int16Array(stdout.buffer.slice(stdout.byteOffset, stdout.byteOffset + (stdout.length & ~1)));
+  const { frames, samples } = await decodeSound(media);
   const power = powerAt(samples, FLASH.beepHz);
   const threshold = power.reduce((most, value) => Math.max(most, value), 0) / 4;
   const starts: number[] = [];
   let sounding: boolean | undefined;
   for (const [index, value] of power.entries()) {
     const now = value > threshold;
-    if (now && sounding === false) starts.push(startS + (index * STEP_SAMPLES + WINDOW_SAMPLES / 2) / SAMPLE_RATE);
+    if (now && sounding === false) starts.push(timeOf(index * STEP_SAMPLES + WINDOW_SAMPLES / 2, frames));
     sounding = now;
   }
   return starts;
+}
+
+/** Every stretch in which the sound's own timestamps leave a hole, or overlap, by more than a sample. */
+export async function soundBreaks(media: Uint8Array): Promise<{ readonly atS: number; readonly missingS: number }[]> {
+  const { frames } = await decodeSound(media);
+  return frames.slice(1).flatMap(({ atS }, index) => {
+    const before = frames[index] as SoundFrame;
+    const missingS = atS - (before.atS + before.samples / SAMPLE_RATE);
+    return Math.abs(missingS) > 1.5 / SAMPLE_RATE ? [{ atS, missingS }] : [];
+  });
+}
+
+async function decodeSound(media: Uint8Array): Promise<{ frames: SoundFrame[]; samples: Int16Array }> {
+  const shown = ['-copyts', '-i', 'pipe:0', '-vn', '-af', 'ashowinfo', '-ac', '1', '-ar', String(SAMPLE_RATE)];
+  const args = ['-hide_banner', '-nostats', '-v', 'info', ...shown, '-f', 's16le', 'pipe:1'];
+  const { stdout, stderr } = await run('ffmpeg', args, media);
+  const frames: SoundFrame[] = [];
+  let offset = 0;
+  for (const match of stderr.matchAll(/ n: *\d+ pts: *(-?\d+) .*?rate: *(\d+) nb_samples: *(\d+)/g)) {
+    const samples = Number(match[3]);
+    frames.push({ atS: Number(match[1]) / Number(match[2]), offset, samples });
+    offset += samples;
+  }
+  if (frames.length === 0) throw new Error(`no sound was decoded: ${stderr.slice(-2_000)}`);
+  const bytes = stdout.buffer.slice(stdout.byteOffset, stdout.byteOffset + (stdout.length & ~1));
+  return { frames, samples: new Int16Array(bytes) };
+}
+
+function timeOf(sample: number, frames: readonly SoundFrame[]): number {
+  const frame = frames.findLast(({ offset }) => offset <= sample) ?? frames[0];
+  return frame === undefined ? Number.NaN : frame.atS + (sample - frame.offset) / SAMPLE_RATE;
 }
 
 /** The power of one pitch in each window: a single bin of the Fourier transform. */

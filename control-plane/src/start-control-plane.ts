@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '@headwater/service/clock';
 import { listen } from '@headwater/service/listen';
 import { createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
-import { refuseUnreadable } from '@headwater/service/problem-response';
+import { refuseTunnel, refuseUnreadable } from '@headwater/service/problem-response';
 import { createApp } from './app.ts';
 import type { ControlPlaneConfig } from './config.ts';
 import { openDatabase } from './database.ts';
@@ -79,10 +79,11 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   const app = createApp({ ...services, stopping: stopping.signal }, metrics);
   const answer = getRequestListener(app.fetch);
   const server = createServer(
-    { headersTimeout: HEADERS_DEADLINE_MS, requestTimeout: REQUEST_DEADLINE_MS },
+    { headersTimeout: HEADERS_DEADLINE_MS, requestTimeout: REQUEST_DEADLINE_MS, connectionsCheckingInterval: 1_000 },
     (request, response) => void answer(request, response),
   );
   server.on('clientError', refuseUnreadable);
+  server.on('connect', refuseTunnel);
   const port = await listen(server, { port: config.port, variable: 'HEADWATER_CONTROL_PORT' });
   cleanup.defer(() => closeServer(server));
   cleanup.defer(startChores({ state, registry, feed, clock, events }));

@@ -2,6 +2,7 @@
 
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { refuseTunnel } from '@headwater/service/problem-response';
 import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode, problem } from '@headwater/protocol/problem';
 
 interface ViewerServerOptions {
@@ -25,6 +26,7 @@ export function createViewerServer(options: ViewerServerOptions): Server {
     {
       maxHeaderSize: options.headerBytes,
       keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: 1_000,
       headersTimeout: HEAD_DEADLINE_MS,
       requestTimeout: HEAD_DEADLINE_MS,
       // Checked when a request is answered, in our own form.
@@ -38,6 +40,7 @@ export function createViewerServer(options: ViewerServerOptions): Server {
   server.maxConnections = options.connections;
   server.on('drop', options.onConnectionRefused);
   server.on('clientError', answerClientError);
+  server.on('connect', refuseTunnel);
   if (options.connectionsPerAddress > 0) capPerAddress(server, options);
   return server;
 }

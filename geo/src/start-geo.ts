@@ -12,7 +12,7 @@ import { listen } from '@headwater/service/listen';
 import { LoadMeter } from '@headwater/service/load-meter';
 import { type Log, createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
-import { refuseUnreadable } from '@headwater/service/problem-response';
+import { refuseTunnel, refuseUnreadable } from '@headwater/service/problem-response';
 import type { GeoConfig } from './config.ts';
 import { createEvents } from './events.ts';
 import { openLocator } from './locate.ts';
@@ -55,10 +55,12 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
     headersTimeout: HEADERS_DEADLINE_MS,
     requestTimeout: REQUEST_DEADLINE_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: 1_000,
   };
   const server = createServer(options, (request, response) => void handle(request, response));
   server.maxConnections = CONNECTION_LIMIT;
   server.on('clientError', refuseUnreadable);
+  server.on('connect', refuseTunnel);
   const port = await listen(server, { port: config.port, variable: 'HEADWATER_GEO_PORT' });
   const url = config.publicUrl ?? `http://${config.publicHost}:${port}`;
   events.started(port, url);

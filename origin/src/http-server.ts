@@ -2,6 +2,7 @@
 
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { listen } from '@headwater/service/listen';
+import { refuseTunnel, refuseUnreadable } from '@headwater/service/problem-response';
 import type { HttpLimits } from './config.ts';
 
 /** A request's head must be whole by then. */
@@ -34,9 +35,8 @@ export async function startHttpServer(port: number, limits: HttpLimits, handle: 
   );
   server.maxConnections = limits.maxConnections;
   const bound = await listen(server, { port, variable: 'HEADWATER_ORIGIN_PORT' });
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
-  });
+  server.on('clientError', refuseUnreadable);
+  server.on('connect', refuseTunnel);
   return { port: bound, [Symbol.asyncDispose]: () => close(server) };
 }
 

@@ -1,6 +1,6 @@
 /** Error answers: `application/problem+json` (RFC 9457) from a code, for node:http and for handlers that return a Response. */
 
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode, problem } from '@headwater/protocol/problem';
 
@@ -37,7 +37,15 @@ export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): 
     socket.destroy();
     return;
   }
-  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'bad_request';
+  endWith(socket, error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'bad_request');
+}
+
+/** Answers CONNECT, node:http's `connect` event, which is cut without a word when nobody listens. */
+export function refuseTunnel(_request: IncomingMessage, socket: Duplex): void {
+  endWith(socket, 'method_not_allowed');
+}
+
+function endWith(socket: Duplex, code: ProblemCode): void {
   const body = JSON.stringify(problem(code));
   const status = PROBLEM_STATUS[code];
   const headers = Object.entries(problemHeaders({})).map(([name, value]) => `${name}: ${value}\r\n`);

@@ -1,8 +1,9 @@
 /** Who may have what. Decided from the URL and what the feed told, before anything is looked up. */
 
 import type { FeedState } from '@headwater/protocol/feed-state';
-import { verifyPathToken } from '@headwater/protocol/path-token';
+import { type PathClaims, verifyPathToken } from '@headwater/protocol/path-token';
 import type { ProblemCode } from '@headwater/protocol/problem';
+import { LRUCache } from 'lru-cache';
 import type { Target } from './target.ts';
 
 export type Verdict =
@@ -12,21 +13,66 @@ export type Verdict =
   | { readonly kind: 'door' }
   | { readonly kind: 'refused'; readonly code: ProblemCode };
 
+/** Where a request comes from, and when. */
+export interface Viewer {
+  readonly address: string;
+  readonly nowMs: number;
+}
+
 const PUBLIC: Verdict = { kind: 'granted', isPrivate: false };
 const PRIVATE: Verdict = { kind: 'granted', isPrivate: true };
 const DOOR: Verdict = { kind: 'door' };
 
-/**
- * A token that is there is checked, whatever the stream's policy. Without one only a public stream is open; whether another
- * one exists is told to nobody without a good token.
- */
-export function authorise(feed: FeedState, target: Target, viewer: { address: string; nowMs: number }): Verdict {
-  if (feed.cursor === null) return { kind: 'refused', code: 'not_ready' };
-  const stream = feed.streams.get(target.stream);
-  if (target.token === null) return stream?.policy === 'public' ? PUBLIC : DOOR;
-  const verdict = verifyPathToken(target.token, { stream: target.stream, ...viewer }, feed.keyring);
-  if (!verdict.ok) return { kind: 'refused', code: verdict.code };
-  const { session, notBeforeS } = verdict.claims;
-  if (feed.isRevoked(session, target.stream, notBeforeS * 1000)) return { kind: 'refused', code: 'token_revoked' };
-  return stream === undefined ? { kind: 'refused', code: 'stream_not_found' } : PRIVATE;
+/** Tokens whose signature is remembered. A viewer has one, and asks with it several times a second. */
+export const REMEMBERED_TOKENS = 10_000;
+
+/** A grant, and all that it rests on: where any of this differs, the token is verified anew. */
+interface Grant {
+  readonly claims: PathClaims;
+  readonly stream: string;
+  readonly address: string;
+  /** keys, policies and revocations that it was made under */
+  readonly securityRevision: number;
+}
+
+/** The gate of one edge. */
+export class Gate {
+  readonly #feed: FeedState;
+  readonly #grants = new LRUCache<string, Grant>({ max: REMEMBERED_TOKENS });
+
+  constructor(feed: FeedState) {
+    this.#feed = feed;
+  }
+
+  /**
+   * A token that is there is checked, whatever the stream's policy. Without one only a public stream is open; whether another
+   * one exists is told to nobody without a good token.
+   */
+  authorise(target: Target, viewer: Viewer): Verdict {
+    const feed = this.#feed;
+    if (feed.cursor === null) return { kind: 'refused', code: 'not_ready' };
+    const { stream, token } = target;
+    if (token === null) return feed.streams.get(stream)?.policy === 'public' ? PUBLIC : DOOR;
+    if (this.#isRemembered(token, stream, viewer)) return PRIVATE;
+    const verdict = verifyPathToken(token, { stream, ...viewer }, feed.keyring);
+    if (!verdict.ok) return { kind: 'refused', code: verdict.code };
+    const { claims } = verdict;
+    if (feed.isRevoked(claims.session, stream, claims.notBeforeS * 1000))
+      return { kind: 'refused', code: 'token_revoked' };
+    if (!feed.streams.has(stream)) return { kind: 'refused', code: 'stream_not_found' };
+    this.#grants.set(token, { claims, stream, address: viewer.address, securityRevision: feed.securityRevision });
+    return PRIVATE;
+  }
+
+  #isRemembered(token: string, stream: string, { address, nowMs }: Viewer): boolean {
+    const grant = this.#grants.get(token);
+    return (
+      grant !== undefined &&
+      grant.securityRevision === this.#feed.securityRevision &&
+      grant.stream === stream &&
+      grant.address === address &&
+      nowMs >= grant.claims.notBeforeS * 1000 &&
+      nowMs < grant.claims.expiresS * 1000
+    );
+  }
 }

@@ -183,6 +183,7 @@ test('time shift: nothing before that moment is shown', async () => {
   assert.match(master.text, new RegExp(`\nv180/media\\.m3u8\\?from=${from}\n`));
   const shifted = await ask(edge, `${ROOT}/v180/classic.m3u8?from=${from}`);
   assert.match(shifted.text, new RegExp(`#EXT-X-MEDIA-SEQUENCE:${FIRST_NUMBER + 2}\n`));
+  assert.match(shifted.text, /#EXT-X-START:TIME-OFFSET=1\.500,PRECISE=YES\n/);
   assert.equal((await ask(edge, `${ROOT}/v180/classic.m3u8?from=99999999999`)).status, 200);
 });
 

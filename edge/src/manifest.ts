@@ -7,7 +7,7 @@ import type { Timeline } from '@headwater/protocol/timeline';
 import type { Directives } from './directives.ts';
 import { mpdOf } from './repackage/dash.ts';
 import { mediaPlaylistOf, multivariantOf } from './repackage/hls.ts';
-import { lastComplete, numberAt } from './repackage/window.ts';
+import { lastComplete } from './repackage/window.ts';
 import { type Stored, mediaTypeOf, storeText } from './stored.ts';
 import type { StreamView } from './stream-view.ts';
 import type { ManifestResource, Target } from './target.ts';
@@ -53,8 +53,7 @@ function renderPlaylist(
 ): Stored | null {
   const track = timeline.tracks.find(({ id }) => id === resource.track);
   if (track === undefined) return null;
-  const fromNumber = fromMs === undefined ? undefined : numberAt(timeline, fromMs);
-  const playlist = mediaPlaylistOf(timeline, { track, flavour: resource.flavour, fromNumber });
+  const playlist = mediaPlaylistOf(timeline, { track, flavour: resource.flavour, fromMs });
   if (playlist === null) return null;
   return storeText(mediaTypeOf(resource), skip ? renderDeltaUpdate(playlist) : renderMediaPlaylist(playlist));
 }

@@ -8,7 +8,7 @@ import type { FeedState } from '@headwater/protocol/feed-state';
 import { PROBLEM_STATUS, type ProblemCode } from '@headwater/protocol/problem';
 import type { Timeline } from '@headwater/protocol/timeline';
 import type { Clock } from '@headwater/service/clock';
-import { authorise } from './authorise.ts';
+import type { Gate, Viewer } from './authorise.ts';
 import type { Cache } from './cache.ts';
 import { type Directives, readDirectives } from './directives.ts';
 import { knock } from './door.ts';
@@ -40,6 +40,7 @@ export interface Edge {
   /** our name in a session token's `aud` */
   readonly audience: string;
   readonly feed: FeedState;
+  readonly gate: Gate;
   readonly views: Views;
   readonly desk: MediaDesk;
   readonly cache: Cache;
@@ -77,7 +78,7 @@ export function serve(edge: Edge, request: IncomingMessage, response: ServerResp
   exchange.isMedia = isMediaTarget(target);
 
   const viewer = { address: request.socket.remoteAddress ?? '', nowMs: edge.clock.nowMs() };
-  const verdict = authorise(edge.feed, target, viewer);
+  const verdict = edge.gate.authorise(target, viewer);
   switch (verdict.kind) {
     case 'refused':
       return fail(edge, exchange, target, verdict.code);
@@ -105,12 +106,7 @@ function isMediaTarget(target: Target): target is MediaTarget {
 }
 
 /** No path token: a session token may buy one. */
-function openDoor(
-  edge: Edge,
-  exchange: reply.Exchange,
-  target: Target,
-  viewer: { address: string; nowMs: number },
-): void {
+function openDoor(edge: Edge, exchange: reply.Exchange, target: Target, viewer: Viewer): void {
   const { host = '', cookie, authorization } = exchange.request.headers;
   const url = exchange.request.url ?? '';
   const base = `${edge.scheme}://${host}`;

@@ -10,6 +10,7 @@ import { LoadMeter } from '@headwater/service/load-meter';
 import { type Log, createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
 import { createAdminServer } from './admin.ts';
+import { Gate } from './authorise.ts';
 import { createCache } from './cache.ts';
 import type { EdgeConfig } from './config.ts';
 import { type EdgeEvents, createEvents } from './events.ts';
@@ -129,6 +130,7 @@ function assemble(
     scheme: config.publicUrl?.startsWith('https:') === true ? 'https' : 'http',
     audience: config.audience,
     feed,
+    gate: new Gate(feed),
     views,
     desk,
     events,

@@ -8,7 +8,7 @@ import type { AudioRendition, Multivariant, Variant } from '@headwater/media/hls
 import type { Timeline, Track } from '@headwater/protocol/timeline';
 import { type Flavour, mediaUri, playlistUri } from '../target.ts';
 import { type Position, nextPart, positionOf } from '../timeline-reading.ts';
-import { type ShownSegment, lastComplete, shownWindow } from './window.ts';
+import { type ShownSegment, lastComplete, numberAt, shownWindow } from './window.ts';
 
 const AUDIO_GROUP = 'audio';
 /** RFC 8216bis §4.4.3.8: HOLD-BACK in target durations, PART-HOLD-BACK in part targets, CAN-SKIP-UNTIL in target durations. */
@@ -68,8 +68,8 @@ function audioRendition(track: Track, uri: string, isDefault: boolean): AudioRen
 export interface PlaylistRequest {
   readonly track: Track;
   readonly flavour: Flavour;
-  /** nothing before this segment number is shown: time shift */
-  readonly fromNumber?: number | undefined;
+  /** time shift: nothing of segments before this moment is shown, and a player begins there; Unix time */
+  readonly fromMs?: number | undefined;
 }
 
 /** The playlist of a track as it stands; null while there is nothing to show. */
@@ -78,7 +78,9 @@ export function mediaPlaylistOf(timeline: Timeline, wanted: PlaylistRequest): Me
   const isLowLatency = wanted.flavour === 'low-latency';
   const lastNumber = isLowLatency ? at?.number : lastWhole(timeline, wanted);
   if (at === null || lastNumber === undefined || lastNumber === null) return null;
-  const shown = shownWindow(timeline, wanted.track.id, lastNumber, wanted.fromNumber);
+  const { fromMs } = wanted;
+  const fromNumber = fromMs === undefined ? undefined : numberAt(timeline, fromMs);
+  const shown = shownWindow(timeline, wanted.track.id, lastNumber, fromNumber);
   const [first] = shown;
   if (first === undefined) return null;
   const targetDurationS = Math.ceil(timeline.segmentDurationMs / 1000);
@@ -87,10 +89,17 @@ export function mediaPlaylistOf(timeline: Timeline, wanted: PlaylistRequest): Me
     targetDurationS,
     mediaSequence: first.number,
     discontinuitySequence: first.epoch.ordinal,
+    ...(fromMs === undefined ? {} : { startOffsetMs: startOffsetMs(timeline, first, fromMs) }),
     segments: shown.map((each, index) => playlistSegment(timeline, wanted, each, shown[index - 1])),
     ended: timeline.state === 'ended' && lastNumber === at.number,
   };
   return isLowLatency ? { ...plain, ...lowLatency(timeline, wanted.track, at) } : plain;
+}
+
+/** From the first shown segment to a moment; its start when the moment is before or beyond it. */
+function startOffsetMs(timeline: Timeline, first: ShownSegment, fromMs: number): number {
+  const offsetMs = fromMs - timeline.anchorMs - first.number * timeline.segmentDurationMs;
+  return offsetMs > 0 && offsetMs < timeline.segmentDurationMs ? offsetMs : 0;
 }
 
 /** The newest number that a playlist without parts may show. MPEG-TS wants the audio of it as well. */

@@ -219,3 +219,9 @@ test('dates are right over midnight, in any order, and rounded to a millisecond'
     times.map((time) => new Date(Math.round(time)).toISOString()),
   );
 });
+
+test('a playlist can say where a player begins', () => {
+  assert.doesNotMatch(renderMediaPlaylist(lowLatency(1, 2)), /EXT-X-START/);
+  const text = renderMediaPlaylist({ ...lowLatency(1, 2), startOffsetMs: 1500 });
+  assert.match(text, /#EXT-X-START:TIME-OFFSET=1\.500,PRECISE=YES\n/);
+});

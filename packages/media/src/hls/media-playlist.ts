@@ -62,6 +62,8 @@ export interface MediaPlaylist {
   /** no part is longer; left out where no parts are listed */
   readonly partTargetMs?: number;
   readonly serverControl?: ServerControl;
+  /** where a player begins, from the first segment's start (RFC 8216bis §4.4.2.2); left out: at the live edge */
+  readonly startOffsetMs?: number;
   readonly segments: readonly PlaylistSegment[];
   /** the next part, which the server holds a request for until it is there; not shown once ended */
   readonly preloadHintUri?: string;
@@ -128,7 +130,9 @@ function renderHead(playlist: MediaPlaylist): string {
   }
   text += `#EXT-X-MEDIA-SEQUENCE:${playlist.mediaSequence}\n`;
   if (playlist.discontinuitySequence > 0) text += `#EXT-X-DISCONTINUITY-SEQUENCE:${playlist.discontinuitySequence}\n`;
-  return `${text}#EXT-X-INDEPENDENT-SEGMENTS\n`;
+  text += '#EXT-X-INDEPENDENT-SEGMENTS\n';
+  if (playlist.startOffsetMs === undefined) return text;
+  return `${text}#EXT-X-START:TIME-OFFSET=${secondsFromMs(playlist.startOffsetMs)},PRECISE=YES\n`;
 }
 
 /** RFC 8216bis §8: 9 where EXT-X-SKIP may appear, 6 for EXT-X-MAP in a normal playlist, 3 for fractional EXTINF. */

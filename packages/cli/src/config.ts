@@ -7,6 +7,8 @@ export interface CliConfig {
   readonly controlPort: number;
   readonly geoPort: number;
   readonly originPort: number;
+  readonly rtmpPort: number;
+  readonly rtmpsPort: number;
   /** of the first edge; the second has the next one */
   readonly edgePort: number;
   /** of the first edge's health and metrics; the second has the next one */
@@ -14,6 +16,8 @@ export interface CliConfig {
   readonly dataDir: string;
   /** whether the test picture is published */
   readonly demo: boolean;
+  /** the command, for the test picture as for the origin */
+  readonly ffmpeg: string;
   readonly adminToken: string | null;
   readonly joinToken: string | null;
   readonly nodeId: string | null;
@@ -28,10 +32,13 @@ export function readConfig(env: Environment = process.env): CliConfig {
     controlPort: port(env, 'HEADWATER_CONTROL_PORT', 7000),
     geoPort: port(env, 'HEADWATER_GEO_PORT', 7100),
     originPort: port(env, 'HEADWATER_ORIGIN_PORT', 7200),
+    rtmpPort: port(env, 'HEADWATER_RTMP_PORT', 1935),
+    rtmpsPort: port(env, 'HEADWATER_RTMPS_PORT', 1936),
     edgePort,
     edgeAdminPort: port(env, 'HEADWATER_EDGE_ADMIN_PORT', edgePort + 1000),
     dataDir: resolve(text(env, 'HEADWATER_DATA_DIR', './data')),
     demo: oneOf(env, 'HEADWATER_DEMO', ['0', '1'], '1') === '1',
+    ffmpeg: text(env, 'HEADWATER_FFMPEG', 'ffmpeg'),
     adminToken: text(env, 'HEADWATER_ADMIN_TOKEN', undefined) ?? null,
     joinToken: text(env, 'HEADWATER_JOIN_TOKEN', undefined) ?? null,
     nodeId: text(env, 'HEADWATER_NODE_ID', undefined) ?? null,

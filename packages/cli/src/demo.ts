@@ -17,6 +17,6 @@ export const DEMO_LADDER: Ladder = {
 };
 
 /** ffmpeg, publishing the test picture. */
-export function demoPublisher(publishUrl: string, env: Environment): ProcessPlan {
-  return { name: 'test-picture', command: 'ffmpeg', args: testPictureArguments({ url: publishUrl }), env };
+export function demoPublisher(publishUrl: string, ffmpeg: string, env: Environment): ProcessPlan {
+  return { name: 'test-picture', command: ffmpeg, args: testPictureArguments({ url: publishUrl }), env };
 }

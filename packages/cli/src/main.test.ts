@@ -41,24 +41,50 @@ test('a bad variable is one line that names it', () => {
 test('a missing ffmpeg is one line that names it', () => {
   const { code, err } = headwater(['up'], { PATH: '/nonexistent' });
   assert.equal(code, 1);
-  assert.equal(err, 'headwater: ffmpeg is missing; install it with the package manager of your system\n');
+  assert.equal(err, 'headwater: ffmpeg is missing; install ffmpeg with the package manager of your system\n');
 });
 
-test('a taken port, or a variable that only a service reads, ends everything with one line', async () => {
+/** Holds a port, so that nobody else has it. */
+async function take(port = 0): Promise<AsyncDisposable & { readonly port: number }> {
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, resolve));
+  const { port: taken } = server.address() as AddressInfo;
+  return { port: taken, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+/** A port that is free together with the one after it. */
+async function freePair(): Promise<number> {
+  for (;;) {
+    await using first = await take();
+    const second = await take(first.port + 1).catch(() => null);
+    if (second === null) continue;
+    await second[Symbol.asyncDispose]();
+    return first.port;
+  }
+}
+
+async function freePorts(): Promise<Record<string, string>> {
+  const singles = ['CONTROL', 'GEO', 'ORIGIN', 'RTMP', 'RTMPS'];
+  const entries = await Promise.all(singles.map(async (name) => [name, await freePair()] as const));
+  entries.push(['EDGE', await freePair()], ['EDGE_ADMIN', await freePair()]);
+  return Object.fromEntries(entries.map(([name, port]) => [`HEADWATER_${name}_PORT`, String(port)]));
+}
+
+test('a taken port is one line that names its variable, before anything is started', async () => {
+  await using taken = await take();
+  const { code, out, err } = headwater(['up'], { HEADWATER_CONTROL_PORT: String(taken.port) });
+  const variable = 'HEADWATER_CONTROL_PORT';
+  assert.deepEqual([code, out], [1, '']);
+  assert.equal(err, `headwater: port ${taken.port} (${variable}) is taken; set ${variable} to a free port\n`);
+});
+
+test('a variable that only a service reads ends everything with its one line', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'headwater-up-'));
-  await using taken = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve) => taken.listen(0, resolve));
-  const { port } = taken.address() as AddressInfo;
-  const env = { HEADWATER_DATA_DIR: directory, HEADWATER_CONTROL_PORT: String(port) };
-  const busy = headwater(['up'], env);
-  assert.equal(busy.code, 1);
-  assert.equal(
-    busy.err,
-    `headwater: port ${port} (HEADWATER_CONTROL_PORT) is taken; set HEADWATER_CONTROL_PORT to a free port\n`,
-  );
-  const wrong = headwater(['up'], { ...env, HEADWATER_MAX_NODES: 'many' });
-  assert.equal(wrong.code, 78);
-  assert.match(wrong.err, /^headwater: HEADWATER_MAX_NODES: wants .*\n$/);
+  const env = { ...(await freePorts()), HEADWATER_DATA_DIR: directory, HEADWATER_MAX_NODES: 'many' };
+  const { code, out, err } = headwater(['up'], env);
+  assert.equal(out, '');
+  assert.match(err, /^headwater: HEADWATER_MAX_NODES: wants .*\n$/);
+  assert.equal(code, 78);
   await rm(directory, { recursive: true });
 });
 

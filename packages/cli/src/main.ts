@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { ConfigError } from '@headwater/service/env';
+import { ListenError } from '@headwater/service/listen';
 import { type CliConfig, readConfig } from './config.ts';
 import { edge } from './edge.ts';
 import { StartError, up } from './up.ts';
@@ -41,7 +42,7 @@ async function runCommand(words: readonly string[]): Promise<number> {
 try {
   process.exit(await runCommand(process.argv.slice(2)));
 } catch (error) {
-  const known = error instanceof ConfigError || error instanceof StartError;
+  const known = error instanceof ConfigError || error instanceof ListenError || error instanceof StartError;
   console.error(known ? `headwater: ${error.message}` : error);
   process.exit(error instanceof StartError ? error.exitCode : error instanceof ConfigError ? 78 : 1);
 }

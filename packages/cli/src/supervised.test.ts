@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { systemClock } from '@headwater/service/clock';
 import { LogFile } from './log-file.ts';
-import { Supervised } from './supervised.ts';
+import { type StartFailure, Supervised } from './supervised.ts';
 
 let directory = '';
 before(async () => {
@@ -22,6 +22,7 @@ interface Watched {
   /** the next line that it writes */
   readonly line: () => Promise<string>;
   readonly restarted: Promise<string>;
+  readonly failed: Promise<StartFailure>;
   readonly logPath: string;
 }
 
@@ -30,6 +31,7 @@ async function watch(name: string, script: string, command = process.execPath): 
   const lines: string[] = [];
   let wake = (): void => {};
   const restarted = Promise.withResolvers<string>();
+  const failed = Promise.withResolvers<StartFailure>();
   const member = new Supervised({
     plan: { name, command, args: ['-e', script], env: process.env },
     clock: systemClock,
@@ -39,12 +41,13 @@ async function watch(name: string, script: string, command = process.execPath): 
       wake();
     },
     onRestart: (ended) => restarted.resolve(ended),
+    onFailedStart: failed.resolve,
   });
   const line = async (): Promise<string> => {
     while (lines.length === 0) await new Promise<void>((resolve) => (wake = resolve));
     return lines.shift() ?? '';
   };
-  return { member, line, restarted: restarted.promise, logPath };
+  return { member, line, restarted: restarted.promise, failed: failed.promise, logPath };
 }
 
 const STAYS = `console.log('up ' + process.pid); setInterval(() => {}, 1000);`;
@@ -62,14 +65,14 @@ test('a killed process is started again, and what it wrote stands in the log', a
 });
 
 test('a process that ends by itself at its first start is a failure, not a loop', async () => {
-  const { member } = await watch('failing', `console.error('headwater: X: is wrong'); process.exit(78)`);
-  assert.deepEqual(await member.failed, { name: 'failing', code: 78, lines: ['headwater: X: is wrong'] });
+  const { member, failed } = await watch('failing', `console.error('headwater: X: is wrong'); process.exit(78)`);
+  assert.deepEqual(await failed, { name: 'failing', code: 78, lines: ['headwater: X: is wrong'] });
   assert.equal(member.pid, undefined);
 });
 
 test('so is a command that is not there', async () => {
-  const { member } = await watch('absent', '', join(directory, 'nothing'));
-  assert.equal((await member.failed).code, 127);
+  const { failed } = await watch('absent', '', join(directory, 'nothing'));
+  assert.equal((await failed).code, 127);
 });
 
 test('a process that does not stop when asked is killed at the deadline', async () => {
@@ -98,8 +101,8 @@ test('its supervisor killed, a process learns of it', async () => {
 });
 
 test('what it wrote last without a newline is a line too, and a long line is cut', async () => {
-  const { member, line } = await watch('odd', `process.stdout.write('x'.repeat(20000) + '\\nend')`);
-  await member.failed;
+  const { failed, line } = await watch('odd', `process.stdout.write('x'.repeat(20000) + '\\nend')`);
+  await failed;
   assert.equal((await line()).length, 8_192);
   assert.equal(await line(), 'end');
 });

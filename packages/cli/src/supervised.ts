@@ -29,6 +29,8 @@ export interface SupervisedOptions {
   /** each line that it writes */
   readonly onLine: (line: string) => void;
   readonly onRestart: (ended: string, afterMs: number) => void;
+  /** The first process ended by itself before it had started. Without this it is started again as after any other end. */
+  readonly onFailedStart?: (failure: StartFailure) => void;
 }
 
 /** A first process that ends by itself this early has not started; one that lived longer has crashed. */
@@ -44,7 +46,6 @@ const LINE_LIMIT_CHARS = 8_192;
 /** Keeps one process running. Disposing ends it: SIGTERM, then SIGKILL at the deadline. */
 export class Supervised {
   readonly #options: SupervisedOptions;
-  readonly #failure = Promise.withResolvers<StartFailure>();
   readonly #lines: string[] = [];
   #child: ChildProcess | null = null;
   #ended: Promise<void> = Promise.resolve();
@@ -64,11 +65,6 @@ export class Supervised {
 
   get pid(): number | undefined {
     return this.#child?.pid;
-  }
-
-  /** Resolves when the first process ended before it had started; never otherwise. */
-  get failed(): Promise<StartFailure> {
-    return this.#failure.promise;
   }
 
   /** Ends the process and resolves when it is gone. */
@@ -106,16 +102,17 @@ export class Supervised {
     if (this.#stopping) return;
     const first = this.#first;
     this.#first = false;
-    if (first && child.signalCode === null && livedMs < START_MS) {
+    const { onFailedStart, onRestart } = this.#options;
+    if (onFailedStart !== undefined && first && child.signalCode === null && livedMs < START_MS) {
       // Node gives a command that could not be run a negative code; a shell would say 127.
       const code = child.exitCode === null || child.exitCode < 0 ? 127 : child.exitCode;
-      this.#failure.resolve({ name: this.name, code, lines: [...this.#lines] });
+      onFailedStart({ name: this.name, code, lines: [...this.#lines] });
       return;
     }
     this.#attempt = livedMs >= STABLE_MS ? 0 : this.#attempt + 1;
     const afterMs = backoffMs(this.#attempt, BACKOFF);
     const reason = this.#lines.findLast((line) => line.startsWith(OWN_LINE));
-    this.#options.onRestart(reason === undefined ? how : `${how}: ${reason.slice(OWN_LINE.length)}`, afterMs);
+    onRestart(reason === undefined ? how : `${how}: ${reason.slice(OWN_LINE.length)}`, afterMs);
     this.#timer = setTimeout(() => this.#start(), afterMs);
   }
 

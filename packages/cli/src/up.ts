@@ -11,9 +11,10 @@ import { DEMO_LADDER, DEMO_STREAM, demoPublisher } from './demo.ts';
 import { type ServicePlan, planFleet } from './fleet-plan.ts';
 import { keepSecret } from './kept-file.ts';
 import { LogFile } from './log-file.ts';
-import { OWN_LINE, type ProcessPlan, type StartFailure, Supervised } from './supervised.ts';
-import { formatWelcome } from './welcome.ts';
+import { OWN_LINE, type ProcessPlan, type StartFailure, Supervised, type SupervisedOptions } from './supervised.ts';
+import { requirePorts } from './ports.ts';
 import { Terminal } from './terminal.ts';
+import { formatWelcome } from './welcome.ts';
 
 /** Something that the person at the terminal has to mend; the message is the one line they see. */
 export class StartError extends Error {
@@ -39,7 +40,8 @@ interface Fleet {
   readonly terminal: Terminal;
   readonly members: Supervised[];
   readonly logs: LogFile[];
-  readonly stopped: AbortSignal;
+  /** falls when everything has to end; its reason is the failure, where there is one */
+  readonly ending: AbortController;
 }
 
 /**
@@ -48,17 +50,20 @@ interface Fleet {
  */
 export async function up(config: CliConfig, stopped: AbortSignal, say: (line: string) => void): Promise<void> {
   const clock = systemClock;
-  const fleet: Fleet = { config, clock, terminal: new Terminal(clock, say), members: [], logs: [], stopped };
-  requireFfmpeg();
+  const ending = new AbortController();
+  const fleet: Fleet = { config, clock, terminal: new Terminal(clock, say), members: [], logs: [], ending };
+  requireFfmpeg(config.ffmpeg);
+  await requirePorts(config);
   await mkdir(join(config.dataDir, 'logs'), { recursive: true, mode: 0o700 });
-  try {
-    await untilStopped(bringUp(fleet, say), stopped);
-    await untilStopped(new Promise<never>(() => {}), stopped);
-  } finally {
-    fleet.terminal.hush();
-    await Promise.all(fleet.members.map((member) => member.stop(STOP_DEADLINE_MS)));
-    await Promise.all(fleet.logs.map((log) => log[Symbol.asyncDispose]()));
-  }
+  const end = new Promise<void>((resolve) => ending.signal.addEventListener('abort', () => resolve()));
+  stopped.addEventListener('abort', () => ending.abort());
+  if (stopped.aborted) ending.abort();
+  bringUp(fleet, say).catch((error: unknown) => ending.abort(error));
+  await end;
+  fleet.terminal.hush();
+  await Promise.all(fleet.members.map((member) => member.stop(STOP_DEADLINE_MS)));
+  await Promise.all(fleet.logs.map((log) => log[Symbol.asyncDispose]()));
+  if (!stopped.aborted) throw ending.signal.reason;
 }
 
 async function bringUp(fleet: Fleet, say: (line: string) => void): Promise<void> {
@@ -76,8 +81,11 @@ async function bringUp(fleet: Fleet, say: (line: string) => void): Promise<void>
     return nodes.every((plan) => healthy.has(plan.env['HEADWATER_NODE_ID'] ?? ''));
   });
   const { publishUrl } = await api.ensureStream(DEMO_STREAM, DEMO_LADDER);
-  // What ffmpeg complains of when an origin goes away is for its log file alone.
-  if (config.demo) await startProcess(fleet, demoPublisher(publishUrl, config.environment), () => {});
+  if (config.demo) {
+    const publisher = demoPublisher(publishUrl, config.ffmpeg, config.environment);
+    // What ffmpeg complains of when an origin goes away is for its log file alone.
+    await startProcess(fleet, publisher, { onLine: () => {} });
+  }
   const { urls } = await api.mintToken(DEMO_STREAM, TOKEN_SECONDS);
   const onAir = config.demo && (await comesOnAir(urls.hls));
   const { demo, dataDir } = config;
@@ -86,33 +94,29 @@ async function bringUp(fleet: Fleet, say: (line: string) => void): Promise<void>
 
 /** Starts a service and waits until it is ready. */
 async function startService(fleet: Fleet, plan: ServicePlan): Promise<void> {
-  const member = await startProcess(fleet, plan, (line) => fleet.terminal.serviceLine(plan.name, line));
-  const failure = member.failed.then((failed) => {
-    throw startError(failed, fleet.config.dataDir);
+  await startProcess(fleet, plan, {
+    onLine: (line) => fleet.terminal.serviceLine(plan.name, line),
+    onFailedStart: (failure) => fleet.ending.abort(startError(failure, fleet.config.dataDir)),
   });
-  const ready = poll(`${plan.name} to be ready`, READY_DEADLINE_MS, async () => {
+  await poll(`${plan.name} to be ready`, READY_DEADLINE_MS, async () => {
     const answer = await fetch(plan.readyUrl, { signal: AbortSignal.timeout(1_000) });
     await answer.arrayBuffer();
     return answer.ok;
   });
-  await Promise.race([ready, failure]);
 }
 
-async function startProcess(fleet: Fleet, plan: ProcessPlan, onLine: (line: string) => void): Promise<Supervised> {
-  const { clock, terminal, config, members, logs, stopped } = fleet;
-  stopped.throwIfAborted();
-  const log = await LogFile.open(join(config.dataDir, 'logs', `${plan.name}.log`));
-  logs.push(log);
+type Hooks = Pick<SupervisedOptions, 'onLine' | 'onFailedStart'>;
+
+async function startProcess(fleet: Fleet, plan: ProcessPlan, hooks: Hooks): Promise<void> {
+  const { clock, terminal, config, members, logs, ending } = fleet;
   const { name } = plan;
-  const member = new Supervised({
-    plan,
-    clock,
-    log,
-    onLine,
-    onRestart: (ended, afterMs) => terminal.notice(`${name} ended (${ended}); again in ${Math.round(afterMs)} ms`),
-  });
-  members.push(member);
-  return member;
+  const log = await LogFile.open(join(config.dataDir, 'logs', `${name}.log`));
+  logs.push(log);
+  // What is started from here on would not be ended any more.
+  ending.signal.throwIfAborted();
+  const onRestart = (ended: string, afterMs: number): void =>
+    terminal.notice(`${name} ended (${ended}); again in ${Math.round(afterMs)} ms`);
+  members.push(new Supervised({ plan, clock, log, onRestart, ...hooks }));
 }
 
 /** The service's own one line, where it wrote one; it names the variable or the port. */
@@ -151,22 +155,9 @@ async function poll(what: string, deadlineMs: number, isThere: () => Promise<boo
   throw new StartError(`waited ${deadlineMs / 1000} s in vain for ${what}${last}`);
 }
 
-/** Waits for work, but no longer than until the signal falls; then the work's outcome no longer matters. */
-async function untilStopped(work: Promise<void>, stopped: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const onAbort = (): void => resolve();
-  stopped.addEventListener('abort', onAbort);
-  if (stopped.aborted) onAbort();
-  try {
-    await Promise.race([work, promise]);
-  } finally {
-    stopped.removeEventListener('abort', onAbort);
-  }
-}
-
-function requireFfmpeg(): void {
-  const { error } = spawnSync('ffmpeg', ['-version'], { stdio: 'ignore' });
+function requireFfmpeg(command: string): void {
+  const { error } = spawnSync(command, ['-version'], { stdio: 'ignore' });
   if (error !== undefined) {
-    throw new StartError('ffmpeg is missing; install it with the package manager of your system');
+    throw new StartError(`${command} is missing; install ffmpeg with the package manager of your system`);
   }
 }

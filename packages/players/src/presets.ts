@@ -11,6 +11,9 @@ const SILENCE_MS = 1_500;
 /** The first rung is chosen before anything is measured; the players' own guesses of 0.5 and 1 Mb/s begin at the worst. */
 const FIRST_GUESS_BITS_PER_SECOND = 5_000_000;
 
+/** How far behind the newest media Shaka begins: some four parts. */
+const LIVE_DELAY_SECONDS = 1.5;
+
 /** hls.js. */
 export const HLS_PRESET: Partial<HlsConfig> = {
   lowLatencyMode: true,
@@ -35,7 +38,9 @@ export const DASH_PRESET: MediaPlayerSettingClass = {
 export const SHAKA_PRESET = {
   abr: { defaultBandwidthEstimate: FIRST_GUESS_BITS_PER_SECOND },
   manifest: {
-    // Shaka adds it on top of the latency that the MPD's service description asks for.
+    // An MPD without a suggested delay makes Shaka begin 1.5 × minBufferTime behind, half a second, and stall at a hiccup.
+    // A suggested one would be added on top of the latency that the service description asks for.
+    defaultPresentationDelay: LIVE_DELAY_SECONDS,
     dash: { ignoreSuggestedPresentationDelay: true },
   },
   streaming: {

@@ -1,26 +1,40 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { systemClock } from './clock.ts';
+import { ManualClock } from './clock.ts';
 import { LoadMeter } from './load-meter.ts';
 
+/** Lets the event loop turn for a while, so that its delay is sampled. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 30));
+}
+
+/** Keeps the event loop until this process has used that much more processor time, however busy the machine is. */
+function burn(cpuMs: number): void {
+  const start = process.cpuUsage();
+  for (;;) {
+    const used = process.cpuUsage(start);
+    if (used.user + used.system >= cpuMs * 1000) return;
+  }
+}
+
 test('a busy process reads as busy, and the meter starts anew', async () => {
-  using meter = new LoadMeter(systemClock);
-  await new Promise((resolve) => setTimeout(resolve, 30));
-  const end = performance.now() + 150;
-  while (performance.now() < end);
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  const clock = new ManualClock(0);
+  using meter = new LoadMeter(clock);
+  await turn();
+  burn(150);
+  await turn();
+  clock.advance(300);
   const busy = meter.read();
-  assert.ok(busy.cpu > 0.3 && busy.cpu <= 1, `cpu ${busy.cpu}`);
-  assert.ok(busy.loopLagMs > 50, `lag ${busy.loopLagMs} ms`);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  const idle = meter.read();
-  assert.ok(idle.cpu < busy.cpu, `cpu ${idle.cpu}`);
+  assert.ok(busy.cpu >= 0.5 && busy.cpu <= 1, `cpu ${busy.cpu}`);
+  assert.ok(busy.loopLagMs > 100, `lag ${busy.loopLagMs} ms`);
+  clock.advance(60_000);
+  assert.ok(meter.read().cpu < 0.1);
 });
 
 test('cores share the load', () => {
-  let atMs = 0;
-  const clock = { nowMs: () => atMs, monotonicMs: () => atMs };
+  const clock = new ManualClock(0);
   using meter = new LoadMeter(clock, 1_000);
-  atMs = 1_000;
-  assert.ok(meter.read().cpu < 0.01);
+  burn(10);
+  clock.advance(10);
+  assert.ok(meter.read().cpu < 0.1);
 });

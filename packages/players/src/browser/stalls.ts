@@ -2,6 +2,8 @@
 
 export interface StallCounter {
   readonly count: number;
+  /** Begins anew, for another player. */
+  reset(): void;
 }
 
 /**
@@ -26,6 +28,10 @@ export function countStalls(video: HTMLVideoElement): StallCounter {
   return {
     get count() {
       return count;
+    },
+    reset() {
+      count = 0;
+      playing = false;
     },
   };
 }

@@ -52,6 +52,8 @@ let playerName: PlayerName = DEFAULT_PLAYER;
 let driver: Driver | null = null;
 /** Grows with every start, so that what an older one still reports is known as past. */
 let turn = 0;
+/** the newest turn that failed */
+let failedTurn = 0;
 
 /** Where the chosen player begins: the door, with the token and all else that this page's own URL carries. */
 function doorUrl(player: Player): string {
@@ -69,15 +71,17 @@ async function play(name: PlayerName): Promise<void> {
   panel.mark(name);
   panel.say(null);
   panel.offer([]);
-  const former = driver;
-  driver = null;
-  await former?.destroy();
+  stalls.reset();
+  await dropDriver();
   const url = doorUrl(player);
   const onError = (what: string, fatal: boolean): void => {
     if (mine !== turn) return;
     errors.push(what);
     errors.splice(0, errors.length - ERROR_LIMIT);
-    if (fatal) void recover(url, mine);
+    // A failing player may go on to complain for as long as it is there.
+    if (!fatal || mine === failedTurn) return;
+    failedTurn = mine;
+    void recover(url, mine);
   };
   try {
     const started = await player.start({ video, url, onError });
@@ -92,12 +96,18 @@ async function play(name: PlayerName): Promise<void> {
   }
 }
 
+async function dropDriver(): Promise<void> {
+  const former = driver;
+  driver = null;
+  await former?.destroy();
+}
+
 /** Says what is wrong, and starts again when that can help. */
 async function recover(url: string, failed: number): Promise<void> {
   const complaint = await findComplaint(url);
   if (failed !== turn) return;
   panel.say(complaint.text);
-  if (!complaint.passes) return;
+  if (!complaint.passes) return dropDriver();
   setTimeout(() => {
     if (failed === turn) void play(playerName);
   }, RETRY_MS);

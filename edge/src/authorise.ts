@@ -24,7 +24,7 @@ const PRIVATE: Verdict = { kind: 'granted', isPrivate: true };
 const DOOR: Verdict = { kind: 'door' };
 
 /** Tokens whose signature is remembered. A viewer has one, and asks with it several times a second. */
-export const REMEMBERED_TOKENS = 10_000;
+const REMEMBERED_TOKENS = 10_000;
 
 /** A grant, and all that it rests on: where any of this differs, the token is verified anew. */
 interface Grant {

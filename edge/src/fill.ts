@@ -159,7 +159,7 @@ interface FillsOptions {
 }
 
 /** What the fills tell of themselves. */
-export interface FillEvents {
+interface FillEvents {
   fillStarted(): void;
   fillJoined(): void;
   fillEnded(key: string, result: FillResult): void;

@@ -13,7 +13,7 @@ import type { Fill, FillFailure } from './fill.ts';
 import type { PartFacts } from './stored.ts';
 
 /** The base URL of a stream's origin as it is known now, or null while it has none. */
-export type Locate = (stream: string) => string | null;
+type Locate = (stream: string) => string | null;
 
 export type TimelineAnswer =
   | { readonly kind: 'change'; readonly change: TimelineChange }

@@ -24,7 +24,7 @@ import { type ManifestResource, type MediaResource, type Target, formatKey, pars
 import { AHEAD_SEGMENTS, hasReached, positionOf, whereabouts } from './timeline-reading.ts';
 import type { Views } from './views.ts';
 
-export interface ServeLimits {
+interface ServeLimits {
   readonly urlBytes: number;
   /** requests that wait for something at once */
   readonly waiters: number;

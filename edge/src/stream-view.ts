@@ -30,11 +30,11 @@ interface StreamViewOptions {
 }
 
 /** The timeline is followed this long after the last request. */
-export const FOLLOW_IDLE_MS = 30_000;
+const FOLLOW_IDLE_MS = 30_000;
 /** Parts are fetched ahead this long after the last request of a low-latency playlist. */
-export const LOW_LATENCY_IDLE_MS = 10_000;
+const LOW_LATENCY_IDLE_MS = 10_000;
 /** A live stream whose origin vanished is shown as last known for so long: the publisher or the origin may return. */
-export const ORIGIN_GRACE_MS = 60_000;
+const ORIGIN_GRACE_MS = 60_000;
 /** The least time between two polls: parts come on their own, so the timeline need not be read for each. */
 const POLL_PACE_MS = 50;
 const RETRY = { firstMs: 100, maxMs: 1_000 } as const;

@@ -119,7 +119,7 @@ describe('from an origin', () => {
   beforeEach(async () => {
     origin = await FakeOrigin.start(media);
     origin.advance(PARTS + 2);
-    edge = await startRig(feedOf(origin.url), { limits: { deadlineMs: 1_500, fillDeadlineMs: 2_500 } });
+    edge = await startRig(feedOf(origin.url), { limits: { deadlineMs: 700, fillDeadlineMs: 1_500 } });
   });
   afterEach(async () => {
     await edge[Symbol.asyncDispose]();
@@ -152,6 +152,17 @@ describe('from an origin', () => {
     const metrics = (await ask({ port: edge.adminPort }, '/metrics')).text;
     assert.match(metrics, /headwater_edge_cache_objects 0\n/);
     assert.match(metrics, /headwater_edge_cut_total 1\n/);
+  });
+
+  test('a growing segment that loses its origin has no end: nobody takes the half for the whole', async () => {
+    const at = FIRST_NUMBER + 1;
+    origin.fail(new RegExp(`${at}\\.3$`), 'die-mid-body', 100);
+    const growing = ask(edge, `${ROOT}/v180/${EPOCH}/${at}.m4s`);
+    while (origin.waiting < 2) await new Promise((resolve) => setImmediate(resolve));
+    origin.advance(PARTS - 2);
+    const answer = await growing;
+    assert.deepEqual([answer.status, answer.headers['transfer-encoding'], answer.complete], [200, 'chunked', false]);
+    assert.ok(answer.body.length < origin.bytesOf('v180', at).length);
   });
 
   test('a part that dies is fetched again by itself while its segment is read', async () => {

@@ -3,8 +3,7 @@
  * and the stream keeps its shape.
  */
 
-import { writeAacFrameBody } from '@headwater/media/flv/tag-body';
-import { silentAacFrame } from './ladder/silent-aac.ts';
+import { type Silence, silenceLike } from './ladder/silent-aac.ts';
 import type { AacSource } from './ladder/source.ts';
 import type { MediaKind } from './retime.ts';
 
@@ -23,23 +22,16 @@ export interface Filling {
   readonly payload: Uint8Array | null;
 }
 
-interface SoundShape {
-  readonly payload: Uint8Array;
-  readonly frameMs: number;
-}
-
 export class Filler {
   readonly #heardMs: Record<MediaKind, number> = { audio: -Infinity, video: -Infinity };
   readonly #filling: Record<MediaKind, boolean> = { audio: false, video: false };
-  #sound: SoundShape | null = null;
+  #sound: Silence | null = null;
   #soundEndMs = -Infinity;
   #pictureMs = -Infinity;
 
   /** Silence is made in the shape of the source's sound; a shape it cannot be made in is not filled. */
   setSound({ config }: AacSource): void {
-    const frame = silentAacFrame(config.channelConfig);
-    const frameMs = (config.frameSamples * 1000) / config.coreSampleRate;
-    this.#sound = frame === null ? null : { payload: writeAacFrameBody(frame), frameMs };
+    this.#sound = silenceLike(config);
   }
 
   /**

@@ -12,6 +12,7 @@ import { VIDEO_TIMESCALE, encoderOutputs } from './ffmpeg-arguments.ts';
 import { type FfmpegExit, type FfmpegProcess, startFfmpeg } from './ffmpeg-process.ts';
 import { Intake } from './intake.ts';
 import { AUDIO_SAMPLE_RATE, AUDIO_TRACK_ID, type LadderPlan } from './plan.ts';
+import { SoundGrid } from './sound-grid.ts';
 import type { AacSource, AvcSource, GroupCache, TimedPacket } from './source.ts';
 
 /** Where the encoder's output goes. Ticks are absolute: tick 0 is 1970. */
@@ -42,8 +43,9 @@ export interface EncoderOptions {
 const MAX_FAILURES = 6;
 const STEADY_MS = 10_000;
 const RETRY = { firstMs: 200, maxMs: 3_000 } as const;
-/** Fed but silent for so long, an encoder hangs. */
+/** Fed but silent for so long, an encoder hangs; on a busy machine its start takes a while. */
 const HANG_MS = 5_000;
+const START_MS = 5_000;
 const WATCH_EVERY_MS = 1_000;
 const STOP_DEADLINE_MS = 3_000;
 /** Encoders are fed times that start small; a base is a whole number of segments and of frames of every usual rate. */
@@ -54,12 +56,12 @@ const HEADROOM_MS = 10_000;
 const MAX_RUN_MS = 20 * 24 * 3_600_000;
 /** A hole up to this is filled by the encoder with the first frame; a longer one stays a gap. */
 const MAX_FILL_MS = 35_000;
-const AAC_FRAME_SAMPLES = 1024;
 
 interface Run {
   readonly process: FfmpegProcess;
   readonly baseMs: number;
   readonly beginMs: number;
+  readonly sound: SoundGrid;
   outputAtMs: number;
 }
 
@@ -203,7 +205,8 @@ export class Encoder implements AsyncDisposable {
     const headerMs = Math.max(0, (first?.timeMs ?? baseMs) - baseMs);
     if (avc !== null) process.write(flvTag('video', headerMs, avc.payload));
     process.write(flvTag('audio', headerMs, aac.payload));
-    const run = { process, baseMs, beginMs: begin.videoMs, outputAtMs: clock.monotonicMs() };
+    const sound = new SoundGrid(begin.audioTicks);
+    const run = { process, baseMs, beginMs: begin.videoMs, outputAtMs: clock.monotonicMs() + START_MS, sound };
     this.#run = run;
     for (const packet of packets) this.write(packet);
     return run;
@@ -226,16 +229,19 @@ export class Encoder implements AsyncDisposable {
     const audioTicks =
       nextAudioTicks > wantedTicks - MAX_FILL_MS * (AUDIO_SAMPLE_RATE / 1000) ? nextAudioTicks : wantedTicks;
     // AAC frames, too, stand on one grid since 1970.
-    return { videoMs, audioTicks: Math.ceil(audioTicks / AAC_FRAME_SAMPLES - 0.01) * AAC_FRAME_SAMPLES };
+    return { videoMs, audioTicks: SoundGrid.ceil(audioTicks) };
   }
 
   #take(run: Run, trackId: string, sample: Sample): void {
-    const timescale = trackId === AUDIO_TRACK_ID ? AUDIO_SAMPLE_RATE : VIDEO_TIMESCALE;
-    const shiftTicks = run.baseMs * (timescale / 1000);
     run.outputAtMs = this.#options.clock.monotonicMs();
-    const dtsTicks = sample.dtsTicks + shiftTicks;
-    this.#newestOutputMs = Math.max(this.#newestOutputMs ?? 0, (dtsTicks * 1000) / timescale);
-    this.#options.target.sample(trackId, { ...sample, dtsTicks, ptsTicks: sample.ptsTicks + shiftTicks });
+    const isSound = trackId === AUDIO_TRACK_ID;
+    const timescale = isSound ? AUDIO_SAMPLE_RATE : VIDEO_TIMESCALE;
+    const shiftTicks = run.baseMs * (timescale / 1000);
+    const placed = { ...sample, dtsTicks: sample.dtsTicks + shiftTicks, ptsTicks: sample.ptsTicks + shiftTicks };
+    const given = isSound ? run.sound.place(placed) : placed;
+    if (given === null) return;
+    this.#newestOutputMs = Math.max(this.#newestOutputMs ?? 0, (given.dtsTicks * 1000) / timescale);
+    this.#options.target.sample(trackId, given);
   }
 
   async #watch(run: Run): Promise<FfmpegExit> {

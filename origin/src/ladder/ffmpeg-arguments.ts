@@ -97,8 +97,10 @@ function videoOptions({ plan, firstVideoTicks }: EncodeJob, rung: VideoRung): st
 }
 
 function audioOptions({ plan, firstAudioTicks }: EncodeJob): string[] {
-  // first_pts: as start_time above. async: what is missing becomes silence, drift is resampled away.
-  const filter = `aresample=async=1000:first_pts=${firstAudioTicks}`;
+  // first_pts: as start_time above; it counts samples at its input, so the rate is converted before. async: drift is resampled
+  // away, what is missing becomes silence. flags=res: a resampler that is only made when first needed loses count of time.
+  const resample = `aresample=async=1000:min_hard_comp=0.05:flags=res:first_pts=${firstAudioTicks}`;
+  const filter = `aresample=${AUDIO_SAMPLE_RATE},${resample}`;
   const options: Options = [
     ['-map', '0:a:0'],
     ['-c:a', 'aac'],

@@ -1,4 +1,7 @@
-/** Composes a frame of AAC-LC silence (ISO/IEC 14496-3 §4.4.2): every element there, every spectrum empty. */
+/** Silence in AAC-LC. A frame is composed silence (ISO/IEC 14496-3 §4.4.2): every element there, every spectrum empty. */
+
+import type { AacConfig } from '@headwater/media/codec/aac';
+import { writeAacFrameBody } from '@headwater/media/flv/tag-body';
 
 /** Syntactic elements by channel configuration (table 1.19): single, pair, low frequency. */
 const ELEMENTS: readonly (readonly Element[])[] = [
@@ -40,4 +43,17 @@ export function silentAacFrame(channelConfig: number): Uint8Array | null {
 
 function binary(value: number, width: number): string {
   return value.toString(2).padStart(width, '0');
+}
+
+/** One frame of silence as an FLV tag body, and how long it lasts. */
+export interface Silence {
+  readonly payload: Uint8Array;
+  readonly frameMs: number;
+}
+
+/** Silence in the shape of some sound, or null for a shape that it cannot be made in. */
+export function silenceLike(config: AacConfig): Silence | null {
+  const frame = silentAacFrame(config.channelConfig);
+  if (frame === null) return null;
+  return { payload: writeAacFrameBody(frame), frameMs: (config.frameSamples * 1000) / config.coreSampleRate };
 }

@@ -4,8 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseFragments, writeFragment } from '@headwater/media/mp4/fragment';
+import { writeFragment } from '@headwater/media/mp4/fragment';
 import { parseInit, writeInit } from '@headwater/media/mp4/init';
+import { FragmentReader } from '@headwater/media/mp4/reader';
 import { muxSegment, type TsInput } from '@headwater/media/ts/mux';
 import { quantile, type Figure, type FigureResult } from './figure.ts';
 
@@ -75,9 +76,10 @@ function encode(args: readonly string[]): TsInput {
     const file = join(directory, 'track.mp4');
     const shape = ['-movflags', '+cmaf+empty_moov+default_base_moof+frag_every_frame', '-f', 'mp4', '-y', file];
     execFileSync('ffmpeg', ['-v', 'error', ...args, '-t', String(SECONDS), ...shape]);
-    const bytes = readFileSync(file);
-    const init = parseInit(bytes);
-    const samples = parseFragments(bytes, init).flatMap((fragment) => fragment.samples);
+    const read = new FragmentReader().push(readFileSync(file));
+    const init = read.find((item) => item.kind === 'init')?.init;
+    if (init === undefined) throw new Error('ffmpeg wrote no header');
+    const samples = read.flatMap((item) => (item.kind === 'fragment' ? item.fragment.samples : []));
     const parts = Array.from({ length: PARTS }, (_, index) => {
       const from = Math.floor((samples.length * index) / PARTS);
       const to = Math.floor((samples.length * (index + 1)) / PARTS);

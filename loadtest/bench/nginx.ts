@@ -69,8 +69,10 @@ function findNginx(): { command: string; version: string } {
  * slow. No access log on either side. `open_file_cache` is nginx at its best.
  */
 function configure(given: { directory: string; port: number; originUrl: string }): string {
+  // As root its worker would be nobody, who may not read our directory.
+  const user = process.getuid?.() === 0 ? 'user root;\n' : '';
   return `daemon off;
-worker_processes 1;
+${user}worker_processes 1;
 pid ${given.directory}/nginx.pid;
 error_log ${given.directory}/error.log;
 events { worker_connections 4096; }

@@ -53,9 +53,9 @@ async function measure(): Promise<FigureResult> {
 
 async function startOne(fleet: Fleet, name: string): Promise<Start> {
   const { publishUrl } = await fleet.api.createStream({ name, policy: 'token', ladder: SMALL_LADDER });
+  await using publisher = publishTestPicture(publishUrl);
   const viewer = await fleet.admit(name);
   const master = `${fleet.plan.edgeUrls[0]}${viewer.path}/master.m3u8`;
-  await using publisher = publishTestPicture(publishUrl);
   const variant = await until('the multivariant playlist', DEADLINE_MS, async () => {
     if (publisher.exit !== undefined) throw new Error(publisher.output);
     return (await readRenditions(master)).variants[0]?.url;

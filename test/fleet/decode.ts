@@ -46,9 +46,10 @@ export async function decodeErrors(media: Uint8Array, args: readonly string[] = 
   return stderr;
 }
 
-/** Every video frame, in gray, with its time. */
-export async function decodeFrames(media: Uint8Array): Promise<TimedFrame[]> {
-  const shown = ['-copyts', '-i', 'pipe:0', '-an', '-fps_mode', 'passthrough', '-vf', 'showinfo'];
+/** Every video frame, in gray, with its time. With `share` only so much of it, from the top: the clock bar needs a tenth. */
+export async function decodeFrames(media: Uint8Array, share = 1): Promise<TimedFrame[]> {
+  const filters = `crop=iw:floor(ih*${share}/2)*2:0:0,showinfo`;
+  const shown = ['-copyts', '-i', 'pipe:0', '-an', '-fps_mode', 'passthrough', '-vf', filters];
   const raw = ['-f', 'rawvideo', '-pix_fmt', 'gray', 'pipe:1'];
   const { stdout, stderr } = await run('ffmpeg', ['-hide_banner', '-nostats', '-v', 'info', ...shown, ...raw], media);
   const timeBase = /config in time_base: (\d+)\/(\d+)/.exec(stderr);

@@ -14,8 +14,8 @@ declare module 'node-media-server/src/protocol/rtmp.js' {
   }
 
   class Rtmp {
-    /** holds a buffer of 1 MiB that only its FLV parser uses */
-    flv: unknown;
+    /** a reader of FLV files, made for each connection and not used by the protocol */
+    flv: { parserTagData: Buffer };
     handshakeState: number;
     parserBuffer: Buffer;
     parserBasicBytes: number;
@@ -57,8 +57,14 @@ declare module 'node-media-server/src/protocol/amf.js' {
    * @throws for anything malformed
    */
   export function decodeAmf0Cmd(bytes: Buffer): Readonly<Record<string, unknown>>;
-  /** Used by tests: one value. */
-  export function amf0EncodeOne(value: unknown): Buffer;
+}
+
+declare module 'node-media-server/src/protocol/flv.js' {
+  class Flv {
+    /** set to 1 MiB by the constructor, which allocates as much right after */
+    parserTagCapacity: number;
+  }
+  export = Flv;
 }
 
 declare module 'node-media-server/src/core/logger.js' {

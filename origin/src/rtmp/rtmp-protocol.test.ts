@@ -213,6 +213,10 @@ test('gives memory to the bytes that came, not to the length that a header claim
   assert.ok(protocol.parserPacket.capacity <= 113 + 100, String(protocol.parserPacket.capacity));
 });
 
+test('takes no memory ahead of need', () => {
+  assert.equal(handshaken().protocol.flv.parserTagData.length, 0);
+});
+
 test('refuses more unfinished messages than it will hold', () => {
   const controlBytes = 4;
   const frameBytes = Math.floor((MAX_ASSEMBLY_BYTES - controlBytes) / 3);

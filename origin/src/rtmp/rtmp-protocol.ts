@@ -9,6 +9,7 @@
 /// <reference path="./node-media-server.d.ts" />
 import logger from 'node-media-server/src/core/logger.js';
 import { decodeAmf0Cmd } from 'node-media-server/src/protocol/amf.js';
+import Flv from 'node-media-server/src/protocol/flv.js';
 import Rtmp from 'node-media-server/src/protocol/rtmp.js';
 import type { PublishPacket } from '../publish.ts';
 import {
@@ -26,6 +27,9 @@ import { RtmpViolation } from './violation.ts';
 
 // The library prints what it cannot decode to standard output; a refusal is logged once, by the session.
 logger.log = () => undefined;
+// Each protocol object makes an FLV reader that takes 1 MiB at once. Nothing here reads FLV: 600 port scanners would cost
+// 600 MiB for nothing, so the readers start with a capacity of 0.
+Object.defineProperty(Flv.prototype, 'parserTagCapacity', { get: () => 0, set() {} });
 
 /** A command as a publisher may send it. Absent or ill-typed fields are ''. */
 export interface RtmpCommand {
@@ -95,7 +99,6 @@ export class RtmpProtocol extends Rtmp {
 
   constructor(options: RtmpProtocolOptions) {
     super();
-    this.flv = null;
     this.#options = options;
     this.onOutputCallback = options.onOutput;
   }

@@ -72,7 +72,7 @@ function parseVideoEntry(bytes: Uint8Array, entry: Box): VideoEntry {
   const height = fields.u16();
   fields.skip(VISUAL_FIELDS_BYTES - 28);
   const config = onlyBox(childBoxes(bytes, entry, fields.position), AVCC, entry);
-  const sampleEntry = bytes.slice(entry.start, entry.end);
+  const sampleEntry = copy(bytes.subarray(entry.start, entry.end));
   // Parsed out of the copy, so that nothing holds on to the caller's buffer.
   const avcC = sampleEntry.subarray(config.body - entry.start, config.end - entry.start);
   const avc = withBase(config.body, () => parseAvcConfig(avcC));
@@ -87,15 +87,20 @@ function parseAudioEntry(bytes: Uint8Array, entry: Box): AudioEntry {
   if (version !== 0) throw new MediaError('box_version', fields.position - 2, `mp4a of version ${version}`);
   fields.skip(AUDIO_FIELDS_BYTES - 10);
   const esds = parseElementaryStream(bytes, onlyBox(childBoxes(bytes, entry, fields.position), ESDS, entry));
-  const aac = withBase(esds.ascOffset, () => parseAudioSpecificConfig(esds.asc.slice()));
+  const aac = withBase(esds.ascOffset, () => parseAudioSpecificConfig(copy(esds.asc)));
   return {
     kind: 'audio',
     codec: aacCodecString(aac),
-    sampleEntry: bytes.slice(entry.start, entry.end),
+    sampleEntry: copy(bytes.subarray(entry.start, entry.end)),
     channels: aac.channels,
     sampleRate: aac.sampleRate,
     aac,
   };
+}
+
+/** Not `slice`: that of a Buffer is a view, which would keep the caller's whole buffer in memory. */
+function copy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 export function writeSampleDescription(writer: ByteWriter, sampleEntry: Uint8Array): void {

@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assertRoundTrip, box, parsed, written } from '../../fixtures/box-bytes.ts';
+import { PRFT_BYTES, parseProducerReferenceTime, writeProducerReferenceTime } from './box-prft.ts';
+
+const TIME = { wallClockMs: 1_795_390_000_123.456, mediaTimeTicks: 161_585_100_011_111, flags: 24 };
+
+test('prft round-trips to the microsecond, and has the size that it says', () => {
+  assertRoundTrip(TIME, (writer, value) => writeProducerReferenceTime(writer, 1, value), parseProducerReferenceTime);
+  assert.equal(written((writer) => writeProducerReferenceTime(writer, 1, TIME)).length, PRFT_BYTES);
+});
+
+test('prft of version 0, half a second past 1970', () => {
+  const bytes = box('prft', '00 000000 00000001 83aa7e80 80000000 00000007');
+  assert.deepEqual(parsed(bytes, parseProducerReferenceTime), { wallClockMs: 500, mediaTimeTicks: 7, flags: 0 });
+});

@@ -12,12 +12,12 @@ const MIB = 2 ** 20;
 
 export const edgeMemory: Figure = {
   name: 'edge-memory',
-  description: `Resident memory (VmRSS) of all processes of an idle edge, and with ${CONNECTIONS} keep-alive connections, each after one answer.`,
+  description: `Resident memory (VmRSS) of all processes of an idle edge, built as it is deployed, and with ${CONNECTIONS} keep-alive connections, each after one answer.`,
   run: measure,
 };
 
 async function measure(): Promise<FigureResult> {
-  await using fleet = await startFleet({ edges: 1 });
+  await using fleet = await startFleet({ edges: 1, builtEdges: true });
   const edge = fleet.services.get('edge-1');
   if (edge === undefined) throw new Error('there is no edge');
   const idle = await settledBytes(edge.pid);

@@ -51,8 +51,7 @@ function statFields(pid: number): string[] | null {
   }
 }
 
-/** Puts a process, threads and all, onto one core. Does nothing on a machine that has only one. */
-export function pinToCore(pid: number, core: number, cores: number): void {
-  if (cores < 2) return;
-  for (const member of processTree(pid)) execFileSync('taskset', ['-acp', String(core), String(member)]);
+/** Puts a process and its children, threads and all, onto some cores: `0`, or `0-3`. */
+export function pin(pid: number, cores: string): void {
+  for (const member of processTree(pid)) execFileSync('taskset', ['-acp', cores, String(member)]);
 }

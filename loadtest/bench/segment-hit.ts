@@ -7,7 +7,7 @@ import { until } from '@headwater/test/fleet/until.ts';
 import { readOverAndOver, type Readings } from './discarding-reader.ts';
 import { quantile, type Figure, type FigureResult, type Measured } from './figure.ts';
 import { startNginx } from './nginx.ts';
-import { cpuMicros, pinToCore } from './process-cost.ts';
+import { cpuMicros, pin } from './process-cost.ts';
 import { startSyntheticOrigin } from './synthetic-origin.ts';
 
 const SIZES = [
@@ -24,8 +24,8 @@ const CONNECTIONS = 64;
 /** The promise: not more than this many times nginx's CPU. */
 const MOST_TIMES_NGINX = 2.5;
 
-const SERVER_CORE = 0;
-const CLIENT_CORE = 1;
+const SERVER_CORE = '0';
+const CLIENT_CORE = '1';
 
 /** One server under test. */
 interface Side {
@@ -43,9 +43,8 @@ export const segmentHit: Figure = {
 };
 
 async function measure(): Promise<FigureResult> {
-  const cores = availableParallelism();
-  const environment = { HEADWATER_LOG_LEVEL: 'warn', HEADWATER_EDGE_WORKERS: '1' };
-  await using fleet = await startFleet({ edges: 1, environment });
+  const environment = { HEADWATER_LOG_LEVEL: 'warn' };
+  await using fleet = await startFleet({ edges: 1, builtEdges: true, environment });
   await using origin = await startSyntheticOrigin(
     fleet,
     SIZES.map(({ bytes }) => bytes),
@@ -54,9 +53,12 @@ async function measure(): Promise<FigureResult> {
   const edge = fleet.services.get('edge-1');
   if (edge === undefined) throw new Error('there is no edge');
   const viewer = await fleet.admit(origin.stream);
-  pinToCore(edge.pid, SERVER_CORE, cores);
-  pinToCore(nginx.pid, SERVER_CORE, cores);
-  pinToCore(process.pid, CLIENT_CORE, cores);
+  const cores = availableParallelism();
+  if (cores < 2) throw new Error('this figure wants two cores: one for the server, one for the client');
+  pin(edge.pid, SERVER_CORE);
+  pin(nginx.pid, SERVER_CORE);
+  pin(process.pid, CLIENT_CORE);
+  using _unpin = { [Symbol.dispose]: () => pin(process.pid, `0-${cores - 1}`) };
   const lines: Measured[] = [];
   for (const size of SIZES) {
     const number = origin.numbers.get(size.bytes);

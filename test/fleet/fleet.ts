@@ -1,10 +1,11 @@
 /** The whole fleet for a test: every service a real process on a free port, with a data directory of its own. */
 
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { nodeProcess } from '@headwater/cli/src/fleet-plan.ts';
+import { COMPILE_CACHE, nodeProcess } from '@headwater/cli/src/fleet-plan.ts';
 import type { Ladder } from '@headwater/protocol/feed';
 import { Child } from './child.ts';
 import { childEnvironment } from './config.ts';
@@ -31,6 +32,8 @@ export const SMALL_LADDER: Ladder = {
 
 interface FleetOptions {
   readonly edges?: number;
+  /** run the edges from what `npm run build` makes, as they are deployed; the other services from source */
+  readonly builtEdges?: boolean;
   /** on top of what the harness sets, for every service */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -49,11 +52,13 @@ interface OnAirOptions {
 }
 
 /** Starts control plane, geo, origin and edges, and waits until all of them know each other. */
-export async function startFleet({ edges = 2, environment = {} }: FleetOptions = {}): Promise<Fleet> {
+export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
+  const { edges = 2, environment = {}, builtEdges = false } = options;
+  if (builtEdges) build('edge');
   const directory = await mkdtemp(join(tmpdir(), 'headwater-test-'));
   const adminToken = randomBytes(16).toString('hex');
   const plan = await planFleet({ edges, directory, adminToken });
-  const fleet = new Fleet({ plan, directory, adminToken, environment });
+  const fleet = new Fleet({ plan, directory, adminToken, environment, builtEdges });
   try {
     await fleet.start();
   } catch (cause) {
@@ -68,6 +73,12 @@ interface FleetParts {
   readonly directory: string;
   readonly adminToken: string;
   readonly environment: Readonly<Record<string, string>>;
+  readonly builtEdges: boolean;
+}
+
+function build(workspace: string): void {
+  const cwd = join(ROOT, workspace);
+  execFileSync(process.execPath, [join(ROOT, 'deploy/build.ts')], { cwd, env: childEnvironment() });
 }
 
 /** A running fleet. Disposing ends every process and removes its data. */
@@ -79,14 +90,16 @@ export class Fleet implements AsyncDisposable {
   readonly services = new Map<string, Child>();
   readonly #directory: string;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #builtEdges: boolean;
   readonly #publishers: Child[] = [];
 
-  constructor({ plan, directory, adminToken, environment }: FleetParts) {
+  constructor({ plan, directory, adminToken, environment, builtEdges }: FleetParts) {
     this.plan = plan;
     this.adminToken = adminToken;
     this.api = new ControlApi(plan.controlUrl, adminToken);
     this.#directory = directory;
     this.#environment = environment;
+    this.#builtEdges = builtEdges;
   }
 
   async start(): Promise<void> {
@@ -142,8 +155,13 @@ export class Fleet implements AsyncDisposable {
   }
 
   #spawn({ name, workspace, variables }: ServicePlan): void {
-    const env = childEnvironment({ ...variables, ...this.#environment });
-    this.services.set(name, new Child({ name, ...nodeProcess(workspace), env }));
+    const env = childEnvironment({ NODE_COMPILE_CACHE: COMPILE_CACHE, ...variables, ...this.#environment });
+    const { command, args } = nodeProcess(workspace);
+    const built = this.#builtEdges && workspace === 'edge';
+    this.services.set(
+      name,
+      new Child({ name, command, args: built ? [join(ROOT, workspace, 'dist/main.js')] : args, env }),
+    );
   }
 
   async #ready({ name, url }: ServicePlan): Promise<void> {

@@ -1,6 +1,7 @@
 /** The origin's configuration; the only reader of the environment. */
 
 import { join } from 'node:path';
+import { WAIT_LIMIT_MS } from '@headwater/protocol/cmaf-path';
 import { isNodeId } from '@headwater/protocol/names';
 import type { Place } from '@headwater/protocol/node';
 import { ConfigError, type Environment, httpUrl, integer, oneOf, place, port, text } from '@headwater/service/env';
@@ -39,6 +40,7 @@ export interface PublishLimits {
 export interface HttpLimits {
   readonly maxConnections: number;
   readonly maxHeaderBytes: number;
+  readonly slowReaderMs: number;
 }
 
 const MIB = 1024 * 1024;
@@ -109,6 +111,7 @@ function readLimits(env: Environment): Pick<OriginConfig, 'live' | 'rtmp' | 'pub
     http: {
       maxConnections: limit('HEADWATER_ORIGIN_MAX_CONNECTIONS', 4_096, 1_000_000),
       maxHeaderBytes: limit('HEADWATER_ORIGIN_MAX_HEADER_BYTES', 16_384, 131_072, 1_024),
+      slowReaderMs: limit('HEADWATER_ORIGIN_SLOW_READER_MS', 10_000, 60_000, WAIT_LIMIT_MS + 1_000),
     },
   };
 }

@@ -1,9 +1,6 @@
-/** Writes answers: whole ones with their length, growing ones as they come. A reader that does not read is dropped. */
+/** Writes answers: whole ones with their length, growing ones as they come. */
 
 import type { ServerResponse } from 'node:http';
-
-/** A reader that takes nothing for so long is dropped. */
-export const SLOW_READER_MS = 10_000;
 
 const REST = /^bytes=(\d{1,15})-$/;
 
@@ -16,7 +13,6 @@ export function sendBytes(
   const totalBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const from = REST.exec(response.req.headers.range ?? '')?.[1];
   const firstByte = from === undefined || headers['accept-ranges'] === undefined ? 0 : Number(from);
-  dropWhenIdle(response);
   if (firstByte >= totalBytes && firstByte > 0) {
     response.writeHead(416, { 'content-range': `bytes */${totalBytes}`, 'content-length': '0' }).end();
     return;
@@ -41,18 +37,18 @@ export function sendBytes(
 /**
  * Sends pieces as they come, no faster than they are read. When the source throws, the connection is cut: an answer never ends
  * short.
+ * @returns how many bytes were sent
  */
 export async function sendGrowing(
   response: ServerResponse,
   headers: Record<string, string>,
   pieces: AsyncIterable<Uint8Array>,
-): Promise<{ readonly bytes: number; readonly tooSlow: boolean }> {
+): Promise<number> {
   let bytes = 0;
-  const slow = dropWhenIdle(response);
   response.writeHead(200, headers);
   if (response.req.method === 'HEAD') {
     response.end();
-    return { bytes, tooSlow: false };
+    return bytes;
   }
   try {
     for await (const piece of pieces) {
@@ -65,17 +61,7 @@ export async function sendGrowing(
     // The status is out already: only the missing end of the body can tell the reader.
     response.destroy();
   }
-  return { bytes, tooSlow: slow.dropped };
-}
-
-/** Nothing moved on the socket for a while: its reader is gone, or as good as gone. */
-function dropWhenIdle(response: ServerResponse): { readonly dropped: boolean } {
-  const state = { dropped: false };
-  response.setTimeout(SLOW_READER_MS, () => {
-    state.dropped = true;
-    response.destroy();
-  });
-  return state;
+  return bytes;
 }
 
 async function drained(response: ServerResponse): Promise<void> {

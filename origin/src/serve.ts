@@ -22,6 +22,8 @@ export interface ServeOptions {
   readonly isReady: () => boolean;
   readonly metrics: () => string;
   readonly events: ServeEvents;
+  /** a reader on whose socket nothing moves for so long is dropped; longer than any wait */
+  readonly slowReaderMs: number;
   readonly clock: Clock;
 }
 
@@ -33,6 +35,10 @@ const SINCE = /^since=(\d{1,16})$/;
 export async function serve(request: IncomingMessage, response: ServerResponse, options: ServeOptions): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
+  response.setTimeout(options.slowReaderMs, () => {
+    options.events.slowReaderDropped();
+    response.destroy();
+  });
   try {
     const code = await route({ request, response, options, signal: gone.signal });
     if (code === null || gone.signal.aborted) return;
@@ -156,9 +162,8 @@ async function answerSegment(exchange: Exchange, stream: LiveStream, path: CmafP
     options.events.answered('segment', segment.bytes);
     return null;
   }
-  const sent = await sendGrowing(response, headers, growing(exchange, { stream, key, segment }));
-  if (sent.tooSlow) options.events.slowReaderDropped();
-  options.events.answered('segment', sent.bytes);
+  const sentBytes = await sendGrowing(response, headers, growing(exchange, { stream, key, segment }));
+  options.events.answered('segment', sentBytes);
   return null;
 }
 

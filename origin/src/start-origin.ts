@@ -77,7 +77,7 @@ export async function startOrigin(config: OriginConfig, overrides: OriginOverrid
         startBroadcast({ name, ...granted, config, clock, events, ledger, streams, socketFolder }),
     }),
   );
-  metrics.gaugeFrom('headwater_origin_streams', 'Streams on air.', () => desk.broadcasts.size);
+  describeLoad(metrics, desk, streams);
 
   const life = { ready: false, draining: false };
   const http = opened.use(
@@ -88,6 +88,7 @@ export async function startOrigin(config: OriginConfig, overrides: OriginOverrid
         isReady: () => life.ready && !life.draining,
         metrics: () => metrics.format(),
         events,
+        slowReaderMs: config.http.slowReaderMs,
         clock,
       }),
     ),
@@ -112,6 +113,19 @@ export async function startOrigin(config: OriginConfig, overrides: OriginOverrid
       await running.disposeAsync();
     },
   };
+}
+
+function describeLoad(metrics: Metrics, desk: Desk, streams: LiveStreams): void {
+  const behindMs = (): number =>
+    Math.max(0, ...[...desk.broadcasts.values()].map(({ broadcast }) => broadcast.behindMs ?? 0));
+  const windowBytes = (): number => [...streams.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  metrics.gaugeFrom('headwater_origin_streams', 'Streams on air.', () => desk.broadcasts.size);
+  metrics.gaugeFrom(
+    'headwater_origin_behind_seconds',
+    'How far the slowest encoder is behind.',
+    () => behindMs() / 1000,
+  );
+  metrics.gaugeFrom('headwater_origin_window_bytes', 'Media in memory.', windowBytes);
 }
 
 /** The link starts last, when the ports that it tells of are bound; until then the control plane counts as out of reach. */

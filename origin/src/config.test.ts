@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError } from '@headwater/service/env';
+import { readConfig } from './config.ts';
+
+test('every variable has a default', () => {
+  const config = readConfig({});
+  assert.deepEqual([config.rtmpPort, config.rtmpsPort, config.httpPort], [1935, 1936, 7200]);
+  assert.equal(config.dataDirectory, 'data/origin-1');
+  assert.deepEqual(config.publish, { maxStreams: 50, graceMs: 30_000, replaceAfterMs: 3_000 });
+});
+
+const wrong: [string, string][] = [
+  ['HEADWATER_RTMP_PORT', 'seventy'],
+  ['HEADWATER_ORIGIN_PORT', '65536'],
+  ['HEADWATER_NODE_ID', 'Origin 1'],
+  ['HEADWATER_CONTROL_URL', 'ftp://x'],
+  ['HEADWATER_LIVE_WINDOW_SEGMENTS', '2'],
+  ['HEADWATER_LOG_LEVEL', 'loud'],
+];
+for (const [variable, value] of wrong) {
+  test(`${variable}=${value} is refused by name`, () => {
+    assert.throws(
+      () => readConfig({ [variable]: value }),
+      (error) => error instanceof ConfigError && error.variable === variable,
+    );
+  });
+}
+
+test('half a TLS pair is refused by the name of what is missing', () => {
+  assert.throws(() => readConfig({ HEADWATER_TLS_CERT_FILE: 'a.pem' }), { variable: 'HEADWATER_TLS_KEY_FILE' });
+  assert.throws(() => readConfig({ HEADWATER_TLS_KEY_FILE: 'a.pem' }), { variable: 'HEADWATER_TLS_CERT_FILE' });
+});

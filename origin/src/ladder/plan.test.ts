@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MAX_RUNGS, type SourceVideo, planLadder, standardFrameRate } from './plan.ts';
+
+const plan = (video: SourceVideo | null, ladder: Parameters<typeof planLadder>[0]['ladder'] = null, cores = 2) =>
+  planLadder({ video, ladder, segmentDurationMs: 2_000, cores });
+
+const sizes: { source: [number, number]; rungs: string[] }[] = [
+  { source: [1920, 1080], rungs: ['v1080 1920x1080', 'v720 1280x720', 'v480 854x480', 'v360 640x360'] },
+  { source: [3840, 2160], rungs: ['v1080 1920x1080', 'v720 1280x720', 'v480 854x480', 'v360 640x360'] },
+  { source: [1280, 720], rungs: ['v720 1280x720', 'v480 854x480', 'v360 640x360'] },
+  { source: [640, 480], rungs: ['v480 640x480', 'v360 480x360'] },
+  { source: [720, 1280], rungs: ['v1080 608x1080', 'v720 406x720', 'v480 270x480', 'v360 202x360'] },
+  { source: [320, 180], rungs: ['v180 320x180'] },
+  { source: [321, 181], rungs: ['v182 322x182'] },
+  { source: [2, 2], rungs: ['v2 2x2'] },
+];
+
+for (const { source, rungs } of sizes) {
+  test(`the default ladder of ${source.join('×')}`, () => {
+    const [width, height] = source;
+    const { video } = plan({ width, height, frameRate: 30 });
+    assert.deepEqual(
+      video?.rungs.map((rung) => `${rung.trackId} ${rung.width}x${rung.height}`),
+      rungs,
+    );
+  });
+}
+
+test('a stream has its own ladder, highest first, each height once, capped in number', () => {
+  const heights = [90, 180, 180, 270, 360, 450, 540, 630];
+  const ladder = {
+    rungs: heights.map((height) => ({ height, bitsPerSecond: height * 1000 })),
+    audioBitsPerSecond: 64_000,
+  };
+  const { video, audioBitsPerSecond } = plan({ width: 1280, height: 720, frameRate: 25 }, ladder);
+  assert.deepEqual(
+    video?.rungs.map(({ height }) => height),
+    [630, 540, 450, 360, 270, 180],
+  );
+  assert.equal(video?.rungs.length, MAX_RUNGS);
+  assert.equal(audioBitsPerSecond, 64_000);
+});
+
+test('sound alone has no video', () => {
+  assert.equal(plan(null).video, null);
+});
+
+test('the preset follows the cores', () => {
+  const presets = [1, 2, 7, 8, 15, 16, 64].map(
+    (cores) => plan({ width: 640, height: 360, frameRate: 30 }, null, cores).video?.preset,
+  );
+  assert.deepEqual(presets, ['ultrafast', 'ultrafast', 'ultrafast', 'superfast', 'superfast', 'veryfast', 'veryfast']);
+});
+
+test('frame rates become the nearest usual one, at most 60', () => {
+  const cases: [number | null, string][] = [
+    [null, '30/1'],
+    [29.97, '30000/1001'],
+    [29.970_029, '30000/1001'],
+    [30, '30/1'],
+    [23.976, '24000/1001'],
+    [25.01, '25/1'],
+    [59.94, '60000/1001'],
+    [120, '60/1'],
+    [0, '30/1'],
+    [NaN, '30/1'],
+    [Infinity, '30/1'],
+    [-5, '30/1'],
+  ];
+  for (const [announced, expected] of cases)
+    assert.equal(standardFrameRate(announced).join('/'), expected, String(announced));
+});

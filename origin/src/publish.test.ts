@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Metrics } from '@headwater/service/metrics';
+import { Broadcast } from './broadcast.ts';
+import { createEvents } from './events.ts';
+import { Desk, type Authorisation } from './publish.ts';
+import { FastClock } from './test-publisher.ts';
+
+interface Rig {
+  readonly desk: Desk;
+  readonly released: string[];
+  readonly request: (stream: string) => { stream: string; key: string; remoteAddress: string };
+}
+
+function makeDesk(maxStreams: number, decide: () => Promise<Authorisation>): Rig {
+  const released: string[] = [];
+  const events = createEvents(() => undefined, new Metrics());
+  const desk = new Desk({
+    authorise: decide,
+    release: async (stream) => void released.push(stream),
+    maxStreams,
+    replaceAfterMs: 3_000,
+    events,
+    start: (name) =>
+      new Broadcast({
+        name,
+        ladder: null,
+        segmentDurationMs: 2_000,
+        graceMs: 30_000,
+        cores: 1,
+        ffmpegPath: 'ffmpeg',
+        socketFolder: '/nowhere',
+        clock: new FastClock(),
+        random: () => 0,
+        events,
+        target: () => assert.fail('nothing was published'),
+      }),
+  });
+  return { desk, released, request: (stream) => ({ stream, key: 'k', remoteAddress: '127.0.0.1' }) };
+}
+
+const granted = async (): Promise<Authorisation> => ({ ok: true, ladder: null, lastOrdinal: -1 });
+
+test('one stream more than the limit is refused, and none that is on air', async () => {
+  const { desk, request } = makeDesk(2, granted);
+  const first = await desk.open(request('a'));
+  assert.equal((await desk.open(request('b'))).ok, true);
+  assert.deepEqual(await desk.open(request('c')), { ok: false, code: 'too_many_streams' });
+  assert.ok(first.ok);
+  first.sink.close('gone');
+  assert.equal((await desk.open(request('a'))).ok, true);
+  await desk[Symbol.asyncDispose]();
+});
+
+test('of two at the same moment one is heard', async () => {
+  const { desk, request } = makeDesk(2, granted);
+  const decisions = await Promise.all([desk.open(request('a')), desk.open(request('a'))]);
+  assert.deepEqual(
+    decisions.map(({ ok }) => ok),
+    [true, false],
+  );
+  await desk[Symbol.asyncDispose]();
+});
+
+test('a refusal is passed on, and the stream stays free', async () => {
+  let code: 'publish_denied' | null = 'publish_denied';
+  const { desk, request } = makeDesk(1, async () => (code === null ? granted() : { ok: false, code }));
+  assert.deepEqual(await desk.open(request('a')), { ok: false, code: 'publish_denied' });
+  assert.equal(desk.broadcasts.size, 0);
+  code = null;
+  assert.equal((await desk.open(request('a'))).ok, true);
+  await desk[Symbol.asyncDispose]();
+});
+
+test('the end of the origin ends every publisher, gives every claim back and admits nobody', async () => {
+  const { desk, request, released } = makeDesk(2, granted);
+  const decisions = await Promise.all([desk.open(request('a')), desk.open(request('b'))]);
+  await desk[Symbol.asyncDispose]();
+  for (const decision of decisions) {
+    assert.ok(decision.ok);
+    assert.equal(await decision.sink.closed, 'the origin stops');
+  }
+  assert.deepEqual(released.sort(), ['a', 'b']);
+  assert.deepEqual(await desk.open(request('a')), { ok: false, code: 'not_ready' });
+});

@@ -31,9 +31,13 @@ suite('sound and picture', () => {
     const { variants, audio } = await readRenditions(`${base}/classic.m3u8`);
     assert.ok(audio !== null, 'the sound has a rendition of its own');
     for (const { url } of variants) {
-      const picture = await concatenated(await newestSegments(url, SEGMENTS));
-      const sound = await concatenated(await newestSegments(audio, SEGMENTS + 1));
-      await together(context, picture, sound);
+      const pictures = await newestSegments(url, SEGMENTS);
+      const numbers = new Set(pictures.map(({ number }) => number));
+      const sounds = await until('the sound of these segments', 5_000, async () => {
+        const those = (await newestSegments(audio, 2 * SEGMENTS)).filter(({ number }) => numbers.has(number));
+        return those.length === SEGMENTS && those;
+      });
+      await together(context, await concatenated(pictures), await concatenated(sounds));
     }
   });
 

@@ -32,6 +32,7 @@ export interface EdgeLimits {
   readonly connections: number;
   /** 0: no cap */
   readonly connectionsPerAddress: number;
+  readonly idleMs: number;
   readonly waiters: number;
   readonly fills: number;
   readonly streams: number;
@@ -73,6 +74,7 @@ function readLimits(env: Environment): EdgeLimits {
     objectBytes: limit('HEADWATER_EDGE_MAX_OBJECT_BYTES', 64 * MIB, 2 ** 31, 1024),
     connections: limit('HEADWATER_EDGE_MAX_CONNECTIONS', 20_000, 1_000_000),
     connectionsPerAddress: limit('HEADWATER_MAX_CONNECTIONS_PER_IP', 0, 1_000_000, 0),
+    idleMs: limit('HEADWATER_EDGE_IDLE_MS', 65_000, 3_600_000),
     waiters: limit('HEADWATER_EDGE_MAX_WAITERS', 10_000, 1_000_000),
     fills: limit('HEADWATER_EDGE_MAX_FILLS', 1_000, 100_000),
     streams: limit('HEADWATER_EDGE_MAX_STREAMS', 1_000, 100_000),

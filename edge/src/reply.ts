@@ -51,6 +51,10 @@ export const IMMUTABLE = 'max-age=31536000, immutable';
 export const NO_STORE = 'no-store';
 export const TIMING_HIT = 'cache;desc=hit';
 
+/** Handed over at once, and taken by any line that plays video within an idle limit. */
+const LONG_BODY_BYTES = 256 * 1024;
+const QUEUE_STILL_MS = 30_000;
+
 const EXPOSED = 'Cache-Status, Server-Timing, ETag, Content-Range, Content-Length, Date, Retry-After, headwater-edge';
 const ALLOWED_METHODS = 'GET, HEAD, OPTIONS';
 const CORS = ['Access-Control-Allow-Origin', '*', 'Access-Control-Expose-Headers', EXPOSED, 'Timing-Allow-Origin', '*'];
@@ -70,6 +74,7 @@ export function replyStored(exchange: Exchange, stored: Stored, telling: Telling
   const range = readRange(rangeOf(exchange, stored.etag), size);
   switch (range.kind) {
     case 'whole':
+      if (size > LONG_BODY_BYTES) watchQueue(exchange);
       response.writeHead(200, [...described(stored, size), ...told(exchange, telling)]);
       response.end(request.method === 'HEAD' ? undefined : stored.body);
       return 200;
@@ -81,12 +86,18 @@ export function replyStored(exchange: Exchange, stored: Stored, telling: Telling
     case 'part': {
       const { firstByte, lastByte } = range;
       const span = `bytes ${firstByte}-${lastByte}/${size}`;
+      if (lastByte - firstByte > LONG_BODY_BYTES) watchQueue(exchange);
       const head = [...described(stored, lastByte - firstByte + 1), 'Content-Range', span, ...told(exchange, telling)];
       response.writeHead(206, head);
       response.end(stored.body.subarray(firstByte, lastByte + 1));
       return 206;
     }
   }
+}
+
+/** A body that a slow line takes long for: the connection is closed when its queue stands still, not before. */
+function watchQueue({ request: { socket } }: Exchange): void {
+  if (!socket.timeout) socket.setTimeout(QUEUE_STILL_MS);
 }
 
 /** RFC 9110 §14.2: only GET has ranges; §13.1.5: a range of another version is no use, so the whole is sent. */

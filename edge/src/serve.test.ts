@@ -236,6 +236,20 @@ describe('limits', () => {
     }
   });
 
+  test('a connection on which nothing moves is closed, one in use is not', async () => {
+    await using edge = await startRig(feedOf(origin.url), { limits: { idleMs: 400 } });
+    const greeting = 'GET /healthz HTTP/1.1\r\nHost: e\r\n\r\n';
+    const idle = connect(edge.port, '127.0.0.1');
+    const busy = connect(edge.port, '127.0.0.1');
+    idle.write(greeting);
+    busy.on('data', () => setTimeout(() => busy.write(greeting), 50));
+    busy.write(greeting);
+    const silent = connect(edge.port, '127.0.0.1');
+    await Promise.all([once(idle.resume(), 'close'), once(silent.resume(), 'close')]);
+    assert.equal(busy.destroyed, false);
+    busy.destroy();
+  });
+
   test('waiters: one more playlist is 503, one more segment 429', async () => {
     await using edge = await startRig(feedOf(origin.url), { limits: { waiters: 2 } });
     const root = `/t/${mint('show')}/live/show`;

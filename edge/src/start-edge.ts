@@ -49,11 +49,12 @@ export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {
   const isReady = (): boolean => !state.draining && feed.cursor !== null;
 
   const { edge, closeMedia } = assemble(config, { clock, feed, events, isReady });
-  const { connections, connectionsPerAddress, headerBytes } = config.limits;
+  const { connections, connectionsPerAddress, headerBytes, idleMs } = config.limits;
   const viewers = createViewerServer({
     connections,
     connectionsPerAddress,
     headerBytes,
+    idleMs,
     onRequest: (request, response) => serve(edge, request, response),
     onConnectionRefused: () => events.connectionRefused(),
   });

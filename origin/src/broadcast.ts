@@ -40,6 +40,8 @@ const SETTLE_MS = 80;
 const SOUND_WAIT_MS = 300;
 const PICTURE_WAIT_MS = 1_000;
 const TICK_MS = 20;
+/** From a camera through the fastest encoder to here takes no less: a frame was taken that long before it came. */
+const LEAST_WAY_MS = 20;
 /** Sound that begins earlier than this before the end of what was given out is dropped: silence stood in for it. */
 const LATE_SOUND_MS = 10;
 /** Held packets while the first ones settle. */
@@ -211,7 +213,7 @@ export class Broadcast implements AsyncDisposable {
   #arrive(frame: Omit<Frame, 'arrivedMs'>): boolean {
     const arrivedMs = this.#heardMs;
     this.#firstSeenMs[frame.kind] = Math.min(this.#firstSeenMs[frame.kind], arrivedMs);
-    this.#retimer.observe(frame.kind, frame.ptsMs, arrivedMs);
+    this.#retimer.observe(frame.kind, frame.ptsMs, arrivedMs - LEAST_WAY_MS);
     if (this.#held === null) return this.#pass({ ...frame, arrivedMs });
     this.#held.push({ ...frame, arrivedMs });
     if (this.#held.length >= MAX_HELD_PACKETS || arrivedMs - (this.#held[0]?.arrivedMs ?? 0) >= SETTLE_MS)

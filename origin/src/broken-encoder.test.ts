@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { checkFfmpeg } from './ladder/ffmpeg-process.ts';
+import { makeSource, play } from './test-publisher.ts';
+import { startRig } from './test-rig.ts';
+
+let folder = '';
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hw-test-'));
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+test('an ffmpeg that is missing is complained of by its path', async () => {
+  assert.match((await checkFfmpeg('/nowhere/ffmpeg')) ?? '', /\/nowhere\/ffmpeg/);
+  assert.equal(await checkFfmpeg('ffmpeg'), null);
+});
+
+test('an encoder that cannot run ends the stream, with one reason', async () => {
+  await using rig = await startRig(folder, 'broken', { ffmpegPath: '/bin/false' });
+  const sink = await rig.open();
+  const playing = play(sink, makeSource(), { clock: rig.clock, forMs: 10_000 });
+  assert.match(await sink.closed, /^encoding failed: ffmpeg exited with code 1/);
+  assert.equal(rig.lines.filter((line) => line.startsWith('off_air')).length, 1);
+  await playing;
+});

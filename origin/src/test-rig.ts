@@ -1,0 +1,109 @@
+/** For tests: the way from a publisher's packets to the live window, with the real encoder, without sockets to the outside. */
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Metrics } from '@headwater/service/metrics';
+import { Broadcast } from './broadcast.ts';
+import { createEvents } from './events.ts';
+import { Ledger } from './live/ledger.ts';
+import { createTarget } from './live/on-air.ts';
+import { SteadyClock } from './live/steady-clock.ts';
+import type { LiveStream } from './live/stream.ts';
+import { LiveStreams } from './live/streams.ts';
+import { Desk, type PublishSink } from './publish.ts';
+import { FastClock } from './test-publisher.ts';
+
+const LADDER = {
+  rungs: [
+    { height: 180, bitsPerSecond: 400_000 },
+    { height: 90, bitsPerSecond: 150_000 },
+  ],
+  audioBitsPerSecond: 96_000,
+};
+
+export interface Rig extends AsyncDisposable {
+  readonly clock: FastClock;
+  readonly desk: Desk;
+  readonly stream: () => LiveStream;
+  readonly lines: string[];
+  /** the folder that its encoders write to */
+  readonly sockets: string;
+  open(): Promise<PublishSink>;
+}
+
+interface RigOptions {
+  readonly graceMs?: number;
+  /** of the whole process: fluent-ffmpeg knows one path */
+  readonly ffmpegPath?: string;
+}
+
+/** An origin without its sockets, on a clock that runs fast. */
+export async function startRig(folder: string, name: string, options: RigOptions = {}): Promise<Rig> {
+  const clock = new FastClock();
+  const sockets = await mkdtemp(join(folder, 's'));
+  const lines: string[] = [];
+  const events = createEvents(
+    (_level, event, fields) => lines.push(`${event} ${JSON.stringify(fields)}`),
+    new Metrics(),
+  );
+  const ledger = await Ledger.open(join(folder, `${name}.json`), (error) => lines.push(String(error)));
+  const limits = { windowSegments: 30, windowBytes: 64 * 1024 * 1024, waiters: 100 };
+  const streams = new LiveStreams((stream) => ({
+    name: stream,
+    limits,
+    clock,
+    randomBytes,
+    onSegment: (newestSegment, ordinal) => ledger.set(stream, { ordinal, newestSegment }),
+  }));
+  const desk = new Desk({
+    authorise: async () => ({ ok: true, ladder: LADDER, lastOrdinal: -1 }),
+    release: async () => undefined,
+    maxStreams: 2,
+    replaceAfterMs: 3_000,
+    events,
+    start: (stream, { ladder, lastOrdinal }) => {
+      const live = streams.open(stream);
+      const broadcast = new Broadcast({
+        name: stream,
+        ladder,
+        segmentDurationMs: 2_000,
+        graceMs: options.graceMs ?? 30_000,
+        cores: 2,
+        ffmpegPath: options.ffmpegPath ?? 'ffmpeg',
+        socketFolder: sockets,
+        clock: new SteadyClock(clock),
+        random: () => 0.5,
+        events,
+        target: (plan) =>
+          createTarget({
+            stream: live,
+            plan,
+            ledger,
+            lastOrdinal,
+            onEpoch: (ordinal, reason) => events.epochOpened(stream, ordinal, reason),
+          }),
+      });
+      void broadcast.ended.then(() => streams.end(stream));
+      return broadcast;
+    },
+  });
+  return {
+    clock,
+    desk,
+    lines,
+    sockets,
+    stream: () => streams.get('show') as LiveStream,
+    async open() {
+      const decision = await desk.open({ stream: 'show', key: 'k', remoteAddress: '127.0.0.1' });
+      assert.ok(decision.ok);
+      return decision.sink;
+    },
+    async [Symbol.asyncDispose]() {
+      await desk[Symbol.asyncDispose]();
+      streams[Symbol.dispose]();
+      await ledger[Symbol.asyncDispose]();
+    },
+  };
+}

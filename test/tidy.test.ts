@@ -5,13 +5,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { suite, test } from 'node:test';
 import * as rules from './tidy/rules.ts';
-import { readSource } from './tidy/source.ts';
+import { markTestSupport, readSource } from './tidy/source.ts';
 import { listSourceFiles, readWorkspaces, type Workspace } from './tidy/workspaces.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
 function workspace(folder: string, name: string, dependencies: readonly string[] = []): Workspace {
-  return { folder, name, dependencies, devDependencies: ['a-tool'] };
+  return { folder, name, dependencies, devDependencies: ['a-tool', '@types/a-runtime'] };
 }
 
 const HOUSE: readonly Workspace[] = [
@@ -61,6 +61,8 @@ suite('each rule bites', () => {
     ['edge/src/a.ts', `import 'a-tool';`, 1],
     ['edge/src/a.ts', `import type { X } from 'a-tool';`, 0],
     ['edge/src/a.test.ts', `import 'a-tool';`, 0],
+    ['edge/src/a.test.ts', `import 'a-runtime/http';`, 0],
+    ['edge/src/a.ts', `import 'a-runtime/http';`, 1],
     ['edge/src/a.test.ts', `import '@headwater/protocol/names';`, 1],
     ['edge/src/a.ts', `const text = "import 'undeclared'"; // import 'undeclared'`, 0],
   ];
@@ -123,6 +125,20 @@ suite('each rule bites', () => {
     });
   }
 
+  test('what only tests import counts as test', () => {
+    const files = {
+      'edge/src/main.ts': `import './serve.ts';`,
+      'edge/src/serve.ts': `import './leaf.ts';`,
+      'edge/src/leaf.ts': 'leaf();',
+      'edge/src/serve.test.ts': `import './rig.ts'; import './leaf.ts';`,
+      'edge/src/rig.ts': `import './deep-rig.ts';`,
+      'edge/src/deep-rig.ts': 'deep();',
+    };
+    const marked = markTestSupport(Object.entries(files).map(([path, text]) => readSource(path, text)));
+    const support = marked.filter(({ forTests }) => forTests).map(({ path }) => path);
+    assert.deepEqual(support, ['edge/src/serve.test.ts', 'edge/src/rig.ts', 'edge/src/deep-rig.ts']);
+  });
+
   const leftovers = [`export * from './a.ts';`, `export * as a from './a.ts';`, '// TODO later', '/* FIXME */'];
   for (const code of leftovers) {
     test(`leftovers: ${code}`, () => {
@@ -174,7 +190,7 @@ suite('each rule bites', () => {
 suite('this repository keeps them', () => {
   const { root, members } = readWorkspaces(ROOT);
   const paths = members.flatMap(({ folder }) => listSourceFiles(ROOT, folder));
-  const sources = paths.map((path) => readSource(path, readFileSync(join(ROOT, path), 'utf8')));
+  const sources = markTestSupport(paths.map((path) => readSource(path, readFileSync(join(ROOT, path), 'utf8'))));
 
   test('every file of every workspace was looked at', () => {
     assert.ok(members.length >= 12, `${members.length} workspaces`);

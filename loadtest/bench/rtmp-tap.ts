@@ -8,7 +8,7 @@ import { listen } from '@headwater/service/listen';
 import { flvHeader, flvTag } from '@headwater/media/flv/tag';
 
 /** A frame on the wire. */
-export interface TappedFrame {
+interface TappedFrame {
   /** Unix time in ms at which its last byte passed */
   readonly atMs: number;
   /** its FLV tag body */

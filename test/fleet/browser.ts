@@ -12,7 +12,7 @@ import { until } from './until.ts';
 export type PlayerName = 'hls' | 'hls-ts' | 'dash' | 'shaka';
 
 /** One look at a frame on screen. */
-export interface FrameSample {
+interface FrameSample {
   /** Unix time in ms at which the frame was shown */
   readonly atMs: number;
   /** the clock in its pixels; null when it could not be read */
@@ -22,7 +22,7 @@ export interface FrameSample {
 }
 
 /** What the page tells of itself. */
-export interface PageStats {
+interface PageStats {
   readonly currentTime: number;
   readonly decodedFrames: number;
   readonly droppedFrames: number;

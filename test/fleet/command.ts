@@ -10,7 +10,7 @@ import { ROOT } from './fleet.ts';
 import { reservePorts } from './ports.ts';
 
 /** A process below the command. */
-export interface Member {
+interface Member {
   /** a service's node name, or the program */
   readonly name: string;
   readonly pid: number;
@@ -18,7 +18,7 @@ export interface Member {
 }
 
 /** Where a command's services listen. */
-export interface CommandPorts {
+interface CommandPorts {
   readonly control: number;
   readonly geo: number;
   readonly origin: number;

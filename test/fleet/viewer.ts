@@ -2,9 +2,6 @@
 
 import type { ControlApi, CreatedToken } from './control-api.ts';
 
-/** Which playlist or manifest a viewer opens. */
-export type Form = 'master.m3u8' | 'classic.m3u8' | 'ts.m3u8' | 'manifest.mpd';
-
 /** A viewer with a token, already let in by the door. */
 export interface Viewer extends CreatedToken {
   /** `/t/TOKEN/live/STREAM`, good on every edge */

@@ -9,9 +9,9 @@ import type { Workspace } from './workspaces.ts';
 export type Complaint = string;
 
 /** A file must not be longer, tests aside. */
-export const MAX_LINES = 400;
+const MAX_LINES = 400;
 /** The README shows the two commands and the way to the rest; no more. */
-export const MAX_README_LINES = 120;
+const MAX_README_LINES = 120;
 
 const SERVICES = new Set(['origin', 'edge', 'control-plane', 'geo']);
 const FREE = new Set(['test', 'loadtest']);
@@ -33,13 +33,6 @@ const CLOCK_READS = new Set([
 /** One file a workspace; the bootstrap runs before anything is installed, so it cannot import a reader. */
 const CONFIG_FILES =
   /^(?:(?:origin|edge|control-plane|geo|packages\/cli)\/src|test\/fleet|loadtest\/bench)\/config\.ts$|^deploy\/bootstrap\//;
-
-/** A file that is only there to test. */
-export function isTest(path: string): boolean {
-  return (
-    /\.(?:test|fuzz)\.ts$/.test(path) || /^(?:test|loadtest)\//.test(path) || path.startsWith('packages/media/fuzz/')
-  );
-}
 
 /** Packages import no service, media and protocol nothing of ours, services never each other. */
 export function checkArrows(source: Source, workspaces: readonly Workspace[]): Complaint[] {
@@ -72,13 +65,17 @@ export function checkDeclared(source: Source, workspaces: readonly Workspace[]):
   const owner = ownerOf(source.path, workspaces);
   if (owner === undefined) return [];
   const declared = new Set([owner.name, ...owner.dependencies]);
-  const ships = !isTest(source.path) && !source.path.startsWith('deploy/');
+  const ships = !source.forTests && !source.path.startsWith('deploy/');
   if (!ships) for (const name of owner.devDependencies) declared.add(name);
   return source.imports.flatMap(({ specifier, typeOnly }) => {
     if (specifier.startsWith('.') || specifier.startsWith('node:')) return [];
     if (builtinModules.includes(specifier)) return [`${source.path}: write node:${specifier}`];
     const name = packageOf(specifier);
-    const known = declared.has(name) || (typeOnly && owner.devDependencies.includes(name));
+    // A package of which only the types are declared is part of what runs the file: k6 brings its own.
+    const known =
+      declared.has(name) ||
+      (typeOnly && owner.devDependencies.includes(name)) ||
+      (!ships && declared.has(`@types/${name}`));
     return known ? [] : [`${source.path}: ${name} is not declared in ${owner.folder}/package.json`];
   });
 }
@@ -107,7 +104,7 @@ export function checkName(path: string): Complaint[] {
 
 /** The linter holds this too, for the files it looks at; here for all of them. */
 export function checkLength(source: Source): Complaint[] {
-  if (isTest(source.path) || source.lines <= MAX_LINES) return [];
+  if (source.forTests || source.lines <= MAX_LINES) return [];
   return [`${source.path}: ${source.lines} lines, at most ${MAX_LINES}`];
 }
 
@@ -122,7 +119,7 @@ export function checkEnvironment(source: Source): Complaint[] {
 
 /** Time is a parameter. */
 export function checkClock(source: Source): Complaint[] {
-  if (CLOCK_FILES.has(source.path) || isTest(source.path)) return [];
+  if (CLOCK_FILES.has(source.path) || source.forTests) return [];
   const reads = source.members.filter((member) => CLOCK_READS.has(member));
   if (source.emptyConstructions.includes('Date')) reads.push('new Date()');
   return [...new Set(reads)].map((read) => `${source.path}: ${read}; take a Clock instead`);

@@ -1,9 +1,10 @@
 /** A source file as the tidy rules look at it. */
 
+import { posix } from 'node:path';
 import { parseSync, Visitor, type Comment, type Expression } from 'oxc-parser';
 
 /** What a file brings in, by the text between the quotes. */
-export interface ImportSite {
+interface ImportSite {
   readonly specifier: string;
   readonly typeOnly: boolean;
 }
@@ -13,6 +14,8 @@ export interface Source {
   /** from the repository's root, with `/` */
   readonly path: string;
   readonly lines: number;
+  /** a test, or what only tests import */
+  readonly forTests: boolean;
   readonly imports: readonly ImportSite[];
   /** members and calls as written, such as `process.env`, `Date.now` or `test.skip`, each as often as it stands there */
   readonly members: readonly string[];
@@ -49,7 +52,40 @@ export function readSource(path: string, text: string): Source {
     const literal = /^(['"])(.*)\1$/.exec(text.slice(site.moduleRequest.start, site.moduleRequest.end));
     if (literal?.[2] !== undefined) imports.push({ specifier: literal[2], typeOnly: false });
   }
-  return { path, lines: countLines(text), imports, ...look(program), comments: comments.map((c: Comment) => c.value) };
+  return {
+    path,
+    lines: countLines(text),
+    forTests: isTest(path),
+    imports,
+    ...look(program),
+    comments: comments.map((c: Comment) => c.value),
+  };
+}
+
+/** A file that is there to test, by its name or its folder. */
+function isTest(path: string): boolean {
+  const byName = /\.(?:test|fuzz)\.ts$/.test(path);
+  return byName || ['test/', 'loadtest/', 'packages/media/fuzz/'].some((folder) => path.startsWith(folder));
+}
+
+/** Marks what only tests import, such as a rig beside them: it does not ship either. */
+export function markTestSupport(sources: readonly Source[]): readonly Source[] {
+  const importers = new Map<string, Source[]>();
+  for (const source of sources) {
+    for (const { specifier } of source.imports) {
+      if (!specifier.startsWith('.')) continue;
+      const target = posix.join(posix.dirname(source.path), specifier);
+      importers.set(target, [...(importers.get(target) ?? []), source]);
+    }
+  }
+  const marked = sources.map((source) => {
+    const by = importers.get(source.path) ?? [];
+    return !source.forTests && by.length > 0 && by.every(({ forTests }) => forTests)
+      ? { ...source, forTests: true }
+      : source;
+  });
+  const changed = marked.some((source, index) => source !== sources[index]);
+  return changed ? markTestSupport(marked) : marked;
 }
 
 function countLines(text: string): number {

@@ -10,6 +10,13 @@ test('prft round-trips to the microsecond, and has the size that it says', () =>
   assert.equal(written((writer) => writeProducerReferenceTime(writer, 1, TIME)).length, PRFT_BYTES);
 });
 
+test('prft keeps microseconds at both ends of its range', () => {
+  for (const wallClockMs of [-2_208_988_739_998.238, 1.001, 999.999, 2_085_978_495_999.999]) {
+    const value = { ...TIME, wallClockMs };
+    assertRoundTrip(value, (writer, time) => writeProducerReferenceTime(writer, 1, time), parseProducerReferenceTime);
+  }
+});
+
 test('prft of version 0, half a second past 1970', () => {
   const bytes = box('prft', '00 000000 00000001 83aa7e80 80000000 00000007');
   assert.deepEqual(parsed(bytes, parseProducerReferenceTime), { wallClockMs: 500, mediaTimeTicks: 7, flags: 0 });

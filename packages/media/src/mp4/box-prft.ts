@@ -23,11 +23,11 @@ export interface ProducerReferenceTime {
 export function parseProducerReferenceTime(bytes: Uint8Array, box: Box): ProducerReferenceTime {
   const { version, flags, reader } = openFullBox(bytes, box, 1);
   reader.skip(4);
-  const seconds = reader.u32() - NTP_TO_UNIX_S;
-  const fraction = reader.u32() / TWO_32;
+  const wholeMs = (reader.u32() - NTP_TO_UNIX_S) * 1000;
+  // To the microsecond: below that is the error of a double, which would not survive being written again.
+  const fractionMs = Math.round((reader.u32() / TWO_32) * 1e6) / 1e3;
   const mediaTimeTicks = version === 1 ? reader.i64() : reader.u32();
-  // Rounded to the microsecond: what is left below that is the error of a double.
-  return { wallClockMs: Math.round((seconds + fraction) * 1e6) / 1e3, mediaTimeTicks, flags };
+  return { wallClockMs: wholeMs + fractionMs, mediaTimeTicks, flags };
 }
 
 export function writeProducerReferenceTime(

@@ -1,0 +1,214 @@
+/** Every leaf box: an input is one box, and its type says which parser reads it. */
+import { isDeepStrictEqual } from 'node:util';
+import { ByteWriter } from '../../src/byte-writer.ts';
+import { MediaError } from '../../src/media-error.ts';
+import { fourCC, readBox, type Box } from '../../src/mp4/box.ts';
+import { parseEditList, writeEditList } from '../../src/mp4/box-elst.ts';
+import { parseElementaryStream, writeElementaryStream } from '../../src/mp4/box-esds.ts';
+import { CMAF_HEADER_TYPE, parseFileType, writeFileType } from '../../src/mp4/box-ftyp.ts';
+import { parseHandler, writeHandler } from '../../src/mp4/box-hdlr.ts';
+import { parseMediaHeader, writeMediaHeader } from '../../src/mp4/box-mdhd.ts';
+import { parseMovieFragmentHeader, writeMovieFragmentHeader } from '../../src/mp4/box-mfhd.ts';
+import { parseMovieExtends, writeMovieExtends } from '../../src/mp4/box-mvex.ts';
+import { parseMovieHeader, writeMovieHeader } from '../../src/mp4/box-mvhd.ts';
+import { parseProducerReferenceTime, writeProducerReferenceTime } from '../../src/mp4/box-prft.ts';
+import { parseDecodeTime, writeDecodeTime } from '../../src/mp4/box-tfdt.ts';
+import {
+  parseTrackFragmentHeader,
+  trackFragmentHeaderBytes,
+  writeTrackFragmentHeader,
+} from '../../src/mp4/box-tfhd.ts';
+import { parseTrackHeader, writeTrackHeader } from '../../src/mp4/box-tkhd.ts';
+import { parseTrackRun, trackRunBytes, writeTrackRun } from '../../src/mp4/box-trun.ts';
+import type { FuzzTarget } from '../target.ts';
+
+/** What is written has wider fields here and there than what was read. */
+const SPARE_BYTES = 4096;
+const SAMPLE_LIMIT = 1000;
+const DEFAULTS = { durationTicks: 512, sizeBytes: 10, sampleFlags: 0x101_0000 };
+
+/** How one box is parsed, and how what was parsed is written. */
+type Codec = (bytes: Uint8Array, box: Box) => { value: unknown; write: (writer: ByteWriter) => void };
+
+function codecOf<T>(parse: (bytes: Uint8Array, box: Box) => T, write: (writer: ByteWriter, value: T) => void): Codec {
+  return (bytes, box) => {
+    const value = parse(bytes, box);
+    return { value, write: (writer) => write(writer, value) };
+  };
+}
+
+const CODECS: ReadonlyMap<number, Codec> = new Map(
+  Object.entries({
+    ftyp: codecOf(parseFileType, (writer, value) => writeFileType(writer, 'ftyp', value)),
+    styp: codecOf(parseFileType, (writer, value) => writeFileType(writer, 'styp', value)),
+    mvhd: codecOf(parseMovieHeader, writeMovieHeader),
+    tkhd: codecOf(parseTrackHeader, writeTrackHeader),
+    mdhd: codecOf(parseMediaHeader, writeMediaHeader),
+    hdlr: codecOf(parseHandler, writeHandler),
+    elst: codecOf(parseEditList, writeEditList),
+    mvex: codecOf(parseMovieExtends, writeMovieExtends),
+    esds: codecOf((bytes, box) => {
+      const { maxBitrate, averageBitrate, asc } = parseElementaryStream(bytes, box);
+      return { maxBitrate, averageBitrate, asc: new Uint8Array(asc) };
+    }, writeElementaryStream),
+    mfhd: codecOf(parseMovieFragmentHeader, writeMovieFragmentHeader),
+    tfhd: codecOf(parseTrackFragmentHeader, (writer, value) => {
+      const start = writer.position;
+      writeTrackFragmentHeader(writer, value);
+      checkSize(writer.position - start, trackFragmentHeaderBytes(value));
+    }),
+    tfdt: codecOf(parseDecodeTime, writeDecodeTime),
+    trun: codecOf(
+      (bytes, box) => parseTrackRun(bytes, box, DEFAULTS, SAMPLE_LIMIT),
+      (writer, value) => {
+        const start = writer.position;
+        writeTrackRun(writer, value);
+        checkSize(writer.position - start, trackRunBytes(value.flags, value.entries.length));
+      },
+    ),
+    prft: codecOf(parseProducerReferenceTime, (writer, value) => writeProducerReferenceTime(writer, 1, value)),
+  }).map(([type, codec]) => [fourCC(type), codec]),
+);
+
+function checkSize(written: number, announced: number): void {
+  if (written !== announced) throw new Error(`${written} bytes written, ${announced} announced`);
+}
+
+function run(input: Uint8Array): boolean {
+  const box = readBox(input, 0, input.length);
+  const codec = CODECS.get(box.type);
+  if (codec === undefined) throw new MediaError('box_unknown', 0, 'not a box of this target');
+  const first = codec(input, box);
+  const bytes = tryWrite(first.write, 2 * input.length + SPARE_BYTES);
+  if (bytes === undefined) return false;
+  const second = codec(bytes, readBox(bytes, 0, bytes.length));
+  if (!isDeepStrictEqual(second.value, first.value)) throw new Error('the round trip changed the box');
+  return true;
+}
+
+/** What we write has fewer bits in some places than what we read: version 0 where there is no duration to hold. */
+function tryWrite(write: (writer: ByteWriter) => void, capacityBytes: number): Uint8Array | undefined {
+  const writer = new ByteWriter(capacityBytes);
+  try {
+    write(writer);
+  } catch (error) {
+    if (error instanceof MediaError) return undefined;
+    throw error;
+  }
+  return writer.done();
+}
+
+function seed(write: (writer: ByteWriter) => void): Uint8Array {
+  const writer = new ByteWriter(SPARE_BYTES);
+  write(writer);
+  return new Uint8Array(writer.done());
+}
+
+/** A box by hand: version 1 of what we write as version 0. */
+function byHand(type: string, digits: string): Uint8Array {
+  const content = Buffer.from(digits.replaceAll(' ', ''), 'hex');
+  return seed((writer) => {
+    const start = writer.open(type);
+    writer.put(content);
+    writer.close(start);
+  });
+}
+
+const ENTRIES = [0, 1, 2].map((index) => ({
+  durationTicks: 500 + index,
+  sizeBytes: 1000,
+  sampleFlags: 0x200_0000,
+  compositionTicks: index - 1,
+}));
+const TIME_64 = '00'.repeat(16);
+const EMPTY_HEADER = {
+  trackId: 1,
+  baseDataOffset: undefined,
+  sampleDescriptionIndex: undefined,
+  durationTicks: undefined,
+  sizeBytes: undefined,
+  sampleFlags: undefined,
+  durationIsEmpty: false,
+  baseIsMoof: true,
+};
+
+const seeds = [
+  seed((writer) => writeFileType(writer, 'ftyp', CMAF_HEADER_TYPE)),
+  seed((writer) => writeMovieHeader(writer, { timescale: 1000, durationTicks: 5, nextTrackId: 2 })),
+  byHand('mvhd', `01000000 ${TIME_64} 000003e8 0000000000000005 ${'00'.repeat(80)}`),
+  seed((writer) =>
+    writeTrackHeader(writer, {
+      trackId: 1,
+      durationTicks: 0,
+      kind: 'video',
+      widthFixed: 64 << 16,
+      heightFixed: 48 << 16,
+    }),
+  ),
+  byHand(
+    'tkhd',
+    `01000003 ${TIME_64} 00000001 00000000 0000000000000000 ${'00'.repeat(12)} 0100 0000 ${'00'.repeat(44)}`,
+  ),
+  seed((writer) => writeMediaHeader(writer, { timescale: 90_000, durationTicks: 0, language: 'eng' })),
+  byHand('mdhd', `01000000 ${TIME_64} 00015f90 0000000000000000 55c4 0000`),
+  seed((writer) => writeHandler(writer, 'video')),
+  seed((writer) => writeHandler(writer, 'audio')),
+  seed((writer) =>
+    writeEditList(writer, [
+      { durationTicks: 500, mediaTimeTicks: -1 },
+      { durationTicks: 0, mediaTimeTicks: 1024 },
+    ]),
+  ),
+  byHand('elst', '00000000 00000001 00000000 00000400 00010000'),
+  seed((writer) =>
+    writeMovieExtends(writer, [{ trackId: 1, sampleDescriptionIndex: 1, durationTicks: 0, sizeBytes: 0, flags: 0 }]),
+  ),
+  seed((writer) => writeElementaryStream(writer, { maxBitrate: 1, averageBitrate: 1, asc: Uint8Array.of(0x11, 0x90) })),
+  byHand('esds', '00000000 031d0001e0 0002 026162 0003 041140150000000000000000000000 05021190'),
+  seed((writer) => writeMovieFragmentHeader(writer, 1)),
+  seed((writer) => writeTrackFragmentHeader(writer, EMPTY_HEADER)),
+  seed((writer) =>
+    writeTrackFragmentHeader(writer, {
+      ...EMPTY_HEADER,
+      baseDataOffset: 1000,
+      sampleDescriptionIndex: 1,
+      durationTicks: 512,
+      sizeBytes: 9,
+      sampleFlags: 0x101_0000,
+      durationIsEmpty: true,
+    }),
+  ),
+  seed((writer) => writeDecodeTime(writer, 2 ** 40)),
+  byHand('tfdt', '00000000 ffffffff'),
+  seed((writer) => writeTrackRun(writer, { version: 1, flags: 0xf01, dataOffset: 100, entries: ENTRIES })),
+  seed((writer) => writeTrackRun(writer, { version: 0, flags: 0x205, dataOffset: 100, entries: ENTRIES })),
+  byHand('trun', '00000801 00000002 00000064 00000001 00000002'),
+  seed((writer) =>
+    writeProducerReferenceTime(writer, 1, { wallClockMs: 1_795_390_000_123, mediaTimeTicks: 5, flags: 24 }),
+  ),
+  byHand('prft', '00000018 00000001 83aa7e80 80000000 00000007'),
+];
+
+export const target: FuzzTarget = {
+  name: 'box',
+  files: [
+    'byte-reader.ts',
+    'mp4/box.ts',
+    'mp4/box-elst.ts',
+    'mp4/box-esds.ts',
+    'mp4/box-ftyp.ts',
+    'mp4/box-hdlr.ts',
+    'mp4/box-mdhd.ts',
+    'mp4/box-mfhd.ts',
+    'mp4/box-mvex.ts',
+    'mp4/box-mvhd.ts',
+    'mp4/box-prft.ts',
+    'mp4/box-tfdt.ts',
+    'mp4/box-tfhd.ts',
+    'mp4/box-tkhd.ts',
+    'mp4/box-trun.ts',
+  ],
+  shape: 'boxes',
+  seeds,
+  run,
+};

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { CORPUS_FOLDER, CRASH_PREFIX, listTargets, loadCorpus, loadTarget, SOURCE_FOLDER } from './load-target.ts';
 import { Mutator } from './mutate.ts';
-import type { TargetReport, WorkerRequest } from './run-target.ts';
+import { FIRST_MUTATION, type TargetReport, type WorkerRequest } from './report.ts';
 import type { FuzzTarget } from './target.ts';
 
 const DEFAULT_MUTATIONS = 200_000;
@@ -55,9 +55,9 @@ async function fuzzTarget(file: string, options: Options): Promise<Verdict> {
   clearInterval(watch);
   await worker.terminate();
   if (typeof outcome === 'string') {
-    const index = Atomics.load(progress, 0) - 1;
-    const kept = keepCrasher(target, index, options);
-    return { target, report: undefined, problems: [`input ${index}: ${outcome}\n  kept as ${kept}`] };
+    const index = Atomics.load(progress, 0) - FIRST_MUTATION;
+    const input = index < 0 ? 'the corpus' : `input ${index}, kept as ${keepCrasher(target, index, options)}`;
+    return { target, report: undefined, problems: [`${input}: ${outcome}`] };
   }
   return { target, report: outcome, problems: judge(target, outcome, options) };
 }

@@ -2,32 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { CoverageMeter, type BranchCoverage } from './coverage.ts';
+import { CoverageMeter } from './coverage.ts';
 import { Mutator } from './mutate.ts';
 import { loadCorpus, loadTarget, SOURCE_FOLDER } from './load-target.ts';
+import { FIRST_MUTATION, type TargetFailure, type TargetReport, type WorkerRequest } from './report.ts';
 import type { FuzzTarget } from './target.ts';
-
-export interface WorkerRequest {
-  readonly file: string;
-  readonly mutations: number;
-  readonly seedNumber: number;
-  /** the number of the input that is being tried, for the watcher */
-  readonly progress: Int32Array;
-}
-
-export interface TargetFailure {
-  /** of the mutation, or of the corpus file */
-  readonly input: number | string;
-  readonly stack: string;
-}
-
-export interface TargetReport {
-  readonly accepted: number;
-  readonly rejected: number;
-  readonly roundTripped: number;
-  readonly failure?: TargetFailure;
-  readonly coverage: readonly BranchCoverage[];
-}
 
 /** A rejection costs more in its stack trace than in its parsing; a failure is run again with one. */
 const FULL_STACK_FRAMES = 30;
@@ -44,6 +23,7 @@ async function runTarget(request: WorkerRequest): Promise<TargetReport> {
   await meter.reset();
 
   const counts = { accepted: 0, rejected: 0, roundTripped: 0 };
+  Atomics.store(request.progress, 0, 1);
   const failure = replay(target, seeds, corpus) ?? mutateAll(target, mutator, request, counts);
   const files = target.files.map((file) => join(SOURCE_FOLDER, file));
   const coverage = await meter.finish(new Map(files.map((file) => [file, readFileSync(file, 'utf8')])));
@@ -75,7 +55,7 @@ function mutateAll(
   counts: { accepted: number; rejected: number; roundTripped: number },
 ): TargetFailure | undefined {
   for (let index = 0; index < mutations; index += 1) {
-    Atomics.store(progress, 0, index + 1);
+    Atomics.store(progress, 0, index + FIRST_MUTATION);
     const outcome = attempt(target, mutator.input(index));
     if (typeof outcome !== 'string') return { input: index, stack: outcome.stack };
     if (outcome === 'rejected') counts.rejected += 1;

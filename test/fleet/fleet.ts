@@ -156,12 +156,9 @@ export class Fleet implements AsyncDisposable {
 
   #spawn({ name, workspace, variables }: ServicePlan): void {
     const env = childEnvironment({ NODE_COMPILE_CACHE: COMPILE_CACHE, ...variables, ...this.#environment });
-    const { command, args } = nodeProcess(workspace);
     const built = this.#builtEdges && workspace === 'edge';
-    this.services.set(
-      name,
-      new Child({ name, command, args: built ? [join(ROOT, workspace, 'dist/main.js')] : args, env }),
-    );
+    const { command, args } = nodeProcess(workspace, built ? 'dist/main.js' : 'src/main.ts');
+    this.services.set(name, new Child({ name, command, args, env }));
   }
 
   async #ready({ name, url }: ServicePlan): Promise<void> {

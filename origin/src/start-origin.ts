@@ -43,7 +43,7 @@ export interface OriginOverrides {
   readonly authorise?: (request: PublishRequest) => Promise<Authorisation>;
 }
 
-export const SEGMENT_DURATION_MS = 2_000;
+const SEGMENT_DURATION_MS = 2_000;
 const VERSION = '0.1.0';
 
 /** @throws ListenError for a port that is taken, EncoderMissingError without ffmpeg */

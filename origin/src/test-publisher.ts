@@ -24,6 +24,15 @@ export class FastClock implements Clock {
   async pass(ms: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, ms / SPEED));
   }
+
+  /** @throws Error when it does not come true in ten real seconds */
+  async until(what: string, holds: () => boolean): Promise<void> {
+    const startedAt = performance.now();
+    while (!holds()) {
+      if (performance.now() - startedAt > 10_000) throw new Error(`waited in vain for ${what}`);
+      await this.pass(10);
+    }
+  }
 }
 
 interface SourceOptions {

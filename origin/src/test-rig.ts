@@ -31,6 +31,8 @@ export interface Rig extends AsyncDisposable {
   /** the folder that its encoders write to */
   readonly sockets: string;
   open(): Promise<PublishSink>;
+  /** Waits until what was written has come out: a busy machine's encoder lags behind a clock that runs fast. */
+  caughtUp(): Promise<void>;
 }
 
 interface RigOptions {
@@ -38,6 +40,9 @@ interface RigOptions {
   /** of the whole process: fluent-ffmpeg knows one path */
   readonly ffmpegPath?: string;
 }
+
+/** Frames that are in the encoder are not out yet. */
+const NEAR_MS = 400;
 
 /** An origin without its sockets, on a clock that runs fast. */
 export async function startRig(folder: string, name: string, options: RigOptions = {}): Promise<Rig> {
@@ -100,10 +105,20 @@ export async function startRig(folder: string, name: string, options: RigOptions
       assert.ok(decision.ok);
       return decision.sink;
     },
+    caughtUp: () => catchUp(desk, clock),
     async [Symbol.asyncDispose]() {
       await desk[Symbol.asyncDispose]();
       streams[Symbol.dispose]();
       await ledger[Symbol.asyncDispose]();
     },
   };
+}
+
+async function catchUp(desk: Desk, clock: FastClock): Promise<void> {
+  const broadcast = desk.broadcasts.get('show')?.broadcast;
+  if (broadcast === undefined) return;
+  const writtenMs = clock.nowMs() - broadcast.silentMs;
+  await clock.until('the encoder to catch up', () => {
+    return broadcast.behindMs !== null && clock.nowMs() - broadcast.behindMs >= writtenMs - NEAR_MS;
+  });
 }

@@ -72,7 +72,7 @@ export class Encoder implements AsyncDisposable {
   readonly #supervising: Promise<void>;
   #run: Run | null = null;
   #startable = Promise.withResolvers<void>();
-  #newestOutputMs: number | null = null;
+  readonly #newestOutputMs = new Map<string, number>();
 
   constructor(options: EncoderOptions) {
     this.#options = options;
@@ -84,9 +84,9 @@ export class Encoder implements AsyncDisposable {
     return this.#failed.promise;
   }
 
-  /** Media time of the newest sample that came out, Unix ms; null before the first. */
+  /** Media time up to which every track has come out, Unix ms; null before the first sample. */
   get newestOutputMs(): number | null {
-    return this.#newestOutputMs;
+    return this.#newestOutputMs.size === 0 ? null : Math.min(...this.#newestOutputMs.values());
   }
 
   /**
@@ -240,7 +240,7 @@ export class Encoder implements AsyncDisposable {
     const placed = { ...sample, dtsTicks: sample.dtsTicks + shiftTicks, ptsTicks: sample.ptsTicks + shiftTicks };
     const given = isSound ? run.sound.place(placed) : placed;
     if (given === null) return;
-    this.#newestOutputMs = Math.max(this.#newestOutputMs ?? 0, (given.dtsTicks * 1000) / timescale);
+    this.#newestOutputMs.set(trackId, (given.dtsTicks * 1000) / timescale);
     this.#options.target.sample(trackId, given);
   }
 

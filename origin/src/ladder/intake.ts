@@ -16,7 +16,7 @@ export interface IntakeHandlers {
 }
 
 /** Samples of a track that wait for another track's header; an encoder that starts properly needs a few dozen. */
-export const MAX_EARLY_SAMPLES = 2_000;
+const MAX_EARLY_SAMPLES = 2_000;
 
 export class Intake implements AsyncDisposable {
   readonly #handlers: IntakeHandlers;

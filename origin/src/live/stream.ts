@@ -67,7 +67,7 @@ interface LiveTrack {
 export type Lookup<T> = { readonly kind: 'found'; readonly value: T } | { readonly kind: 'later' | 'never' };
 
 /** A request may wait for segments this far ahead of the newest. */
-export const WAIT_AHEAD_SEGMENTS = 2;
+const WAIT_AHEAD_SEGMENTS = 2;
 
 export class LiveStream {
   readonly name: string;

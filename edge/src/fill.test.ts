@@ -59,6 +59,27 @@ describe('a fill', () => {
     assert.equal(fills.count, 0);
   });
 
+  test('that was abandoned is joined by nobody, and counts until its recipe has ended', async () => {
+    const { fills, ended } = fillsOf({ limit: 2 });
+    const left = byHand();
+    const abandoned = fills.joinOrStart('k', left.recipe)?.fill as Fill;
+    abandoned.abort('abandoned');
+    const again = byHand();
+    const fresh = fills.joinOrStart('k', again.recipe);
+    assert.ok(fresh !== null && !fresh.joined && fresh.fill !== abandoned);
+    assert.equal(fills.count, 2);
+    assert.equal(fills.joinOrStart('other', byHand().recipe), null);
+    left.finish(abandoned);
+    await abandoned.whole(PATIENT);
+    await new Promise(setImmediate);
+    assert.equal(fills.joinOrStart('k', byHand().recipe)?.fill, fresh.fill, 'the late end leaves its successor alone');
+    const whole = fresh.fill.whole(PATIENT);
+    again.finish(fresh.fill);
+    assert.ok((await whole).ok);
+    assert.deepEqual(ended, ['abandoned', 'stored']);
+    assert.equal(fills.count, 0);
+  });
+
   test('that fails leaves nothing behind', async () => {
     const { fills, cache, ended } = fillsOf();
     const hand = byHand();

@@ -170,23 +170,28 @@ interface FillEvents {
 export class Fills {
   readonly #options: FillsOptions;
   readonly #byKey = new Map<string, Fill>();
+  /** recipes at work, those of aborted fills among them */
+  #running = 0;
 
   constructor(options: FillsOptions) {
     this.#options = options;
   }
 
   get count(): number {
-    return this.#byKey.size;
+    return this.#running;
   }
 
-  /** Joins the fill of that name, or starts it with the recipe; null when there are too many. */
+  /**
+   * Joins the fill of that name, or starts it with the recipe; null when there are too many. An aborted fill is joined by
+   * nobody, though its recipe may not have come to its end yet: who asks next is not told that the last reader left.
+   */
   joinOrStart(key: string, recipe: Recipe): { readonly fill: Fill; readonly joined: boolean } | null {
     const running = this.#byKey.get(key);
-    if (running !== undefined) {
+    if (running !== undefined && running.result === null) {
       this.#options.events.fillJoined();
       return { fill: running, joined: true };
     }
-    if (this.#byKey.size >= this.#options.limit) return null;
+    if (this.#running >= this.#options.limit) return null;
     const fill = new Fill(this.#options.objectLimitBytes);
     this.#byKey.set(key, fill);
     void this.#run(key, fill, recipe);
@@ -200,6 +205,7 @@ export class Fills {
 
   async #run(key: string, fill: Fill, recipe: Recipe): Promise<void> {
     const { cache, events, deadlineMs } = this.#options;
+    this.#running += 1;
     events.fillStarted();
     const timer = setTimeout(() => fill.abort('timeout'), deadlineMs);
     const ended = await recipe(fill).catch((error: unknown): FillResult => {
@@ -209,7 +215,8 @@ export class Fills {
     clearTimeout(timer);
     const result = fill.result ?? ended;
     if (result.ok) cache.set(key, result.stored);
-    this.#byKey.delete(key);
+    this.#running -= 1;
+    if (this.#byKey.get(key) === fill) this.#byKey.delete(key);
     fill.settle(result);
     events.fillEnded(key, result);
   }

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { assertRoundTrip, box, parsed } from '../../fixtures/box-bytes.ts';
 import { assertMediaError } from '../../fixtures/media-error.ts';
 import { parseDecodeTime, writeDecodeTime } from './box-tfdt.ts';
-import { parseMovieFragmentHeader, writeMovieFragmentHeader } from './box-mfhd.ts';
 
 test('tfdt round-trips with 64 bits', () => {
   for (const ticks of [0, 2 ** 32, Number.MAX_SAFE_INTEGER]) assertRoundTrip(ticks, writeDecodeTime, parseDecodeTime);
@@ -20,9 +19,4 @@ test('tfdt below zero, as ffmpeg wraps the priming of AAC', () => {
 test('tfdt that a number cannot hold, or cut short', () => {
   assertMediaError(() => parsed(box('tfdt', '01 000000 0020000000000000'), parseDecodeTime), 'integer_unsafe', 12);
   assertMediaError(() => parsed(box('tfdt', '01 000000 00000000'), parseDecodeTime), 'truncated', 16);
-});
-
-test('mfhd round-trips', () => {
-  assertRoundTrip(0xffff_ffff, writeMovieFragmentHeader, parseMovieFragmentHeader);
-  assertMediaError(() => parsed(box('mfhd', '00000000'), parseMovieFragmentHeader), 'truncated', 12);
 });

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { box, hex, parsed, written } from '../../fixtures/box-bytes.ts';
+import { assertMediaError } from '../../fixtures/media-error.ts';
+import { parseAudioSpecificConfig } from '../codec/aac.ts';
+import { parseMovie, writeMovie, type MovieSource } from './box-moov.ts';
+import { parseMediaInformation, writeMediaInformation } from './box-stbl.ts';
+import { writeAacSampleEntry } from './box-stsd.ts';
+import { writeEditList } from './box-elst.ts';
+
+const MOVIE: MovieSource = {
+  header: { timescale: 1000, durationTicks: 0, nextTrackId: 6 },
+  track: { trackId: 5, durationTicks: 0, kind: 'audio', widthFixed: 0, heightFixed: 0 },
+  media: { timescale: 48_000, durationTicks: 0, language: 'fra' },
+  sampleEntry: writeAacSampleEntry(parseAudioSpecificConfig(hex('1190'))),
+  trackExtends: { trackId: 5, sampleDescriptionIndex: 1, durationTicks: 1024, sizeBytes: 0, flags: 7 },
+};
+
+suite('moov', () => {
+  const bytes = written((writer) => writeMovie(writer, MOVIE));
+
+  test('round-trips', () => {
+    const { header, tracks, trackExtends } = parsed(bytes, parseMovie);
+    const [track, ...others] = tracks;
+    assert.ok(track !== undefined && others.length === 0);
+    const back: MovieSource = {
+      header,
+      track: track.header,
+      media: track.media,
+      sampleEntry: track.entry.sampleEntry,
+      trackExtends: trackExtends[0] as MovieSource['trackExtends'],
+    };
+    assert.deepEqual(back, MOVIE);
+    assert.deepEqual([track.handler, track.edits], ['audio', []]);
+    assert.deepEqual(
+      written((writer) => writeMovie(writer, back)),
+      bytes,
+    );
+  });
+
+  test('has the edits of its track', () => {
+    const edits = [{ durationTicks: 0, mediaTimeTicks: 1024 }];
+    const edts = box(
+      'edts',
+      written((writer) => writeEditList(writer, edits)),
+    );
+    assert.deepEqual(parsed(withInTrack(bytes, edts), parseMovie).tracks[0]?.edits, edits);
+    assert.deepEqual(parsed(withInTrack(bytes, box('edts')), parseMovie).tracks[0]?.edits, []);
+    assertMediaError(() => parsed(withInTrack(bytes, edts, edts), parseMovie), 'box_repeated');
+  });
+});
+
+/** Boxes at the start of the only trak. */
+function withInTrack(moov: Uint8Array, ...boxes: Uint8Array[]): Uint8Array {
+  const inner = Buffer.from(moov);
+  const trak = inner.indexOf('trak') - 4;
+  const trakEnd = trak + inner.readUInt32BE(trak);
+  const track = box('trak', ...boxes, inner.subarray(trak + 8, trakEnd));
+  return box('moov', inner.subarray(8, trak), track, inner.subarray(trakEnd));
+}
+
+test('minf of both kinds holds the sample entry', () => {
+  for (const kind of ['video', 'audio'] as const) {
+    const bytes = written((writer) => writeMediaInformation(writer, kind, MOVIE.sampleEntry));
+    assert.equal(Buffer.from(bytes).includes(kind === 'video' ? 'vmhd' : 'smhd'), true);
+    assert.deepEqual(parsed(bytes, parseMediaInformation).sampleEntry, MOVIE.sampleEntry);
+  }
+});

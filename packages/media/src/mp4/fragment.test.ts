@@ -210,6 +210,24 @@ suite('a fragment of ours', () => {
     });
   }
 
+  test('is as small as the samples allow', () => {
+    const size = (...list: Partial<Sample>[]): number => {
+      return writeFragment({ sequence: 1, trackId: 1, samples: samples(...list) }).length - 8 - 2 * list.length;
+    };
+    // moof, mfhd, traf, tfhd with two defaults, tfdt, trun; then a size for each sample
+    const least = 8 + 16 + 8 + 24 + 20 + 20;
+    assert.equal(size({}), least + 4);
+    assert.equal(size({ sync: true }, { sync: true }), least + 2 * 4);
+    assert.equal(size({}, {}, {}), least + 3 * 4 + 4, 'flags of the first sample alone');
+    assert.equal(size({}, { sync: true }, {}), least - 4 + 3 * 8, 'flags of each sample');
+    assert.equal(
+      size({ durationTicks: 3000 }, { durationTicks: 2999 }),
+      least - 4 + 2 * 8 + 4,
+      'durations of their own',
+    );
+    assert.equal(size({ ptsTicks: START + 3000 }), least + 8, 'composition offsets');
+  });
+
   test('keeps decode times where a sample is missing', () => {
     const list = samples({}, { dtsTicks: START + 9000, ptsTicks: START + 9000 });
     const back = parseFragments(writeFragment({ sequence: 1, trackId: 1, samples: list }));

@@ -167,11 +167,12 @@ suite('each rule bites', () => {
     const read = readSource(
       'edge/src/config.ts',
       `integer(env, 'HEADWATER_A', {}); port(options.environment, 'HEADWATER_B', 1); env.HEADWATER_C; env['REDIS_URL'];
+       limit('HEADWATER_E', 5, 9);
        explain('HEADWATER_NOT_READ'); spawn(x, { HEADWATER_NOT_READ_EITHER: 1 }); env.PATH;`,
     );
-    const all = '`HEADWATER_A` HEADWATER_B|HEADWATER_C, REDIS_URL';
+    const all = '`HEADWATER_A` HEADWATER_B|HEADWATER_C, REDIS_URL, HEADWATER_E';
     assert.deepEqual(rules.checkVariables([read], [all]), []);
-    assert.equal(rules.checkVariables([read], ['HEADWATER_A HEADWATER_B HEADWATER_C']).length, 1);
+    assert.equal(rules.checkVariables([read], ['HEADWATER_A HEADWATER_B HEADWATER_C HEADWATER_E']).length, 1);
     assert.equal(rules.checkVariables([read], [all, 'HEADWATER_D']).length, 1);
   });
 

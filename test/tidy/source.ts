@@ -22,7 +22,7 @@ export interface Source {
   /** `new X()` without an argument */
   readonly emptyConstructions: readonly string[];
   readonly exportsAll: boolean;
-  /** environment variables read here: `integer(env, 'NAME', …)`, `env.NAME`, `env['NAME']` */
+  /** environment variables read here: `integer(env, 'NAME', …)`, `limit('NAME', 5, …)`, `env.NAME`, `env['NAME']` */
   readonly variables: readonly string[];
   /** values of `skip`, `only` and `todo` in test options; null for one that is not a text */
   readonly testOptions: readonly { readonly option: string; readonly reason: string | null }[];
@@ -123,6 +123,8 @@ function look(program: ReturnType<typeof parseSync>['program']): Found {
       if (second.type !== 'SpreadElement' && /(?:^|\.)env(?:ironment)?$/.test(dotted(first))) {
         noteVariable(literalText(second));
       }
+      // A reader that has the environment bound already: `limit('NAME', fallback, …)`.
+      noteVariable(literalText(first));
     },
     Property(node) {
       const option = nameOf(node.key);

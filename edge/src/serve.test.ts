@@ -151,7 +151,7 @@ describe('two edges over one origin', () => {
     const root = `/t/${mint('show')}/live/show`;
     const part = await ask(first, `${root}/v180/${EPOCH}/${FIRST_NUMBER}.0.m4s`);
     assert.equal(part.headers['access-control-allow-origin'], '*');
-    assert.match(String(part.headers['access-control-expose-headers']), /Cache-Status.*Server-Timing/);
+    assert.equal(part.headers['access-control-expose-headers'], '*');
     assert.equal(part.headers['cache-control'], 'private, max-age=31536000, immutable');
     assert.equal(part.headers['headwater-edge'], 'edge-1');
     const types = {

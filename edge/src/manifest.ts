@@ -20,14 +20,14 @@ export function writeManifest(
   view: StreamView,
   timeline: Timeline,
   target: Target & { readonly resource: ManifestResource },
-  moment: { readonly directives: Directives; readonly nowMs: number },
+  moment: { readonly directives: Directives; readonly nowMs: number; readonly clockUrl: string },
 ): Stored | null {
   const { resource } = target;
   const { fromMs, skip } = moment.directives;
   const mediaType = mediaTypeOf(resource);
   switch (resource.kind) {
     case 'mpd': {
-      const mpd = mpdOf(timeline, { nowMs: moment.nowMs, fromMs });
+      const mpd = mpdOf(timeline, { nowMs: moment.nowMs, clockUrl: moment.clockUrl, fromMs });
       return mpd === null ? null : storeText(mediaType, renderMpd(mpd));
     }
     case 'multivariant': {

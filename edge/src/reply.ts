@@ -218,6 +218,15 @@ export function replyHealthy({ request, response }: Exchange, edgeId: string): n
   return 200;
 }
 
+/** The time as an xs:dateTime (ISO/IEC 23009-1 §5.8.4.11). */
+export function replyTime({ request, response }: Exchange, edgeId: string, nowMs: number): number {
+  const body = new Date(nowMs).toISOString();
+  const head = ['Content-Type', 'text/plain', 'Content-Length', String(body.length), 'Cache-Control', NO_STORE];
+  response.writeHead(200, [...head, ...CORS, EDGE_ID, edgeId]);
+  response.end(request.method === 'HEAD' ? undefined : body);
+  return 200;
+}
+
 /** The same target under a path token. */
 export function replyRedirect({ response }: Exchange, location: string, edgeId: string): number {
   response.writeHead(307, [

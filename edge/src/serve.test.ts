@@ -177,6 +177,11 @@ describe('two edges over one origin', () => {
     assert.deepEqual([...codes(post), post.headers.allow], [405, 'method_not_allowed', 'GET, HEAD, OPTIONS']);
     assert.equal((await ask(first, '/healthz')).status, 200);
     assert.equal((await ask(first, '/readyz')).status, 200);
+    const time = await ask(first, '/time');
+    assert.ok(Math.abs(Date.parse(time.text) - Date.now()) < 5_000);
+    assert.deepEqual([time.headers['cache-control'], time.headers['access-control-allow-origin']], ['no-store', '*']);
+    const mpd = await ask(first, `${root}/manifest.mpd`);
+    assert.ok(mpd.text.includes(`urn:mpeg:dash:utc:http-xsdate:2014" value="http://127.0.0.1:${first.port}/time"`));
     assert.deepEqual(codes(await ask(first, '/live/show/../../etc/passwd')), [404, 'not_found']);
     const metrics = await ask({ port: first.adminPort }, '/metrics');
     assert.match(metrics.text, /headwater_edge_requests_total\{kind="part",outcome="hit"\} \d+/);

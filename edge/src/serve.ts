@@ -63,6 +63,9 @@ const BLOCKED_TARGETS = 3;
 /** Appendix C of RFC 8216bis: a playlist that was waited for keeps for six target durations, another for half of one. */
 const BLOCKED_FRESH_TARGETS = 6;
 
+/** What time it is here; MPDs name it, so that players count from our clock and not from their machine's. */
+const CLOCK_PATH = '/time';
+
 /** Answers a viewer's request. */
 export function serve(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
   const exchange: reply.Exchange = { request, response, isPrivate: false, isMedia: false };
@@ -74,7 +77,7 @@ export function serve(edge: Edge, request: IncomingMessage, response: ServerResp
   if (request.headers.host === undefined && request.httpVersion === '1.1')
     return misdirect(edge, exchange, 'bad_request');
   const target = parseTarget(url);
-  if (target === null) return serveHealth(edge, exchange, url);
+  if (target === null) return serveQuestion(edge, exchange, url);
   exchange.isMedia = isMediaTarget(target);
 
   const viewer = { address: request.socket.remoteAddress ?? '', nowMs: edge.clock.nowMs() };
@@ -92,8 +95,9 @@ export function serve(edge: Edge, request: IncomingMessage, response: ServerResp
   }
 }
 
-/** Not a viewer's URL: a balancer's question, or nothing. */
-function serveHealth(edge: Edge, exchange: reply.Exchange, url: string): void {
+/** Not a stream's URL: a player's or a balancer's question, or nothing. */
+function serveQuestion(edge: Edge, exchange: reply.Exchange, url: string): void {
+  if (url === CLOCK_PATH) return void reply.replyTime(exchange, edge.id, edge.clock.nowMs());
   if (url === '/healthz') return void reply.replyHealthy(exchange, edge.id);
   if (url !== '/readyz') return misdirect(edge, exchange, 'not_found');
   if (edge.isReady()) return void reply.replyHealthy(exchange, edge.id);
@@ -258,7 +262,9 @@ function sendManifest(
 ): void {
   const { timeline } = view;
   if (timeline === undefined) return fail(edge, exchange, target, codeOfStanding(view.standing));
-  const stored = writeManifest(view, timeline, target, { directives, nowMs: edge.clock.nowMs() });
+  const { host } = exchange.request.headers;
+  const clockUrl = host === undefined ? CLOCK_PATH : `${edge.scheme}://${host}${CLOCK_PATH}`;
+  const stored = writeManifest(view, timeline, target, { directives, nowMs: edge.clock.nowMs(), clockUrl });
   if (stored === null) return fail(edge, exchange, target, 'too_early');
   const { hit, blocked } = edge.statuses;
   reply.replyStored(exchange, stored, {

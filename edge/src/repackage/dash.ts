@@ -13,6 +13,8 @@ const PLAYBACK_RATE = { minPlaybackRate: 0.96, maxPlaybackRate: 1.04 } as const;
 /** When the MPD is written, and where it starts when that is not the live edge. */
 export interface MpdMoment {
   readonly nowMs: number;
+  /** where a player may ask for the time */
+  readonly clockUrl: string;
   /** time shift, Unix time */
   readonly fromMs?: number | undefined;
 }
@@ -35,8 +37,8 @@ export function mpdOf(timeline: Timeline, moment: MpdMoment): Mpd | null {
     minBufferMs: timeline.partTargetMs,
     maxSegmentDurationMs: segmentDurationMs,
     latency: latencyOf(timeline, moment),
-    // The moment of writing: an MPD is never stored, so this is as near as a clock of its own would be.
-    utcTiming: { scheme: 'urn:mpeg:dash:utc:direct:2014', value: new Date(moment.nowMs).toISOString() },
+    // The moment of writing, `direct`, is old by the time a busy page has read it: dash.js then was up to 1 s late for good.
+    utcTiming: { scheme: 'urn:mpeg:dash:utc:http-xsdate:2014', value: moment.clockUrl },
     periods,
     ...(isLive
       ? { minimumUpdatePeriodMs: segmentDurationMs }

@@ -89,7 +89,7 @@ test('the stream begins where its first epoch does, with no gaps before it', () 
   assert.deepEqual([playlist?.mediaSequence, playlist?.segments.length], [100, 2]);
   const empty = timeline([], []);
   assert.equal(mediaPlaylistOf(empty, { track: VIDEO, flavour: 'low-latency' }), null);
-  assert.equal(mpdOf(empty, { nowMs: 0 }), null);
+  assert.equal(mpdOf(empty, { nowMs: 0, clockUrl: '/time' }), null);
 });
 
 test('low latency: bytes depend on the track’s own position, not on what else is known', () => {
@@ -140,7 +140,10 @@ test('renditions: audio beside fMP4, inside MPEG-TS, alone when there is no vide
 });
 
 test('DASH: a Period per epoch on one clock; one that broke off says how long it was', () => {
-  const mpd = mpdOf(timeline(numbers(VIDEO, 100, 102), numbers(AUDIO, 105, 106)), { nowMs: 220_000 });
+  const mpd = mpdOf(timeline(numbers(VIDEO, 100, 102), numbers(AUDIO, 105, 106)), {
+    nowMs: 220_000,
+    clockUrl: '/time',
+  });
   assert.deepEqual(
     mpd?.periods.map(({ id, startMs, durationMs }) => [id, startMs, durationMs]),
     [
@@ -158,8 +161,8 @@ test('DASH: a Period per epoch on one clock; one that broke off says how long it
 
 test('DASH: an ended stream has an end; time shift is a latency, no deeper than the window', () => {
   const whole = timeline(numbers(VIDEO, 105, 107), numbers(AUDIO, 105, 107));
-  const ended = mpdOf({ ...whole, state: 'ended' }, { nowMs: 220_000 });
+  const ended = mpdOf({ ...whole, state: 'ended' }, { nowMs: 220_000, clockUrl: '/time' });
   assert.deepEqual([ended?.mediaPresentationDurationMs, ended?.minimumUpdatePeriodMs], [216_000, undefined]);
-  assert.equal(mpdOf(whole, { nowMs: 220_000, fromMs: 215_000 })?.latency?.targetMs, 5_000);
-  assert.equal(mpdOf(whole, { nowMs: 220_000, fromMs: 0 })?.latency?.targetMs, 10_000);
+  assert.equal(mpdOf(whole, { nowMs: 220_000, clockUrl: '/time', fromMs: 215_000 })?.latency?.targetMs, 5_000);
+  assert.equal(mpdOf(whole, { nowMs: 220_000, clockUrl: '/time', fromMs: 0 })?.latency?.targetMs, 10_000);
 });

@@ -6,13 +6,14 @@ import { test } from 'node:test';
 import { verifySessionToken } from '@headwater/protocol/session-token';
 import type { FeedPage } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
-import type { JoinRequest } from '@headwater/protocol/node';
+import { IDLE_LOAD, type JoinRequest } from '@headwater/protocol/node';
+import { testNode, testRecord } from '@headwater/protocol/test-node';
 import { ADMIN, type Answer, JOIN, type TestPlane, startTestPlane } from './test-plane.ts';
 
 const SECRET = Buffer.alloc(32, 7).toString('base64url');
 
 async function join1(plane: TestPlane, change: Partial<JoinRequest> = {}): Promise<string> {
-  const node = { id: 'edge-1', role: 'edge', url: 'http://127.0.0.1:8080', place: null, version: '1', ...change };
+  const node = testNode({ url: 'http://127.0.0.1:8080', ...change });
   const answer = await plane.call('POST', '/v1/nodes/join', node, JOIN);
   assert.equal(answer.status, 201, JSON.stringify(answer.body));
   return answer.body['credential'] as string;
@@ -308,18 +309,11 @@ test('revocations reach a node by its feed', async () => {
 test('nodes are listed, drained and removed', async () => {
   await using plane = await startTestPlane();
   const credential = await join1(plane, { place: { latitude: 1.5, longitude: -2 } });
-  const load = { cpu: 0.5, egressBytesPerSecond: 6, connections: 7, loopLagMs: 8 };
+  const load = { ...IDLE_LOAD, cpu: 0.5, egressBytesPerSecond: 6, connections: 7, loopLagMs: 8 };
   const beat = { cursor: 'c', load, draining: false };
   assert.equal((await plane.call('POST', '/v1/nodes/edge-1/heartbeat', beat, credential)).status, 204);
   const facts = {
-    id: 'edge-1',
-    role: 'edge',
-    url: 'http://127.0.0.1:8080',
-    place: { latitude: 1.5, longitude: -2 },
-    version: '1',
-    healthy: true,
-    draining: false,
-    load,
+    ...testRecord({ url: 'http://127.0.0.1:8080', place: { latitude: 1.5, longitude: -2 }, load }),
     cursor: 'c',
     heardAt: '2026-11-24T12:00:00.000Z',
   };
@@ -345,7 +339,7 @@ test('nodes are listed, drained and removed', async () => {
 
 test('a join or heartbeat that does not fit is refused by the name of its field', async () => {
   await using plane = await startTestPlane();
-  const node = { id: 'edge-1', role: 'edge', url: 'http://h:1', place: null, version: '1' };
+  const node = testNode({ url: 'http://h:1' });
   const joins: [object, RegExp][] = [
     [{ ...node, id: 'Edge' }, /^id: /],
     [{ ...node, role: 'door' }, /^role: /],
@@ -359,7 +353,7 @@ test('a join or heartbeat that does not fit is refused by the name of its field'
   for (const [body, detail] of joins)
     assertProblem(await plane.call('POST', '/v1/nodes/join', body, JOIN), 400, 'bad_field', detail);
   const credential = await join1(plane);
-  const load = { cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 };
+  const load = IDLE_LOAD;
   const beat = { cursor: null, load, draining: false };
   const beats: [object, RegExp][] = [
     [{ ...beat, load: { ...load, cpu: -1 } }, /^load\.cpu: /],
@@ -387,8 +381,7 @@ test('each limit holds at one more', async () => {
   const stream = (name: string) => plane.call('POST', '/v1/streams', { name, policy: 'token' });
   const issuer = (iss: string) => plane.call('POST', '/v1/issuers', { iss, alg: 'HS256', secret: SECRET });
   const revoke = (session: string) => plane.call('POST', '/v1/revocations', { session });
-  const node = (id: string) =>
-    plane.call('POST', '/v1/nodes/join', { id, role: 'edge', url: 'http://h:1', place: null, version: '1' }, JOIN);
+  const node = (id: string) => plane.call('POST', '/v1/nodes/join', testNode({ id, url: 'http://h:1' }), JOIN);
   for (const make of [stream, issuer, revoke, node])
     for (const name of ['a', 'b']) assert.equal((await make(name)).status, 201);
   assertProblem(await stream('c'), 429, 'too_many_streams', /limit is 2/);
@@ -432,7 +425,7 @@ test('an origin claims a stream with its key; another waits until it is released
   assertProblem(await claim('origin-2', two), 409, 'stream_claimed');
   assert.equal((await claim('origin-1', one)).status, 200);
 
-  const load = { cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 };
+  const load = IDLE_LOAD;
   const beat = (id: string, credential: string, streams: object[]) =>
     plane.call('POST', `/v1/nodes/${id}/heartbeat`, { cursor: null, load, draining: false, streams }, credential);
   assert.equal(

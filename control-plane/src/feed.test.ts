@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FeedMessage, FeedPage } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
+import { IDLE_LOAD, type NodeRole } from '@headwater/protocol/node';
+import { testNode } from '@headwater/protocol/test-node';
 import { mintPathToken, verifyPathToken } from '@headwater/protocol/path-token';
 import { JOIN, type TestPlane, startTestPlane } from './test-plane.ts';
 
-async function joinAs(plane: TestPlane, id: string, role = 'edge'): Promise<string> {
-  const node = { id, role, url: 'http://h:1', place: null, version: '1' };
+async function joinAs(plane: TestPlane, id: string, role: NodeRole = 'edge'): Promise<string> {
+  const node = testNode({ id, role, url: 'http://h:1' });
   return (await plane.call('POST', '/v1/nodes/join', node, JOIN)).body['credential'] as string;
 }
 
@@ -107,7 +109,7 @@ test('loads reach geo and no one else, and never the log', async () => {
   const geo = await joinAs(plane, 'geo-1', 'geo');
   const edge = await joinAs(plane, 'edge-1');
   const { cursor } = await poll(plane, geo);
-  const load = { cpu: 0.5, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 };
+  const load = { ...IDLE_LOAD, cpu: 0.5 };
   const beat = { cursor: null, load, draining: false };
   await plane.call('POST', '/v1/nodes/edge-1/heartbeat', beat, edge);
   // Loads are told every two seconds; the first time, of every node.

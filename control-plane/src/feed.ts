@@ -132,7 +132,14 @@ export class Feed {
 }
 
 /** By how much a load has to move before it is told again. */
-const STEP = { cpu: 0.05, egressBytesPerSecond: 1_000_000, connections: 10, loopLagMs: 20 } as const;
+const STEP = {
+  cpu: 0.05,
+  egressBytesPerSecond: 1_000_000,
+  connections: 10,
+  loopLagMs: 20,
+  requestsPerSecond: 50,
+  errorsPerSecond: 1,
+} as const;
 const RATIO = 0.1;
 
 function differs(told: Load, now: Load): boolean {

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { FeedState } from '@headwater/protocol/feed-state';
-import type { JoinRequest } from '@headwater/protocol/node';
+import { IDLE_LOAD, type JoinRequest } from '@headwater/protocol/node';
+import { testNode } from '@headwater/protocol/test-node';
 import { systemClock } from '@headwater/service/clock';
 import { type FleetLink, startFleetLink } from '@headwater/service/fleet-link';
 import { JOIN, type TestPlane, startTestPlane } from './test-plane.ts';
@@ -32,10 +33,10 @@ async function startNode(options: TestNodeOptions): Promise<TestNode> {
   const events: string[] = [];
   let changed = () => {};
   const link = await startFleetLink({
-    controlUrl: options.url,
+    controlUrls: [options.url],
     joinToken: options.joinToken ?? JOIN,
-    node: () => ({ id: 'edge-1', role: 'edge', url: 'http://h:1', place: null, version: '1', ...options.node }),
-    load: () => ({ cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 }),
+    node: () => testNode({ url: 'http://h:1', ...options.node }),
+    load: () => IDLE_LOAD,
     ...(options.streams === undefined ? {} : { streams: options.streams }),
     state,
     stateFile: options.stateFile,
@@ -44,7 +45,7 @@ async function startNode(options: TestNodeOptions): Promise<TestNode> {
       events.push(event);
       changed();
     },
-    onChange: () => changed(),
+    onPage: () => changed(),
   });
   return {
     link,
@@ -187,7 +188,7 @@ test('a control plane that lost everything does not empty the fleet', async () =
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
   const stateFile = join(directory.path, 'state.json');
   const before = await startNode({ url: first.url, stateFile });
-  const origin = { id: 'origin-1', role: 'origin', url: 'http://h:2', place: null, version: '1' };
+  const origin = testNode({ id: 'origin-1', role: 'origin', url: 'http://h:2' });
   await first.call('POST', '/v1/nodes/join', origin, JOIN);
   await before.until(() => before.state.nodes.has('origin-1'));
   await before[Symbol.asyncDispose]();

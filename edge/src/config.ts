@@ -1,22 +1,16 @@
 /** An edge's configuration; the only reader of the environment. */
 
 import { join } from 'node:path';
-import { isNodeId } from '@headwater/protocol/names';
-import type { Place } from '@headwater/protocol/node';
-import { ConfigError, type Environment, httpUrl, integer, oneOf, place, port, text } from '@headwater/service/env';
+import { type Environment, httpUrl, integer, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
+import { type NodeIdentity, readNodeIdentity } from '@headwater/service/node-identity';
 
-export interface EdgeConfig {
-  readonly nodeId: string;
+export interface EdgeConfig extends NodeIdentity {
   readonly port: number;
   /** 0 lets the system choose */
   readonly adminPort: number;
-  readonly publicHost: string;
   /** null: `http://HOST:PORT` of the port that was bound */
   readonly publicUrl: string | null;
-  readonly controlUrl: string;
-  readonly joinToken: string;
-  readonly place: Place | null;
   /** our name in a session token's `aud` */
   readonly audience: string;
   /** what the fleet told last, for a start without a control plane */
@@ -47,20 +41,14 @@ const MIB = 1024 * 1024;
 /** @throws ConfigError naming the variable that does not read as it should */
 export function readConfig(env: Environment = process.env): EdgeConfig {
   const edgePort = port(env, 'HEADWATER_EDGE_PORT', 8080);
-  const nodeId = text(env, 'HEADWATER_NODE_ID', 'edge-1');
-  if (!isNodeId(nodeId))
-    throw new ConfigError('HEADWATER_NODE_ID', `wants a-z, 0-9 and -, got ${JSON.stringify(nodeId)}`);
+  const identity = readNodeIdentity(env, 'edge-1');
   return {
-    nodeId,
+    ...identity,
     port: edgePort,
     adminPort: port(env, 'HEADWATER_EDGE_ADMIN_PORT', edgePort === 0 ? 0 : edgePort + 1000),
-    publicHost: text(env, 'HEADWATER_PUBLIC_HOST', '127.0.0.1'),
     publicUrl: httpUrl(env, 'HEADWATER_EDGE_PUBLIC_URL', undefined) ?? null,
-    controlUrl: httpUrl(env, 'HEADWATER_CONTROL_URL', 'http://127.0.0.1:7000'),
-    joinToken: text(env, 'HEADWATER_JOIN_TOKEN', ''),
-    place: place(env, 'HEADWATER_PLACE'),
     audience: text(env, 'HEADWATER_TOKEN_AUDIENCE', 'headwater'),
-    stateFile: join(text(env, 'HEADWATER_DATA_DIR', './data'), `${nodeId}.json`),
+    stateFile: join(text(env, 'HEADWATER_DATA_DIR', './data'), `${identity.nodeId}.json`),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
     limits: readLimits(env),
   };

@@ -5,6 +5,7 @@ import { Agent, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHtt
 import type { FeedMessage } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
 import { type PathClaims, type PathKeyring, makeKeyring, mintPathToken } from '@headwater/protocol/path-token';
+import { testRecord } from '@headwater/protocol/test-node';
 import type { Clock } from '@headwater/service/clock';
 import { type EdgeConfig, type EdgeLimits, readConfig } from './config.ts';
 import { type RunningEdge, startEdge } from './start-edge.ts';
@@ -15,19 +16,17 @@ const FOREIGN = Buffer.alloc(32, 8).toString('base64url');
 export const KEYS = makeKeyring([{ kid: 'k1', secret: SECRET, state: 'current' }]);
 export const FOREIGN_KEYS = makeKeyring([{ kid: 'k1', secret: FOREIGN, state: 'current' }]);
 
-const LOAD = { cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 } as const;
-
 /** A feed with streams `show` (token), `open` (public) and `idle` (token, not on air), all but the last at the origin. */
 export function feedOf(originUrl: string, more: readonly FeedMessage[] = []): FeedState {
   const feed = new FeedState();
   const stream = { keyHash: '', ladder: null };
-  const origin = { id: 'origin-1', role: 'origin', url: originUrl, place: null, version: '0', load: LOAD } as const;
+  const origin = testRecord({ id: 'origin-1', role: 'origin', url: originUrl });
   feed.apply({
     cursor: '1',
     snapshot: true,
     messages: [
       { type: 'path-keys', keys: [{ kid: 'k1', secret: SECRET, state: 'current' }] },
-      { type: 'node', node: { ...origin, healthy: true, draining: false } },
+      { type: 'node', node: origin },
       { type: 'stream', stream: { ...stream, name: 'show', policy: 'token', origin: 'origin-1' } },
       { type: 'stream', stream: { ...stream, name: 'open', policy: 'public', origin: 'origin-1' } },
       { type: 'stream', stream: { ...stream, name: 'idle', policy: 'token', origin: null } },

@@ -2,7 +2,7 @@
 
 import type { ProblemCode } from '@headwater/protocol/problem';
 import type { Log } from '@headwater/service/log';
-import type { Metrics } from '@headwater/service/metrics';
+import type { Metrics, Series } from '@headwater/service/metrics';
 import type { FillResult } from './fill.ts';
 import type { Resource } from './target.ts';
 
@@ -114,7 +114,14 @@ export function createEvents(log: Log, metrics: Metrics) {
     },
     /** Bytes sent so far; the heartbeat's rate is made of it. */
     sentBytes: (): number => count.sentBytes.get(),
+    /** Answers so far, and how many of them failed. */
+    answers: (): number => sum(Object.values(count.requests).flatMap((outcomes) => Object.values(outcomes))),
+    failures: (): number => sum(Object.values(count.requests).map(({ failed }) => failed)),
   };
+}
+
+function sum(series: readonly Series[]): number {
+  return series.reduce((total, one) => total + one.get(), 0);
 }
 
 function table<K extends string, V>(keys: readonly K[], make: (key: K) => V): Readonly<Record<K, V>> {

@@ -2,13 +2,14 @@
 
 import type { Server } from 'node:http';
 import { FeedState } from '@headwater/protocol/feed-state';
-import type { JoinRequest, Load } from '@headwater/protocol/node';
+import type { Load } from '@headwater/protocol/node';
 import { type Clock, systemClock } from '@headwater/service/clock';
 import { startFleetLink } from '@headwater/service/fleet-link';
 import { listen } from '@headwater/service/listen';
 import { LoadMeter } from '@headwater/service/load-meter';
 import { type Log, createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
+import { describeNode } from '@headwater/service/node-identity';
 import { createAdminServer } from './admin.ts';
 import { Gate } from './authorise.ts';
 import { createCache } from './cache.ts';
@@ -71,15 +72,23 @@ export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {
   async function joinFleet(): Promise<() => Promise<void>> {
     const meter = new LoadMeter(clock);
     const egress = rateOf(clock, () => events.sentBytes());
+    const requests = rateOf(clock, () => events.answers());
+    const errors = rateOf(clock, () => events.failures());
     const link = await startFleetLink({
-      controlUrl: config.controlUrl,
+      controlUrls: config.controlUrls,
       joinToken: config.joinToken,
       stateFile: config.stateFile,
       state: feed,
       clock,
       log,
-      node: (): JoinRequest => ({ id: config.nodeId, role: 'edge', url, place: config.place, version: VERSION }),
-      load: (): Load => ({ ...meter.read(), egressBytesPerSecond: egress(), connections: open.count }),
+      node: () => describeNode(config, { role: 'edge', url, version: VERSION }),
+      load: (): Load => ({
+        ...meter.read(),
+        egressBytesPerSecond: egress(),
+        connections: open.count,
+        requestsPerSecond: requests(),
+        errorsPerSecond: errors(),
+      }),
       draining: () => state.draining,
     });
     return async () => {

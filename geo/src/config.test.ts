@@ -5,7 +5,7 @@ import { readConfig } from './config.ts';
 test('needs nothing set', () => {
   const config = readConfig({});
   assert.equal(config.port, 7100);
-  assert.equal(config.controlUrl, 'http://127.0.0.1:7000');
+  assert.deepEqual(config.controlUrls, ['http://127.0.0.1:7000']);
   assert.deepEqual(config.trustedProxies, []);
 });
 

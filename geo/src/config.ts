@@ -3,20 +3,14 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type IpPrefix, parseIpPrefix } from '@headwater/protocol/ip-prefix';
-import { isNodeId } from '@headwater/protocol/names';
-import type { Place } from '@headwater/protocol/node';
-import { ConfigError, type Environment, httpUrl, oneOf, place, port, text } from '@headwater/service/env';
+import { ConfigError, type Environment, httpUrl, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
+import { type NodeIdentity, readNodeIdentity } from '@headwater/service/node-identity';
 
-export interface GeoConfig {
+export interface GeoConfig extends NodeIdentity {
   readonly port: number;
   /** base URL for viewers; null: the public host and the port that was bound */
   readonly publicUrl: string | null;
-  readonly publicHost: string;
-  readonly controlUrl: string;
-  readonly joinToken: string;
-  readonly nodeId: string;
-  readonly place: Place | null;
   /** MaxMind DB */
   readonly databaseFile: string;
   /** whose X-Forwarded-For and X-Forwarded-Proto count */
@@ -29,20 +23,15 @@ export interface GeoConfig {
 
 /** @throws ConfigError naming the variable that does not read as it should */
 export function readConfig(env: Environment = process.env): GeoConfig {
-  const nodeId = text(env, 'HEADWATER_NODE_ID', 'geo-1');
-  if (!isNodeId(nodeId)) throw new ConfigError('HEADWATER_NODE_ID', 'wants lower-case letters, digits and hyphens');
+  const identity = readNodeIdentity(env, 'geo-1');
   return {
+    ...identity,
     port: port(env, 'HEADWATER_GEO_PORT', 7100),
     publicUrl: httpUrl(env, 'HEADWATER_GEO_PUBLIC_URL', undefined) ?? null,
-    publicHost: text(env, 'HEADWATER_PUBLIC_HOST', '127.0.0.1'),
-    controlUrl: httpUrl(env, 'HEADWATER_CONTROL_URL', 'http://127.0.0.1:7000'),
-    joinToken: text(env, 'HEADWATER_JOIN_TOKEN', ''),
-    nodeId,
-    place: place(env, 'HEADWATER_PLACE'),
     databaseFile: text(env, 'HEADWATER_GEO_DATABASE_FILE', undefined) ?? defaultDatabase(),
     trustedProxies: prefixes(env, 'HEADWATER_TRUSTED_PROXIES'),
     audience: text(env, 'HEADWATER_TOKEN_AUDIENCE', 'headwater'),
-    stateFile: join(text(env, 'HEADWATER_DATA_DIR', './data'), `${nodeId}.json`),
+    stateFile: join(text(env, 'HEADWATER_DATA_DIR', './data'), `${identity.nodeId}.json`),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
   };
 }

@@ -7,6 +7,7 @@ import { parseIpPrefix } from '@headwater/protocol/ip-prefix';
 import type { NodeRecord } from '@headwater/protocol/node';
 import { verifyPathToken } from '@headwater/protocol/path-token';
 import { type SessionClaims, mintSessionToken } from '@headwater/protocol/session-token';
+import { testRecord } from '@headwater/protocol/test-node';
 import { ManualClock } from '@headwater/service/clock';
 import { type Door, type DoorRequest, answerDoor } from './door.ts';
 import { UsedTokens } from './replay-guard.ts';
@@ -18,9 +19,7 @@ const SIGNER = { iss: 'shop', alg: 'HS256', key: createSecretKey(SECRET, 'base64
 const LOCATION = { place: { latitude: 50, longitude: 8 }, country: null, source: 'default' } as const;
 
 function edge(id: string): NodeRecord {
-  const load = { cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 };
-  const url = `http://${id}.example:8080`;
-  return { id, role: 'edge', url, place: null, version: '0', healthy: true, draining: false, load };
+  return testRecord({ id, url: `http://${id}.example:8080` });
 }
 
 function stream(name: string, policy: 'token' | 'public', origin: string | null = 'origin-1'): FeedMessage {

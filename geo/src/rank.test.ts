@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { NodeRecord, Place } from '@headwater/protocol/node';
+import { IDLE_LOAD, type NodeRecord, type Place } from '@headwater/protocol/node';
+import { testRecord } from '@headwater/protocol/test-node';
 import { rankEdges } from './rank.ts';
 
 const FRANKFURT: Place = { latitude: 50.1, longitude: 8.7 };
@@ -10,9 +11,7 @@ const BERLIN = { place: { latitude: 52.5, longitude: 13.4 }, key: '203.0.113.7' 
 
 function edge(id: string, place: Place | null, changes: Partial<NodeRecord> & { cpu?: number } = {}): NodeRecord {
   const { cpu = 0, ...rest } = changes;
-  const load = { cpu, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 };
-  const url = `http://${id}.example`;
-  return { id, role: 'edge', url, place, version: '0', healthy: true, draining: false, load, ...rest };
+  return testRecord({ id, place, load: { cpu }, ...rest });
 }
 
 function order(nodes: NodeRecord[], viewer: Parameters<typeof rankEdges>[1] = BERLIN): string[] {
@@ -36,7 +35,7 @@ test('among equally near edges the less loaded comes first', () => {
   const nodes = [edge('a', FRANKFURT, { cpu: 0.55 }), edge('b', FRANKFURT, { cpu: 0.15 })];
   assert.deepEqual(order(nodes), ['b', 'a']);
   const lagging = edge('lag', FRANKFURT, {
-    load: { cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 120 },
+    load: { ...IDLE_LOAD, loopLagMs: 120 },
   });
   assert.deepEqual(order([lagging, edge('b', FRANKFURT, { cpu: 0.15 })]), ['b', 'lag']);
 });

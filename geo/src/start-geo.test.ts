@@ -7,14 +7,13 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { FeedState } from '@headwater/protocol/feed-state';
 import type { NodeRecord } from '@headwater/protocol/node';
+import { testRecord } from '@headwater/protocol/test-node';
 import { readConfig } from './config.ts';
 import { type Geo, startGeo } from './start-geo.ts';
 
-const LOAD = { cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 };
-const NODE = { role: 'edge', place: null, version: '0', draining: false, load: LOAD } as const;
 const EDGES: readonly NodeRecord[] = [
-  { ...NODE, id: 'edge-1', url: 'http://127.0.0.1:1', healthy: false },
-  { ...NODE, id: 'edge-2', url: 'http://127.0.0.1:2', healthy: true },
+  testRecord({ id: 'edge-1', url: 'http://127.0.0.1:1', healthy: false }),
+  testRecord({ id: 'edge-2', url: 'http://127.0.0.1:2' }),
 ];
 
 let directory = '';

@@ -5,13 +5,14 @@ import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { loadWatchPage } from '@headwater/players/page';
 import { FeedState } from '@headwater/protocol/feed-state';
-import type { JoinRequest, Load } from '@headwater/protocol/node';
+import { IDLE_LOAD, type Load } from '@headwater/protocol/node';
 import { type Clock, systemClock } from '@headwater/service/clock';
 import { startFleetLink } from '@headwater/service/fleet-link';
 import { listen } from '@headwater/service/listen';
 import { LoadMeter } from '@headwater/service/load-meter';
 import { type Log, createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
+import { describeNode } from '@headwater/service/node-identity';
 import { refuseTunnel, refuseUnreadable } from '@headwater/service/problem-response';
 import type { GeoConfig } from './config.ts';
 import { createEvents } from './events.ts';
@@ -72,14 +73,14 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
     socket.once('close', () => (connections -= 1));
   });
   const link = await startFleetLink({
-    controlUrl: config.controlUrl,
+    controlUrls: config.controlUrls,
     joinToken: config.joinToken,
     stateFile: config.stateFile,
     state,
     clock,
     log,
-    node: (): JoinRequest => ({ id: config.nodeId, role: 'geo', url, place: config.place, version: VERSION }),
-    load: (): Load => ({ ...meter.read(), egressBytesPerSecond: 0, connections }),
+    node: () => describeNode(config, { role: 'geo', url, version: VERSION }),
+    load: (): Load => ({ ...IDLE_LOAD, ...meter.read(), connections }),
     draining: () => stopping,
   });
   return {

@@ -8,7 +8,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { parseCmafPath, WAIT_LIMIT_MS } from '@headwater/protocol/cmaf-path';
 import { REVISION } from '@headwater/protocol/headers';
 import { makeEpochId } from '@headwater/protocol/names';
-import type { JoinReply, JoinRequest } from '@headwater/protocol/node';
+import { IDLE_LOAD, type JoinReply, type JoinRequest } from '@headwater/protocol/node';
+import { testNode } from '@headwater/protocol/test-node';
 import type { Timeline, TimelineChange } from '@headwater/protocol/timeline';
 import { listen } from '@headwater/service/listen';
 import type { Fleet } from '@headwater/test/fleet/fleet.ts';
@@ -134,9 +135,9 @@ interface Membership {
 }
 
 async function join(fleet: Fleet, url: string): Promise<Membership> {
-  const request: JoinRequest = { id: NODE_ID, role: 'origin', url, place: null, version: '0.0.0' };
+  const request: JoinRequest = testNode({ id: NODE_ID, role: 'origin', url });
   const { credential, heartbeatMs } = (await post(fleet, '/v1/nodes/join', fleet.plan.joinToken, request)) as JoinReply;
-  const load = { cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 };
+  const load = IDLE_LOAD;
   let streams: { name: string; epochOrdinal: number }[] = [];
   const timer = setInterval(() => {
     const heartbeat = { cursor: null, load, draining: false, streams };

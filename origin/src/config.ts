@@ -2,22 +2,16 @@
 
 import { join } from 'node:path';
 import { WAIT_LIMIT_MS } from '@headwater/protocol/cmaf-path';
-import { isNodeId } from '@headwater/protocol/names';
-import type { Place } from '@headwater/protocol/node';
-import { ConfigError, type Environment, httpUrl, integer, oneOf, place, port, text } from '@headwater/service/env';
+import { ConfigError, type Environment, integer, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
+import { type NodeIdentity, readNodeIdentity } from '@headwater/service/node-identity';
 import type { LiveLimits } from './live/stream.ts';
 import { DEFAULT_RTMP_LIMITS, type RtmpLimits } from './rtmp/rtmp-limits.ts';
 
-export interface OriginConfig {
-  readonly nodeId: string;
+export interface OriginConfig extends NodeIdentity {
   readonly httpPort: number;
   readonly rtmpPort: number;
   readonly rtmpsPort: number;
-  readonly publicHost: string;
-  readonly controlUrl: string;
-  readonly joinToken: string;
-  readonly place: Place | null;
   readonly tlsCertFile: string | undefined;
   readonly tlsKeyFile: string | undefined;
   readonly dataDirectory: string;
@@ -47,20 +41,14 @@ const MIB = 1024 * 1024;
 
 /** @throws ConfigError naming the variable that does not read as it should */
 export function readConfig(env: Environment = process.env): OriginConfig {
-  const nodeId = text(env, 'HEADWATER_NODE_ID', 'origin-1');
-  if (!isNodeId(nodeId))
-    throw new ConfigError('HEADWATER_NODE_ID', `wants a-z, 0-9 and -, got ${JSON.stringify(nodeId)}`);
+  const identity = readNodeIdentity(env, 'origin-1');
   return {
-    nodeId,
+    ...identity,
     httpPort: port(env, 'HEADWATER_ORIGIN_PORT', 7200),
     rtmpPort: port(env, 'HEADWATER_RTMP_PORT', 1935),
     rtmpsPort: port(env, 'HEADWATER_RTMPS_PORT', 1936),
-    publicHost: text(env, 'HEADWATER_PUBLIC_HOST', '127.0.0.1'),
-    controlUrl: httpUrl(env, 'HEADWATER_CONTROL_URL', 'http://127.0.0.1:7000'),
-    joinToken: text(env, 'HEADWATER_JOIN_TOKEN', ''),
-    place: place(env, 'HEADWATER_PLACE'),
     ...readTlsFiles(env),
-    dataDirectory: join(text(env, 'HEADWATER_DATA_DIR', './data'), nodeId),
+    dataDirectory: join(text(env, 'HEADWATER_DATA_DIR', './data'), identity.nodeId),
     ffmpegPath: text(env, 'HEADWATER_FFMPEG', 'ffmpeg'),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
     ...readLimits(env),

@@ -6,12 +6,13 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FeedState } from '@headwater/protocol/feed-state';
 import type { Ladder } from '@headwater/protocol/feed';
-import type { JoinRequest, Load } from '@headwater/protocol/node';
+import { IDLE_LOAD, type Load, type NodeDescription } from '@headwater/protocol/node';
 import { type Clock, systemClock } from '@headwater/service/clock';
 import { type FleetLink, type FleetLinkOptions, startFleetLink } from '@headwater/service/fleet-link';
 import { LoadMeter } from '@headwater/service/load-meter';
 import { type Log, createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
+import { describeNode } from '@headwater/service/node-identity';
 import { authorise } from './authorise.ts';
 import { Broadcast } from './broadcast.ts';
 import type { OriginConfig } from './config.ts';
@@ -95,10 +96,11 @@ export async function startOrigin(config: OriginConfig, overrides: OriginOverrid
   );
   const rtmp = opened.use(await startRtmp(config, { desk, log, metrics, clock }));
   life.ready = true;
-  const node = describeNode(config, { http: http.port, rtmp: rtmp.port, rtmps: rtmp.tlsPort });
+  const node = describeOrigin(config, { http: http.port, rtmp: rtmp.port, rtmps: rtmp.tlsPort });
   const meter = opened.use(new LoadMeter(clock));
   const rate = new ByteRate(clock, () => events.sentBytes());
-  const load = (): Load => ({ ...meter.read(), egressBytesPerSecond: rate.read(), connections: desk.broadcasts.size });
+  const served = (): Load => ({ ...IDLE_LOAD, egressBytesPerSecond: rate.read(), connections: desk.broadcasts.size });
+  const load = (): Load => ({ ...served(), ...meter.read() });
   const told = { node: () => node, load, draining: () => life.draining, streams: () => onAir(streams) };
   links.link = opened.use(await startLink(config, { ...told, state: feed, clock, log }));
   const running = opened.move();
@@ -197,10 +199,10 @@ async function release(stream: string, link: Pick<FleetLink, 'ask'>, events: Ori
 }
 
 async function startLink(
-  { controlUrl, joinToken, dataDirectory }: OriginConfig,
-  told: Omit<FleetLinkOptions, 'controlUrl' | 'joinToken' | 'stateFile'>,
+  { controlUrls, joinToken, dataDirectory }: OriginConfig,
+  told: Omit<FleetLinkOptions, 'controlUrls' | 'joinToken' | 'stateFile'>,
 ): Promise<FleetLink & AsyncDisposable> {
-  return startFleetLink({ ...told, controlUrl, joinToken, stateFile: join(dataDirectory, 'fleet.json') });
+  return startFleetLink({ ...told, controlUrls, joinToken, stateFile: join(dataDirectory, 'fleet.json') });
 }
 
 async function startRtmp(
@@ -217,17 +219,18 @@ async function startRtmp(
   return createRtmpListener({ ...parts, port: config.rtmpPort, tlsPort: config.rtmpsPort, tls, limits: config.rtmp });
 }
 
-function describeNode(config: OriginConfig, ports: { http: number; rtmp: number; rtmps: number | null }): JoinRequest {
-  const { nodeId, publicHost, place } = config;
-  return {
-    id: nodeId,
+function describeOrigin(
+  config: OriginConfig,
+  ports: { http: number; rtmp: number; rtmps: number | null },
+): NodeDescription {
+  const { publicHost } = config;
+  return describeNode(config, {
     role: 'origin',
     url: `http://${publicHost}:${ports.http}`,
     rtmpUrl: `rtmp://${publicHost}:${ports.rtmp}`,
     ...(ports.rtmps === null ? {} : { rtmpsUrl: `rtmps://${publicHost}:${ports.rtmps}` }),
-    place,
     version: VERSION,
-  };
+  });
 }
 
 function onAir(streams: LiveStreams): { name: string; epochOrdinal: number }[] {

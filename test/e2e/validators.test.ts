@@ -18,14 +18,13 @@ suite('independent readers', () => {
     fleet = await startFleet({ edges: 1 });
     const { viewer } = await fleet.putOnAir('show');
     base = `${fleet.plan.edgeUrls[0]}${viewer.path}`;
-    const { variants } = await readRenditions(`${base}/classic.m3u8`);
-    const first = variants[0]?.url;
-    assert.ok(first !== undefined);
-    await until(
-      `${SEGMENTS} segments`,
-      20_000,
-      async () => (await newestSegments(first, SEGMENTS)).length === SEGMENTS,
-    );
+    const { variants, audio } = await readRenditions(`${base}/classic.m3u8`);
+    const urls = [...variants.map(({ url }) => url), ...(audio === null ? [] : [audio])];
+    // Renditions are whole at slightly different moments: each must have them.
+    await until(`${SEGMENTS} segments of each rendition`, 20_000, async () => {
+      const found = await Promise.all(urls.map((url) => newestSegments(url, SEGMENTS)));
+      return found.every(({ length }) => length === SEGMENTS);
+    });
   });
   after(() => fleet?.[Symbol.asyncDispose]());
 

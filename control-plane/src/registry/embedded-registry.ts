@@ -1,7 +1,7 @@
 /** The registry of a control plane that stands alone: in memory, with what a restart must not forget in SQLite. */
 
 import type { DatabaseSync } from 'node:sqlite';
-import type { Heartbeat, JoinRequest, Load, NodeRecord } from '@headwater/protocol/node';
+import { type Heartbeat, IDLE_LOAD, type JoinRequest, type Load, type NodeRecord } from '@headwater/protocol/node';
 import type { Clock } from '@headwater/service/clock';
 import type { Member, NodeNews, Registry } from './registry.ts';
 
@@ -34,8 +34,6 @@ interface Entry extends KeptNode {
   /** monotonic; when silence began to count */
   readonly silentSinceMs: number;
 }
-
-const IDLE: Load = { cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 };
 
 /** Uses a database that the caller opened and closes. Known nodes count as healthy until they prove otherwise. */
 export function openEmbeddedRegistry(options: EmbeddedRegistryOptions): Registry {
@@ -167,7 +165,7 @@ class EmbeddedRegistry implements Registry {
     return {
       healthy: true,
       leaving: false,
-      load: IDLE,
+      load: IDLE_LOAD,
       cursor: null,
       heardAtMs: clock.nowMs(),
       silentSinceMs: clock.monotonicMs(),
@@ -176,7 +174,7 @@ class EmbeddedRegistry implements Registry {
 }
 
 function recordOf({ request, healthy, leaving, drained, load }: Entry): NodeRecord {
-  return { ...request, healthy, draining: leaving || drained, load };
+  return { ...request, generation: 1, healthy, draining: leaving || drained, servingSinceMs: 0, load };
 }
 
 function memberOf(entry: Entry): Member {

@@ -5,7 +5,8 @@ import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
-import type { Heartbeat, JoinRequest } from '@headwater/protocol/node';
+import { type Heartbeat, IDLE_LOAD, type JoinRequest } from '@headwater/protocol/node';
+import { testNode, testRecord } from '@headwater/protocol/test-node';
 import { ManualClock } from '@headwater/service/clock';
 import { openDatabase } from '../database.ts';
 import { LAPSE_MS, openEmbeddedRegistry } from './embedded-registry.ts';
@@ -41,10 +42,10 @@ async function embedded(): Promise<Place> {
   };
 }
 
-const EDGE: JoinRequest = { id: 'edge-1', role: 'edge', url: 'http://127.0.0.1:8080', place: null, version: '1' };
+const EDGE: JoinRequest = testNode({ url: 'http://127.0.0.1:8080' });
 const BEAT: Heartbeat = {
   cursor: 'c.1',
-  load: { cpu: 0.5, egressBytesPerSecond: 1, connections: 2, loopLagMs: 3 },
+  load: { ...IDLE_LOAD, cpu: 0.5, connections: 2 },
   draining: false,
 };
 
@@ -67,8 +68,7 @@ for (const [name, makePlace] of IMPLEMENTATIONS) {
       const registry = await place.reopen();
       assert.equal(registry.member('edge-1'), null);
       assert.equal(await registry.join(EDGE, 'hash-1', 9), 'joined');
-      const load = { cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 };
-      const record = { ...EDGE, healthy: true, draining: false, load };
+      const record = testRecord(EDGE);
       assert.deepEqual(registry.member('edge-1')?.record, record);
       assert.deepEqual(place.news, [{ type: 'node', node: record }]);
       assert.equal(registry.identify('hash-1')?.record.id, 'edge-1');

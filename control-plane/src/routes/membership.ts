@@ -1,6 +1,6 @@
 /** A node's own requests: join, heartbeat, feed. */
 
-import { isNodeId, isStreamName } from '@headwater/protocol/names';
+import { isNodeId, isStreamName, isZone } from '@headwater/protocol/names';
 import type { JoinReply } from '@headwater/protocol/node';
 import { problemResponse } from '@headwater/service/problem-response';
 import { type Context, Hono } from 'hono';
@@ -17,6 +17,9 @@ const STREAM_LIMIT = 1_000;
 const URL_TEXT = z.string().max(300);
 const PLACE = z.strictObject({ latitude: z.number().min(-90).max(90), longitude: z.number().min(-180).max(180) });
 
+const ZONE = z.string().refine(isZone, 'wants a DNS label in lower case');
+const AMOUNT = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+
 const JOIN = z.strictObject({
   id: z.string().refine(isNodeId, 'wants a DNS label in lower case'),
   role: z.enum(['edge', 'origin', 'geo']),
@@ -24,14 +27,22 @@ const JOIN = z.strictObject({
   rtmpUrl: URL_TEXT.regex(/^rtmp:\/\/[^/?#\s]+$/, 'wants rtmp://HOST:PORT').optional(),
   rtmpsUrl: URL_TEXT.regex(/^rtmps:\/\/[^/?#\s]+$/, 'wants rtmps://HOST:PORT').optional(),
   place: PLACE.nullable(),
+  zone: ZONE,
+  failureDomain: ZONE,
+  capacityBitsPerSecond: AMOUNT,
   version: z.string().max(64),
 });
 
-const AMOUNT = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
-
 const HEARTBEAT = z.strictObject({
   cursor: z.string().max(200).nullable(),
-  load: z.strictObject({ cpu: AMOUNT, egressBytesPerSecond: AMOUNT, connections: AMOUNT, loopLagMs: AMOUNT }),
+  load: z.strictObject({
+    cpu: AMOUNT,
+    egressBytesPerSecond: AMOUNT,
+    connections: AMOUNT,
+    loopLagMs: AMOUNT,
+    requestsPerSecond: AMOUNT,
+    errorsPerSecond: AMOUNT,
+  }),
   draining: z.boolean(),
   streams: z
     .array(z.strictObject({ name: z.string().refine(isStreamName), epochOrdinal: z.int().min(-1) }))

@@ -3,23 +3,13 @@ import { test } from 'node:test';
 import type { FeedMessage, PathKey, StreamEntry } from './feed.ts';
 import { FeedState, REVOCATION_LIMIT } from './feed-state.ts';
 import type { NodeRecord } from './node.ts';
+import { testRecord } from './test-node.ts';
 
 const KEY: PathKey = { kid: 'k1', secret: Buffer.alloc(32, 1).toString('base64url'), state: 'current' };
 const SHOW: StreamEntry = { name: 'show', policy: 'token', keyHash: 'h', origin: null, ladder: null };
 
 function node(id: string, change: Partial<NodeRecord> = {}): NodeRecord {
-  const load = { cpu: 0, egressBytesPerSecond: 0, connections: 0, loopLagMs: 0 };
-  return {
-    id,
-    role: 'edge',
-    url: 'http://h',
-    place: null,
-    version: '1',
-    healthy: true,
-    draining: false,
-    load,
-    ...change,
-  };
+  return testRecord({ id, ...change });
 }
 
 function snapshot(...messages: FeedMessage[]) {

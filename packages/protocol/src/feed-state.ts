@@ -3,6 +3,7 @@
 import type { FeedMessage, FeedPage, Issuer, PathKey, StreamEntry } from './feed.ts';
 import type { NodeRecord } from './node.ts';
 import { type PathKeyring, makeKeyring } from './path-token.ts';
+import type { ConfigEntry } from './settings.ts';
 
 /** A node remembers this many revocations; the control plane keeps no more. */
 export const REVOCATION_LIMIT = 100_000;
@@ -14,6 +15,7 @@ export class FeedState {
   readonly #nodes = new Map<string, NodeRecord>();
   /** `s:SESSION` or `n:STREAM` → when it was revoked */
   readonly #revokedAtMs = new Map<string, number>();
+  readonly #configs = new Map<string, ConfigEntry>();
   #pathKeys: readonly PathKey[] = [];
   #keyring: PathKeyring = makeKeyring([]);
   #cursor: string | null = null;
@@ -32,6 +34,11 @@ export class FeedState {
   /** The known fleet by node id, this node included. */
   get nodes(): ReadonlyMap<string, NodeRecord> {
     return this.#nodes;
+  }
+
+  /** Configurations by scope: a stream's name, or `*`. */
+  get configs(): ReadonlyMap<string, ConfigEntry> {
+    return this.#configs;
   }
 
   /** Keys of the path token; `current` is null before the first page. */
@@ -63,6 +70,7 @@ export class FeedState {
     for (const issuer of this.#issuers.values()) messages.push({ type: 'issuer', issuer });
     for (const stream of this.#streams.values()) messages.push({ type: 'stream', stream });
     for (const node of this.#nodes.values()) messages.push({ type: 'node', node });
+    for (const config of this.#configs.values()) messages.push({ type: 'config', config });
     for (const [key, atMs] of this.#revokedAtMs) {
       const name = key.slice(2);
       const what = key.startsWith('s:') ? { session: name } : { stream: name };
@@ -114,6 +122,15 @@ export class FeedState {
       case 'node-removed':
         this.#nodes.delete(message.id);
         return;
+      case 'config':
+        this.#configs.set(message.config.scope, message.config);
+        return;
+      case 'config-removed':
+        this.#configs.delete(message.scope);
+        return;
+      case 'purge':
+        // An order, not something to know: the edge that follows the feed carries it out.
+        return;
     }
   }
 
@@ -137,6 +154,7 @@ export class FeedState {
     this.#streams.clear();
     this.#issuers.clear();
     this.#revokedAtMs.clear();
+    this.#configs.clear();
     this.#securityRevision += 1;
   }
 }

@@ -1,6 +1,7 @@
 /** What the control plane tells the nodes: one ordered log, followed by long-poll. A snapshot is the same messages, folded. */
 
 import type { NodeRecord } from './node.ts';
+import type { ConfigEntry } from './settings.ts';
 
 /** A stream as every node must know it. The publish key itself never travels, only its hash. */
 export interface StreamEntry {
@@ -50,7 +51,23 @@ export type FeedMessage =
   | { readonly type: 'issuer-removed'; readonly iss: string }
   | { readonly type: 'revocation'; readonly session?: string; readonly stream?: string; readonly atMs: number }
   | { readonly type: 'node'; readonly node: NodeRecord }
-  | { readonly type: 'node-removed'; readonly id: string };
+  | { readonly type: 'node-removed'; readonly id: string }
+  | { readonly type: 'purge'; readonly purge: Purge }
+  | { readonly type: 'config'; readonly config: ConfigEntry }
+  | { readonly type: 'config-removed'; readonly scope: string };
+
+/** What edges must no longer answer with. Exactly one of url, prefix, tag and all. */
+export interface Purge {
+  readonly id: string;
+  /** as a viewer asks for it: path and query without a token, or an absolute URL of a pull zone's host */
+  readonly url?: string;
+  readonly prefix?: string;
+  readonly tag?: string;
+  readonly all?: true;
+  /** soft: what is stored may still be answered with while it is fetched anew */
+  readonly soft: boolean;
+  readonly atMs: number;
+}
 
 /** The answer of `GET /v1/feed?cursor=C`. With `snapshot`, `messages` is everything and replaces what the node knew. */
 export interface FeedPage {

@@ -26,6 +26,11 @@ export function isNodeId(value: unknown): value is string {
   return typeof value === 'string' && NODE.test(value);
 }
 
+/** The name of a zone or a failure domain: formed like a node's id, which is the failure domain of a node that names none. */
+export function isZone(value: unknown): value is string {
+  return isNodeId(value);
+}
+
 /** A viewer session's id: 1…64 of the base64url alphabet. */
 export function isSessionId(value: unknown): value is string {
   return typeof value === 'string' && SESSION.test(value);

@@ -8,8 +8,8 @@ export interface Place {
   readonly longitude: number;
 }
 
-/** Sent once, `POST /v1/nodes/join` with `Authorization: Bearer JOIN_TOKEN`. Joining again with the same id takes the id over. */
-export interface JoinRequest {
+/** What a process of a node says of itself when it starts. */
+export interface NodeDescription {
   readonly id: string;
   readonly role: NodeRole;
   /** base URL under which viewers (edge), edges (origin) or viewers (geo) reach it, without a trailing slash */
@@ -18,8 +18,17 @@ export interface JoinRequest {
   readonly rtmpUrl?: string;
   readonly rtmpsUrl?: string;
   readonly place: Place | null;
+  /** a part of the fleet that policies name, such as `eu`; what a join token says counts more */
+  readonly zone: string;
+  /** nodes that fail together share one: a rack, a site, a provider; a node's own id when nothing else is said */
+  readonly failureDomain: string;
+  /** what it can send to viewers */
+  readonly capacityBitsPerSecond: number;
   readonly version: string;
 }
+
+/** Sent once, `POST /v1/nodes/join` with `Authorization: Bearer JOIN_TOKEN`. Joining again with the same id takes the id over. */
+export type JoinRequest = NodeDescription;
 
 /** The answer to a join: the credential for heartbeats and the feed. */
 export interface JoinReply {
@@ -44,18 +53,29 @@ export interface Load {
   readonly connections: number;
   /** p99 of the event loop's lag in ms */
   readonly loopLagMs: number;
+  /** answers to viewers per second since the heartbeat before */
+  readonly requestsPerSecond: number;
+  /** those of them that failed by no fault of the viewer's */
+  readonly errorsPerSecond: number;
 }
 
+/** The load of a node that has not told of any. */
+export const IDLE_LOAD: Load = {
+  cpu: 0,
+  egressBytesPerSecond: 0,
+  connections: 0,
+  loopLagMs: 0,
+  requestsPerSecond: 0,
+  errorsPerSecond: 0,
+};
+
 /** What the feed tells of a node. `healthy` turns false when the heartbeat lapses for 3 s. */
-export interface NodeRecord {
-  readonly id: string;
-  readonly role: NodeRole;
-  readonly url: string;
-  readonly rtmpUrl?: string;
-  readonly rtmpsUrl?: string;
-  readonly place: Place | null;
-  readonly version: string;
+export interface NodeRecord extends NodeDescription {
+  /** grows with every registration: of two instances under one id the one with the higher generation is the node */
+  readonly generation: number;
   readonly healthy: boolean;
   readonly draining: boolean;
+  /** wall clock at which it passed its probe and began to take viewers; null until then */
+  readonly servingSinceMs: number | null;
   readonly load: Load;
 }

@@ -66,6 +66,12 @@ export function httpUrl<T extends string | undefined>(env: Environment, variable
   return value.replace(/\/+$/, '');
 }
 
+/** One or more such URLs, by commas. */
+export function httpUrls(env: Environment, variable: string, fallback: string): readonly string[] {
+  const list = text(env, variable, fallback).split(',');
+  return list.map((entry) => httpUrl({ [variable]: entry.trim() }, variable, fallback));
+}
+
 const PLACE = /^(-?\d{1,2}(?:\.\d+)?),\s*(-?\d{1,3}(?:\.\d+)?)$/;
 
 /** A place as `LATITUDE,LONGITUDE` in degrees, or null when unset. */

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FeedPage } from '@headwater/protocol/feed';
 import type { FeedState } from '@headwater/protocol/feed-state';
-import type { Heartbeat, JoinReply, JoinRequest, Load } from '@headwater/protocol/node';
+import type { Heartbeat, JoinReply, Load, NodeDescription } from '@headwater/protocol/node';
 import { backoffMs } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { type ControlAnswer, ControlClient } from './control-client.ts';
@@ -14,11 +14,11 @@ import type { Log } from './log.ts';
 import { readNodeState, writeNodeState } from './node-state-file.ts';
 
 export interface FleetLinkOptions {
-  /** base URL of the control plane, without a trailing slash */
-  readonly controlUrl: string;
+  /** base URLs of the control plane's replicas, without a trailing slash */
+  readonly controlUrls: readonly string[];
   readonly joinToken: string;
   /** read at every join, so that ports bound since are told */
-  readonly node: () => JoinRequest;
+  readonly node: () => NodeDescription;
   /** read at every heartbeat */
   readonly load: () => Load;
   readonly draining?: () => boolean;
@@ -29,8 +29,8 @@ export interface FleetLinkOptions {
   readonly stateFile: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** after each page that `state` took in, the one from disk included */
-  readonly onChange?: () => void;
+  /** after each page that `state` took in, the one from disk included: it holds what is an order and not a state, such as purges */
+  readonly onPage?: (page: FeedPage) => void;
 }
 
 export interface FleetLink {
@@ -72,7 +72,7 @@ class Link implements FleetLink {
 
   constructor(options: FleetLinkOptions) {
     this.#options = options;
-    this.#client = new ControlClient(options.controlUrl);
+    this.#client = new ControlClient(options.controlUrls[0] ?? '');
   }
 
   get connected(): boolean {
@@ -87,14 +87,14 @@ class Link implements FleetLink {
 
   /** Takes up what a former process of this node knew. A damaged file is no reason not to start. */
   async restore(): Promise<void> {
-    const { state, stateFile, log, onChange } = this.#options;
+    const { state, stateFile, log, onPage } = this.#options;
     try {
       const kept = await readNodeState(stateFile);
       if (kept === null) return;
       this.#credential = kept.credential;
       if (kept.page === null) return;
       state.apply(kept.page);
-      onChange?.();
+      onPage?.(kept.page);
       log('info', 'fleet_state_restored', { nodes: state.nodes.size, streams: state.streams.size });
     } catch (error) {
       log('warn', 'fleet_state_unreadable', { file: stateFile, reason: String(error) });
@@ -215,7 +215,7 @@ class Link implements FleetLink {
 
   /** Whether the page could be taken in. An idle poll's page is empty and costs nothing. */
   #take(page: FeedPage): boolean {
-    const { state, onChange, log } = this.#options;
+    const { state, onPage, log } = this.#options;
     if (page.messages.length === 0 && !page.snapshot && page.cursor === state.cursor) return true;
     try {
       state.apply(page);
@@ -223,7 +223,7 @@ class Link implements FleetLink {
       log('error', 'fleet_page_refused', { cursor: page.cursor, reason: String(error) });
       return false;
     }
-    onChange?.();
+    onPage?.(page);
     this.#saveSoon();
     return true;
   }

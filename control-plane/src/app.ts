@@ -14,6 +14,10 @@ import { revocationRoutes } from './routes/revocations.ts';
 import { streamRoutes } from './routes/streams.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import type { Services } from './services.ts';
+import { StoreUnavailable } from './state/store.ts';
+
+/** RFC 9110 §10.2.3. */
+const RETRY_SOON = { 'retry-after': '1' };
 
 /** What each path takes, for the 405 of all else (RFC 9110 §15.5.6). */
 const METHODS: readonly (readonly [path: string, methods: string])[] = [
@@ -77,6 +81,7 @@ export function createApp(services: Services, metrics: Metrics): Hono {
 
   app.notFound(() => problemResponse('not_found'));
   app.onError((error, context) => {
+    if (error instanceof StoreUnavailable) return problemResponse('state_unavailable', { headers: RETRY_SOON });
     events.failed(context.req.method, context.req.path, error);
     return problemResponse('internal');
   });

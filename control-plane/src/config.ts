@@ -7,6 +7,8 @@ import type { LogLevel } from '@headwater/service/log';
 export interface ControlPlaneConfig {
   readonly port: number;
   readonly dataDir: string;
+  /** null: the state is in a file of the data directory */
+  readonly redisUrl: string | null;
   /** what others are told to reach us by, where no node says it better */
   readonly publicHost: string;
   readonly geoPort: number;
@@ -35,6 +37,7 @@ export function readConfig(env: Environment = process.env): ControlPlaneConfig {
   return {
     port: port(env, 'HEADWATER_CONTROL_PORT', 7000),
     dataDir: text(env, 'HEADWATER_DATA_DIR', join(process.cwd(), 'data')),
+    redisUrl: redisUrl(env, 'REDIS_URL'),
     publicHost: text(env, 'HEADWATER_PUBLIC_HOST', '127.0.0.1'),
     geoPort: port(env, 'HEADWATER_GEO_PORT', 7100),
     rtmpPort: port(env, 'HEADWATER_RTMP_PORT', 1935),
@@ -55,6 +58,16 @@ export function readConfig(env: Environment = process.env): ControlPlaneConfig {
       }),
     },
   };
+}
+
+/** A Redis server, or null when unset. */
+function redisUrl(env: Environment, variable: string): string | null {
+  const value = text(env, variable, undefined);
+  if (value === undefined) return null;
+  if (!URL.canParse(value) || !/^rediss?:$/.test(new URL(value).protocol)) {
+    throw new ConfigError(variable, 'wants redis://HOST:PORT or rediss://HOST:PORT');
+  }
+  return value;
 }
 
 /** What an Authorization header can carry (RFC 6750 §2.1), or null when unset. */

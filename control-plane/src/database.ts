@@ -4,17 +4,18 @@ import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 const SCHEMA = `
-  CREATE TABLE secret (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-  CREATE TABLE stream (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
-  CREATE TABLE issuer (iss TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
-  CREATE TABLE path_key (place INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
-  CREATE TABLE revocation (subject TEXT PRIMARY KEY, body TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT;
+  CREATE TABLE document (
+    collection TEXT NOT NULL, id TEXT NOT NULL, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (collection, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE counter (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), value INTEGER NOT NULL) STRICT;
+  INSERT INTO counter VALUES (1, 0);
   CREATE TABLE log (seq INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;
+  CREATE TABLE log_id (only_row INTEGER PRIMARY KEY DEFAULT 1 CHECK (only_row = 1), id TEXT NOT NULL) STRICT;
   CREATE TABLE node (id TEXT PRIMARY KEY, credential_hash TEXT NOT NULL, body TEXT NOT NULL) STRICT;
-  CREATE INDEX revocation_age ON revocation (at_ms);
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 

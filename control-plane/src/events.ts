@@ -17,11 +17,17 @@ export interface Events {
   publishRefused(stream: string, origin: string, code: string): void;
   revoked(kind: 'session' | 'stream', name: string): void;
   keyRotated(kid: string): void;
+  /** the state's store went away, or is there again */
+  storeChanged(available: boolean, reason: string): void;
   backgroundFailed(task: string, error: unknown): void;
 }
 
 export function createEvents(log: Log, metrics: Metrics): Events {
   const byClass = answerCounters(metrics);
+  const unavailable = metrics.gauge(
+    'headwater_control_store_unavailable',
+    '1 while the store of the state does not answer.',
+  );
   return {
     started: (port, streams, nodes) => log('info', 'started', { port, streams, nodes }),
     answered(method, path, status) {
@@ -38,6 +44,10 @@ export function createEvents(log: Log, metrics: Metrics): Events {
     publishRefused: (stream, origin, code) => log('warn', 'publish_refused', { stream, origin, code }),
     revoked: (kind, name) => log('info', 'revoked', { [kind]: name }),
     keyRotated: (kid) => log('info', 'path_key_rotated', { kid }),
+    storeChanged(available, reason) {
+      unavailable.set(available ? 0 : 1);
+      log(available ? 'info' : 'error', available ? 'store_available' : 'store_unavailable', { reason });
+    },
     backgroundFailed: (task, error) => log('error', 'background_failed', { task, error: describe(error) }),
   };
 }

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openDatabase } from './database.ts';
 import { ensurePathKey, promoteDueKey, rotatePathKey } from './path-key-rotation.ts';
-import { openEmbeddedState } from './state/embedded-state.ts';
+import { openEmbeddedStore } from './state/embedded-store.ts';
+import { State } from './state/state.ts';
 
 test('a new key waits five seconds, to the millisecond, before it mints', async () => {
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-keys-'));
   using database = openDatabase(join(directory.path, 'state.db'));
-  const state = openEmbeddedState(database);
+  const state = new State(openEmbeddedStore(database));
   await ensurePathKey(state);
   await ensurePathKey(state);
   const [first, ...none] = await state.pathKeys();

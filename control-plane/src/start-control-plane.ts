@@ -18,8 +18,9 @@ import { ensurePathKey, promoteDueKey } from './path-key-rotation.ts';
 import { openEmbeddedRegistry } from './registry/embedded-registry.ts';
 import type { Registry } from './registry/registry.ts';
 import { openSessionIssuer } from './session-issuer.ts';
-import { openEmbeddedState } from './state/embedded-state.ts';
-import type { State } from './state/state.ts';
+import { openEmbeddedStore } from './state/embedded-store.ts';
+import { openRedisStore } from './state/redis-store.ts';
+import { State } from './state/state.ts';
 
 /** Of a test. */
 interface Overrides {
@@ -60,8 +61,12 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
 
   const database = openDatabase(join(config.dataDir, 'control-plane', 'state.db'));
   cleanup.defer(() => database.close());
-  const logLimit = overrides.logLimit;
-  const state = cleanup.use(openEmbeddedState(database, logLimit === undefined ? {} : { logLimit }));
+  const options = overrides.logLimit === undefined ? {} : { logLimit: overrides.logLimit };
+  const { redisUrl: url } = config;
+  const onAvailable: Events['storeChanged'] = (available, reason) => events.storeChanged(available, reason);
+  const store =
+    url === null ? openEmbeddedStore(database, options) : await openRedisStore({ url, clock, onAvailable, ...options });
+  const state = new State(cleanup.use(store));
   const registry = cleanup.use(openEmbeddedRegistry({ database, clock, tell: (news) => state.append(news) }));
   await ensurePathKey(state);
   const signer = await openSessionIssuer(state);

@@ -16,13 +16,19 @@ const PINNED = join(ROOT, 'node_modules/.bin', process.platform === 'win32' ? 'n
 
 /**
  * What each system's package manager is called with, and the names it has for what we need.
- * @type {{ name: string, install: string[], refresh?: string[], chromium: string, asUser?: boolean }[]}
+ * @type {{ name: string, install: string[], refresh?: string[], chromium: string, redis: string, asUser?: boolean }[]}
  */
 const MANAGERS = [
-  { name: 'apt-get', install: ['install', '-y', '--no-install-recommends'], refresh: ['update'], chromium: 'chromium' },
-  { name: 'dnf', install: ['install', '-y'], chromium: 'chromium' },
-  { name: 'apk', install: ['add'], chromium: 'chromium' },
-  { name: 'brew', install: ['install'], chromium: 'chromium', asUser: true },
+  {
+    name: 'apt-get',
+    install: ['install', '-y', '--no-install-recommends'],
+    refresh: ['update'],
+    chromium: 'chromium',
+    redis: 'redis-server',
+  },
+  { name: 'dnf', install: ['install', '-y'], chromium: 'chromium', redis: 'redis' },
+  { name: 'apk', install: ['add'], chromium: 'chromium', redis: 'redis' },
+  { name: 'brew', install: ['install'], chromium: 'chromium', redis: 'redis', asUser: true },
 ];
 
 // The checks of `npm test`, cheapest first. Those marked count their tests.
@@ -205,6 +211,11 @@ if (mode === 'test') {
     'Chromium',
     () => has('chromium') || has('chromium-browser'),
     ({ chromium }) => chromium,
+  );
+  requireProgram(
+    'redis-server',
+    () => has('redis-server'),
+    ({ redis }) => redis,
   );
   process.exit(await test());
 }

@@ -1,9 +1,11 @@
 /**
  * What the control plane must not forget, and the ordered log of it that nodes follow. Each change and its log entry are one
- * step. Embedded in SQLite, or shared by replicas; both pass `state-contract.test.ts`.
+ * step of the store.
  */
 
 import type { FeedMessage, FeedPage, Issuer, Ladder, PathKey, StreamEntry } from '@headwater/protocol/feed';
+import { streamEntry } from '../stream-entry.ts';
+import type { Change, Collection, Outcome, Step, Store } from './store.ts';
 
 /** A stream as its owner made it, and who publishes it. */
 export interface StreamRecord {
@@ -31,43 +33,6 @@ export interface Revocation {
   readonly atMs: number;
 }
 
-export interface State extends AsyncDisposable {
-  streams(): Promise<readonly StreamRecord[]>;
-  stream(name: string): Promise<StreamRecord | null>;
-  createStream(stream: StreamRecord, limit: number): Promise<Creation>;
-  deleteStream(name: string): Promise<boolean>;
-  /** Hands the claim on, if it is still where `from` says. False when it is not, or there is no such stream. */
-  moveClaim(name: string, move: ClaimMove): Promise<boolean>;
-  /** Keeps the highest ordinal; tells nobody. */
-  noteEpoch(name: string, ordinal: number): Promise<void>;
-
-  issuers(): Promise<readonly Issuer[]>;
-  createIssuer(issuer: Issuer, limit: number): Promise<Creation>;
-  deleteIssuer(iss: string): Promise<boolean>;
-
-  pathKeys(): Promise<readonly StoredPathKey[]>;
-  /** Replaces all keys, if the ids of those there are still `expected`, in order. */
-  replacePathKeys(expected: readonly string[], keys: readonly StoredPathKey[]): Promise<boolean>;
-
-  /** Beyond the limit those go that are older than any token can be; when none is, it is `full`. */
-  revoke(revocation: Revocation, limits: RevocationLimits): Promise<'created' | 'full'>;
-
-  /** A secret under a name, made on first use; whoever is first decides. */
-  secret(name: string, make: () => string): Promise<string>;
-
-  /** News of nodes: for the log alone. */
-  append(messages: readonly FeedMessage[]): Promise<void>;
-  /** Everything but nodes, and the log's position. */
-  snapshot(): Promise<FeedPage>;
-  /**
-   * The log after a cursor, at most `limit` messages.
-   * @returns null when the cursor is not one of this log, or the log no longer reaches back to it
-   */
-  changesSince(cursor: string, limit: number): Promise<FeedPage | null>;
-  /** Calls back after the log has grown, until the returned function is called. */
-  onGrowth(listener: () => void): () => void;
-}
-
 export interface ClaimMove {
   readonly from: string | null;
   readonly to: string | null;
@@ -77,4 +42,199 @@ export interface ClaimMove {
 export interface RevocationLimits {
   readonly count: number;
   readonly keepMs: number;
+}
+
+/** A step that another one kept coming before is given up after so many tries. */
+const TRIES = 16;
+const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+/** All path keys are one document: they change together. */
+const PATH_KEYS = { collection: 'path-keys', id: 'all' } as const;
+
+export class State {
+  readonly store: Store;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  async streams(): Promise<readonly StreamRecord[]> {
+    return this.#bodies<StreamRecord>('stream');
+  }
+
+  async stream(name: string): Promise<StreamRecord | null> {
+    return ((await this.store.get('stream', name))?.body as StreamRecord | undefined) ?? null;
+  }
+
+  async createStream(stream: StreamRecord, limit: number): Promise<Creation> {
+    return this.#create(
+      'stream',
+      { id: stream.name, body: stream, limit },
+      { type: 'stream', stream: streamEntry(stream) },
+    );
+  }
+
+  async deleteStream(name: string): Promise<boolean> {
+    return this.#delete('stream', name, { type: 'stream-removed', name });
+  }
+
+  /** Hands the claim on, if it is still where `from` says. False when it is not, or there is no such stream. */
+  async moveClaim(name: string, move: ClaimMove): Promise<boolean> {
+    return this.#changeStream(name, (stream) => {
+      if (stream.origin !== move.from) return null;
+      const moved = { ...stream, origin: move.to, claimedAtMs: move.atMs };
+      return { stream: moved, log: move.from === move.to ? [] : [{ type: 'stream', stream: streamEntry(moved) }] };
+    });
+  }
+
+  /** Keeps the highest ordinal; tells nobody. */
+  async noteEpoch(name: string, ordinal: number): Promise<void> {
+    await this.#changeStream(name, (stream) =>
+      ordinal > stream.lastEpochOrdinal ? { stream: { ...stream, lastEpochOrdinal: ordinal }, log: [] } : null,
+    );
+  }
+
+  async issuers(): Promise<readonly Issuer[]> {
+    return this.#bodies<Issuer>('issuer');
+  }
+
+  async createIssuer(issuer: Issuer, limit: number): Promise<Creation> {
+    return this.#create('issuer', { id: issuer.iss, body: issuer, limit }, { type: 'issuer', issuer });
+  }
+
+  async deleteIssuer(iss: string): Promise<boolean> {
+    return this.#delete('issuer', iss, { type: 'issuer-removed', iss });
+  }
+
+  async pathKeys(): Promise<readonly StoredPathKey[]> {
+    return (await this.#readPathKeys()).keys;
+  }
+
+  /** Replaces all keys, if the ids of those there are still `expected`, in order. */
+  async replacePathKeys(expected: readonly string[], keys: readonly StoredPathKey[]): Promise<boolean> {
+    const { keys: before, revision } = await this.#readPathKeys();
+    if (before.map(({ kid }) => kid).join() !== expected.join()) return false;
+    const changes = [{ ...PATH_KEYS, expect: revision, body: keys }];
+    return (await this.store.commit({ changes, log: [{ type: 'path-keys', keys: keys.map(publicKey) }] })) === 'done';
+  }
+
+  /** Beyond the limit those go that are older than any token can be; when none is, it is `full`. */
+  async revoke(revocation: Revocation, limits: RevocationLimits): Promise<'created' | 'full'> {
+    const id = revocation.session === undefined ? `n:${revocation.stream}` : `s:${revocation.session}`;
+    const log: FeedMessage[] = [{ type: 'revocation', ...revocation }];
+    let trimmed = false;
+    const outcome = await this.#persist(async () => {
+      const there = await this.store.get('revocation', id);
+      const room = there === null ? { room: { collection: 'revocation', most: limits.count } as const } : {};
+      const changes = [{ collection: 'revocation', id, expect: there?.revision ?? 0, body: revocation } as const];
+      const tried = await this.store.commit({ changes, log, ...room });
+      if (tried !== 'full' || trimmed) return tried;
+      trimmed = true;
+      await this.#trimRevocations(revocation.atMs - limits.keepMs);
+      return 'conflict';
+    });
+    return outcome === 'done' ? 'created' : 'full';
+  }
+
+  /** A secret under a name, made on first use; whoever is first decides. */
+  async secret(name: string, make: () => string): Promise<string> {
+    const kept = await this.store.get('secret', name);
+    if (kept !== null) return kept.body as string;
+    const value = make();
+    const made = await this.store.commit({ changes: [{ collection: 'secret', id: name, expect: 0, body: value }] });
+    return made === 'done' ? value : this.secret(name, make);
+  }
+
+  /** News of nodes: for the log alone. */
+  async append(messages: readonly FeedMessage[]): Promise<void> {
+    await this.store.commit({ changes: [], log: messages });
+  }
+
+  /** Everything but nodes, and the log's position before it was read: what changed meanwhile comes again. */
+  async snapshot(): Promise<FeedPage> {
+    const cursor = await this.store.head();
+    const messages: FeedMessage[] = [{ type: 'path-keys', keys: (await this.pathKeys()).map(publicKey) }];
+    for (const issuer of await this.issuers()) messages.push({ type: 'issuer', issuer });
+    for (const stream of await this.streams()) messages.push({ type: 'stream', stream: streamEntry(stream) });
+    const revocations = await this.#bodies<Revocation>('revocation');
+    for (const revocation of revocations.toSorted((a, b) => a.atMs - b.atMs)) {
+      messages.push({ type: 'revocation', ...revocation });
+    }
+    return { cursor, snapshot: true, messages };
+  }
+
+  /** The log after a cursor; null when a snapshot is needed. See {@link Store.changesSince}. */
+  async changesSince(cursor: string, limit: number): Promise<FeedPage | null> {
+    return this.store.changesSince(cursor, limit);
+  }
+
+  onGrowth(listener: () => void): () => void {
+    return this.store.onGrowth(listener);
+  }
+
+  async #changeStream(
+    name: string,
+    change: (stream: StreamRecord) => { readonly stream: StreamRecord; readonly log: readonly FeedMessage[] } | null,
+  ): Promise<boolean> {
+    const outcome = await this.#persist(async () => {
+      const there = await this.store.get('stream', name);
+      const changed = there === null ? null : change(there.body as StreamRecord);
+      if (there === null || changed === null) return null;
+      const changes = [{ collection: 'stream', id: name, expect: there.revision, body: changed.stream } as const];
+      return this.store.commit({ changes, log: changed.log });
+    });
+    return outcome === 'done';
+  }
+
+  async #create(
+    collection: Collection,
+    { id, body, limit }: { readonly id: string; readonly body: unknown; readonly limit: number },
+    message: FeedMessage,
+  ): Promise<Creation> {
+    const room = { collection, most: Math.min(limit, NO_LIMIT) };
+    const outcome = await this.store.commit({ changes: [{ collection, id, expect: 0, body }], log: [message], room });
+    return outcome === 'done' ? 'created' : outcome === 'conflict' ? 'exists' : 'full';
+  }
+
+  async #delete(collection: Collection, id: string, message: FeedMessage): Promise<boolean> {
+    const outcome = await this.#persist(async () => {
+      const there = await this.store.get(collection, id);
+      if (there === null) return null;
+      return this.store.commit({ changes: [removal(collection, id, there.revision)], log: [message] });
+    });
+    return outcome === 'done';
+  }
+
+  /** Tries again for as long as somebody else's step came between the look and the commit. Null: there is nothing to do. */
+  async #persist<T extends Outcome | null>(attempt: () => Promise<T>): Promise<T> {
+    let outcome = await attempt();
+    for (let tries = 1; outcome === 'conflict' && tries < TRIES; tries += 1) outcome = await attempt();
+    if (outcome === 'conflict') throw new Error(`another change came between ${TRIES} times`);
+    return outcome;
+  }
+
+  /** Those older than any token that they could refuse. */
+  async #trimRevocations(beforeMs: number): Promise<void> {
+    const documents = await this.store.list('revocation');
+    const old = documents.filter(({ body }) => (body as Revocation).atMs < beforeMs);
+    const step: Step = { changes: old.map(({ id, revision }) => removal('revocation', id, revision)) };
+    if (old.length > 0) await this.store.commit(step);
+  }
+
+  async #readPathKeys(): Promise<{ readonly keys: readonly StoredPathKey[]; readonly revision: number }> {
+    const kept = await this.store.get(PATH_KEYS.collection, PATH_KEYS.id);
+    return { keys: (kept?.body as readonly StoredPathKey[] | undefined) ?? [], revision: kept?.revision ?? 0 };
+  }
+
+  async #bodies<T>(collection: Collection): Promise<readonly T[]> {
+    return (await this.store.list(collection)).map(({ body }) => body as T);
+  }
+}
+
+function removal(collection: Collection, id: string, revision: number): Change {
+  return { collection, id, expect: revision, body: undefined };
+}
+
+/** What nodes are told of a key: not when it will be promoted. */
+function publicKey({ kid, secret, state }: StoredPathKey): PathKey {
+  return { kid, secret, state };
 }

@@ -52,6 +52,7 @@ export const PROBLEM_STATUS = {
   too_many_streams: 429,
   headers_too_large: 431,
   internal: 500,
+  state_unavailable: 503,
   upstream_failed: 502,
   not_ready: 503,
   too_many_waiters: 503,

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ManualClock } from '@headwater/service/clock';
+import { Breaker } from './breaker.ts';
+
+test('opens after failures in a row, lets one call try after each pause, and closes when it succeeds', () => {
+  const clock = new ManualClock(0);
+  const changes: boolean[] = [];
+  const breaker = new Breaker({ clock, failures: 3, pauseMs: 500, onChange: (open) => changes.push(open) });
+  breaker.failed();
+  breaker.failed();
+  breaker.succeeded();
+  breaker.failed();
+  breaker.failed();
+  assert.equal(breaker.admits(), true, 'two in a row are not three');
+  breaker.failed();
+  assert.equal(breaker.isOpen, true);
+  assert.equal(breaker.admits(), false);
+  clock.advance(499);
+  assert.equal(breaker.admits(), false);
+  clock.advance(1);
+  assert.equal(breaker.admits(), true, 'the one that tries');
+  assert.equal(breaker.admits(), false, 'and no other');
+  breaker.failed();
+  clock.advance(500);
+  assert.equal(breaker.admits(), true);
+  breaker.succeeded();
+  assert.equal(breaker.isOpen, false);
+  assert.equal(breaker.admits(), true);
+  assert.deepEqual(changes, [true, false]);
+});

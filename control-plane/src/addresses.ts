@@ -3,7 +3,7 @@
 import type { NodeRecord, NodeRole } from '@headwater/protocol/node';
 import { SIGNING_PACKAGE } from '@headwater/protocol/signing-package';
 import type { ControlPlaneConfig } from './config.ts';
-import type { Registry } from './registry/registry.ts';
+import type { Fleet } from './fleet.ts';
 
 type Names = Pick<ControlPlaneConfig, 'publicHost' | 'geoPort' | 'rtmpPort'>;
 
@@ -15,12 +15,8 @@ export interface PublishAddress {
   readonly streamKey: string;
 }
 
-export function publishAddress(
-  stream: { name: string; key: string },
-  registry: Registry,
-  names: Names,
-): PublishAddress {
-  const origin = firstFit(registry, 'origin', (node) => node.rtmpUrl !== undefined);
+export function publishAddress(stream: { name: string; key: string }, fleet: Fleet, names: Names): PublishAddress {
+  const origin = firstFit(fleet, 'origin', (node) => node.rtmpUrl !== undefined);
   const server = `${origin?.rtmpUrl ?? `rtmp://${names.publicHost}:${names.rtmpPort}`}/live`;
   const streamKey = `${stream.name}?key=${stream.key}`;
   return { publishUrl: `${server}/${streamKey}`, server, streamKey };
@@ -34,8 +30,8 @@ export interface ViewerUrls {
   readonly watch: string;
 }
 
-export function viewerUrls(stream: string, token: string, registry: Registry, names: Names): ViewerUrls {
-  const door = firstFit(registry, 'geo', () => true)?.url ?? `http://${names.publicHost}:${names.geoPort}`;
+export function viewerUrls(stream: string, token: string, fleet: Fleet, names: Names): ViewerUrls {
+  const door = firstFit(fleet, 'geo', () => true)?.url ?? `http://${names.publicHost}:${names.geoPort}`;
   const query = `?${SIGNING_PACKAGE}=${token}`;
   return {
     hls: `${door}/live/${stream}/master.m3u8${query}`,
@@ -45,7 +41,7 @@ export function viewerUrls(stream: string, token: string, registry: Registry, na
   };
 }
 
-function firstFit(registry: Registry, role: NodeRole, fits: (node: NodeRecord) => boolean): NodeRecord | undefined {
-  const nodes = registry.members().map(({ record }) => record);
+function firstFit(fleet: Fleet, role: NodeRole, fits: (node: NodeRecord) => boolean): NodeRecord | undefined {
+  const nodes = fleet.members().map(({ record }) => record);
   return nodes.find((node) => node.role === role && node.healthy && !node.draining && fits(node));
 }

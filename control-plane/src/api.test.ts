@@ -6,18 +6,11 @@ import { test } from 'node:test';
 import { verifySessionToken } from '@headwater/protocol/session-token';
 import type { FeedPage } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
-import { IDLE_LOAD, type JoinRequest } from '@headwater/protocol/node';
-import { testNode, testRecord } from '@headwater/protocol/test-node';
-import { ADMIN, type Answer, JOIN, type TestPlane, startTestPlane } from './test-plane.ts';
+import { IDLE_LOAD } from '@headwater/protocol/node';
+import { testRecord } from '@headwater/protocol/test-node';
+import { ADMIN, type Answer, JOIN, type TestPlane, joinAs, startTestPlane, testJoin } from './test-plane.ts';
 
 const SECRET = Buffer.alloc(32, 7).toString('base64url');
-
-async function join1(plane: TestPlane, change: Partial<JoinRequest> = {}): Promise<string> {
-  const node = testNode({ url: 'http://127.0.0.1:8080', ...change });
-  const answer = await plane.call('POST', '/v1/nodes/join', node, JOIN);
-  assert.equal(answer.status, 201, JSON.stringify(answer.body));
-  return answer.body['credential'] as string;
-}
 
 async function feedOf(plane: TestPlane, credential: string): Promise<FeedState> {
   const state = new FeedState();
@@ -57,8 +50,8 @@ test('a stream is made, read, listed and deleted', async () => {
 
 test('publish URLs name an origin that is there, viewers go to a geo that is', async () => {
   await using plane = await startTestPlane();
-  await join1(plane, { id: 'origin-1', role: 'origin', rtmpUrl: 'rtmp://10.0.0.5:19350' });
-  await join1(plane, { id: 'geo-1', role: 'geo', url: 'https://door.example' });
+  await joinAs(plane, { id: 'origin-1', role: 'origin', rtmpUrl: 'rtmp://10.0.0.5:19350' });
+  await joinAs(plane, { id: 'geo-1', role: 'geo', url: 'https://door.example' });
   const made = await plane.call('POST', '/v1/streams', { name: 'show', policy: 'public' });
   assert.equal(made.body['server'], 'rtmp://10.0.0.5:19350/live');
   const urls = async () =>
@@ -111,7 +104,7 @@ test('a ladder is kept, and a bad body is refused by the name of its field', asy
 
 test('without the admin token nothing is told, whatever is asked', async () => {
   await using plane = await startTestPlane();
-  const credential = await join1(plane);
+  const credential = await joinAs(plane);
   const asked: [string, string][] = [
     ['GET', '/v1/streams'],
     ['POST', '/v1/streams'],
@@ -188,7 +181,7 @@ test('a minted token opens its stream at every door, for its time and address', 
     ts: `http://public.example:7100/live/show/ts.m3u8?URISigningPackage=${token}`,
     watch: `http://public.example:7100/watch/show?URISigningPackage=${token}`,
   });
-  const { issuers } = await feedOf(plane, await join1(plane));
+  const { issuers } = await feedOf(plane, await joinAs(plane));
   const nowMs = plane.clock.nowMs();
   const outcome = (uri: string, change: object = {}) => {
     const verdict = verifySessionToken(token, { uri, address: '203.0.113.7', nowMs, issuers, ...change });
@@ -239,7 +232,7 @@ test('issuers of each algorithm are made, listed without secrets, and deleted', 
     assert.deepEqual([made.status, made.body], [201, { iss: issuer.iss, alg: issuer.alg }]);
     assertProblem(await plane.call('POST', '/v1/issuers', issuer), 409, 'issuer_exists');
   }
-  const state = await feedOf(plane, await join1(plane));
+  const state = await feedOf(plane, await joinAs(plane));
   assert.deepEqual(state.issuers.get('ec'), issuers[1]);
   assert.deepEqual((await plane.call('GET', '/v1/issuers')).body, {
     issuers: [
@@ -291,7 +284,7 @@ test('revocations reach a node by its feed', async () => {
   const one = await plane.call('POST', '/v1/revocations', { session: 's1' });
   assert.deepEqual([one.status, one.body], [201, { session: 's1', revokedAt: '2026-11-24T12:00:00.000Z' }]);
   assert.equal((await plane.call('POST', '/v1/revocations', { stream: 'show' })).status, 201);
-  const state = await feedOf(plane, await join1(plane));
+  const state = await feedOf(plane, await joinAs(plane));
   assert.ok(state.isRevoked('s1', 'other'));
   assert.ok(state.isRevoked('s2', 'show', plane.clock.nowMs()));
   assert.ok(!state.isRevoked('s2', 'show', plane.clock.nowMs() + 1_000));
@@ -308,12 +301,15 @@ test('revocations reach a node by its feed', async () => {
 
 test('nodes are listed, drained and removed', async () => {
   await using plane = await startTestPlane();
-  const credential = await join1(plane, { place: { latitude: 1.5, longitude: -2 } });
+  const credential = await joinAs(plane, { url: 'http://127.0.0.1:8080', place: { latitude: 1.5, longitude: -2 } });
   const load = { ...IDLE_LOAD, cpu: 0.5, egressBytesPerSecond: 6, connections: 7, loopLagMs: 8 };
   const beat = { cursor: 'c', load, draining: false };
   assert.equal((await plane.call('POST', '/v1/nodes/edge-1/heartbeat', beat, credential)).status, 204);
   const facts = {
     ...testRecord({ url: 'http://127.0.0.1:8080', place: { latitude: 1.5, longitude: -2 }, load }),
+    generation: plane.clock.nowMs(),
+    servingSinceMs: null,
+    probe: null,
     cursor: 'c',
     heardAt: '2026-11-24T12:00:00.000Z',
   };
@@ -339,20 +335,26 @@ test('nodes are listed, drained and removed', async () => {
 
 test('a join or heartbeat that does not fit is refused by the name of its field', async () => {
   await using plane = await startTestPlane();
-  const node = testNode({ url: 'http://h:1' });
+  const join = testJoin({ url: 'http://h:1' });
+  const node = join.node;
   const joins: [object, RegExp][] = [
-    [{ ...node, id: 'Edge' }, /^id: /],
-    [{ ...node, role: 'door' }, /^role: /],
-    [{ ...node, url: 'ftp://h' }, /^url: /],
-    [{ ...node, url: 'http://h/' }, /^url: /],
-    [{ ...node, rtmpUrl: 'http://h' }, /^rtmpUrl: /],
-    [{ ...node, place: { latitude: 91, longitude: 0 } }, /^place\.latitude: /],
-    [{ ...node, version: 'x'.repeat(65) }, /^version: /],
-    [{ ...node, more: 1 }, /^more: no such field/],
+    [{ ...node, id: 'Edge' }, /^node\.id: /],
+    [{ ...node, role: 'door' }, /^node\.role: /],
+    [{ ...node, url: 'ftp://h' }, /^node\.url: /],
+    [{ ...node, url: 'http://h/' }, /^node\.url: /],
+    [{ ...node, rtmpUrl: 'http://h' }, /^node\.rtmpUrl: /],
+    [{ ...node, place: { latitude: 91, longitude: 0 } }, /^node\.place\.latitude: /],
+    [{ ...node, zone: 'E U' }, /^node\.zone: /],
+    [{ ...node, version: 'x'.repeat(65) }, /^node\.version: /],
+    [{ ...node, more: 1 }, /^node\.more: no such field/],
   ];
-  for (const [body, detail] of joins)
+  for (const [change, detail] of joins) {
+    const body = { ...join, node: change };
     assertProblem(await plane.call('POST', '/v1/nodes/join', body, JOIN), 400, 'bad_field', detail);
-  const credential = await join1(plane);
+  }
+  const keyless = { ...join, publicKey: 'short' };
+  assertProblem(await plane.call('POST', '/v1/nodes/join', keyless, JOIN), 400, 'bad_field', /^publicKey: /);
+  const credential = await joinAs(plane);
   const load = IDLE_LOAD;
   const beat = { cursor: null, load, draining: false };
   const beats: [object, RegExp][] = [
@@ -381,7 +383,7 @@ test('each limit holds at one more', async () => {
   const stream = (name: string) => plane.call('POST', '/v1/streams', { name, policy: 'token' });
   const issuer = (iss: string) => plane.call('POST', '/v1/issuers', { iss, alg: 'HS256', secret: SECRET });
   const revoke = (session: string) => plane.call('POST', '/v1/revocations', { session });
-  const node = (id: string) => plane.call('POST', '/v1/nodes/join', testNode({ id, url: 'http://h:1' }), JOIN);
+  const node = (id: string) => plane.call('POST', '/v1/nodes/join', testJoin({ id, url: 'http://h:1' }), JOIN);
   for (const make of [stream, issuer, revoke, node])
     for (const name of ['a', 'b']) assert.equal((await make(name)).status, 201);
   assertProblem(await stream('c'), 429, 'too_many_streams', /limit is 2/);
@@ -405,9 +407,9 @@ test('each limit holds at one more', async () => {
 test('an origin claims a stream with its key; another waits until it is released or silent', async () => {
   await using plane = await startTestPlane();
   const { key } = (await plane.call('POST', '/v1/streams', { name: 'show', policy: 'token' })).body as { key: string };
-  const one = await join1(plane, { id: 'origin-1', role: 'origin' });
-  const two = await join1(plane, { id: 'origin-2', role: 'origin' });
-  const edge = await join1(plane);
+  const one = await joinAs(plane, { id: 'origin-1', role: 'origin' });
+  const two = await joinAs(plane, { id: 'origin-2', role: 'origin' });
+  const edge = await joinAs(plane);
   const claim = (origin: string, credential: string, change: object = {}) =>
     plane.call('POST', '/v1/publishes', { stream: 'show', key, origin, ...change }, credential);
   const release = (credential: string, stream = 'show') =>

@@ -6,6 +6,7 @@ import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { requireAdmin } from './bearer.ts';
 import { issuerRoutes } from './routes/issuers.ts';
+import { joinTokenRoutes } from './routes/join-tokens.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { membershipRoutes } from './routes/membership.ts';
 import { nodeRoutes } from './routes/nodes.ts';
@@ -28,10 +29,13 @@ const METHODS: readonly (readonly [path: string, methods: string])[] = [
   ['/v1/issuers/:iss', 'DELETE'],
   ['/v1/revocations', 'POST'],
   ['/v1/keys/rotate', 'POST'],
+  ['/v1/join-tokens', 'GET, POST'],
+  ['/v1/join-tokens/:id', 'DELETE'],
   ['/v1/nodes', 'GET'],
   ['/v1/nodes/join', 'POST'],
   ['/v1/nodes/:id', 'GET, DELETE'],
   ['/v1/nodes/:id/drain', 'POST'],
+  ['/v1/nodes/:id/credential', 'POST'],
   ['/v1/nodes/:id/heartbeat', 'POST'],
   ['/v1/feed', 'GET'],
   ['/v1/publishes', 'POST'],
@@ -76,6 +80,7 @@ export function createApp(services: Services, metrics: Metrics): Hono {
   app.route('/v1/issuers', issuerRoutes(services));
   app.route('/v1/revocations', revocationRoutes(services));
   app.route('/v1/keys', keyRoutes(services));
+  app.route('/v1/join-tokens', joinTokenRoutes(services));
   app.route('/v1/nodes', nodeRoutes(services));
   for (const [path, methods] of METHODS) app.all(path, () => notAllowed(methods));
 
@@ -89,9 +94,7 @@ export function createApp(services: Services, metrics: Metrics): Hono {
 }
 
 function isForNodes(path: string): boolean {
-  return (
-    path === '/v1/feed' || path === '/v1/nodes/join' || path.endsWith('/heartbeat') || path.startsWith('/v1/publishes')
-  );
+  return /^\/v1\/(?:feed|nodes\/join|publishes.*|nodes\/.*\/(?:credential|heartbeat))$/.test(path);
 }
 
 function notAllowed(methods: string): Response {

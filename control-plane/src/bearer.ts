@@ -1,9 +1,11 @@
 /** Who asks: people with the admin token, nodes with their credential. */
 
 import type { Context, MiddlewareHandler } from 'hono';
+import { nodeKeyThumbprint, verifyNodeCredential } from '@headwater/protocol/node-credential';
+import type { ProblemCode } from '@headwater/protocol/problem';
 import { problemResponse } from '@headwater/service/problem-response';
-import { credentialHash, isSameToken } from './kept-token.ts';
-import type { Member } from './registry/registry.ts';
+import type { Member } from './fleet.ts';
+import { isSameToken } from './kept-token.ts';
 import type { Services } from './services.ts';
 
 const CHALLENGE = { 'www-authenticate': 'Bearer' };
@@ -15,8 +17,8 @@ export function bearerOf(context: Context): string {
 }
 
 /** The answer to a wrong or missing token. */
-export function unauthorized(detail: string): Response {
-  return problemResponse('unauthorized', { detail, headers: CHALLENGE });
+export function unauthorized(detail: string, code: ProblemCode = 'unauthorized'): Response {
+  return problemResponse(code, { detail, headers: CHALLENGE });
 }
 
 /** Lets the admin through. */
@@ -28,8 +30,10 @@ export function requireAdmin(services: Services): MiddlewareHandler {
   };
 }
 
-/** The node whose credential the request carries, or null. */
-export function askingNode(context: Context, services: Services): Member | null {
-  const credential = bearerOf(context);
-  return credential === '' ? null : services.registry.identify(credentialHash(credential));
+/** The node whose credential the request carries, or null: the credential says who, the enrolment whether it still holds. */
+export function askingNode(context: Context, { fleet, credentialKey, clock }: Services): Member | null {
+  const claims = verifyNodeCredential(bearerOf(context), credentialKey, clock.nowMs());
+  const member = claims === null ? null : fleet.member(claims.node);
+  if (member === null || claims?.keyThumbprint !== nodeKeyThumbprint(member.enrolled.publicKey)) return null;
+  return member;
 }

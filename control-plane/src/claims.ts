@@ -4,7 +4,7 @@ import { isSameToken } from './kept-token.ts';
 import type { Services } from './services.ts';
 import type { StreamRecord } from './state/state.ts';
 
-type Shared = Pick<Services, 'state' | 'registry' | 'clock' | 'events'>;
+type Shared = Pick<Services, 'state' | 'fleet' | 'clock' | 'events'>;
 
 /** A heartbeat may have been written before the claim that it does not name; a younger claim is left alone. */
 const GRACE_MS = 5_000;
@@ -59,7 +59,7 @@ export async function reconcileClaims(
 /** True when the stream is the origin's, now or already. */
 async function takeOver(shared: Shared, stream: StreamRecord, to: { origin: string; why: string }): Promise<boolean> {
   if (stream.origin === to.origin && to.why === 'on air') return true;
-  const holder = stream.origin === null ? null : shared.registry.member(stream.origin);
+  const holder = stream.origin === null ? null : shared.fleet.member(stream.origin);
   if (stream.origin !== to.origin && holder?.record.healthy === true) return false;
   if (!(await move(shared, stream, to.origin))) return false;
   if (stream.origin !== to.origin) shared.events.claimMoved(stream.name, stream.origin, to.origin, to.why);

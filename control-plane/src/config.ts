@@ -1,7 +1,9 @@
 /** The control plane's configuration. The only file here that reads the environment. */
 
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, type Environment, integer, oneOf, port, text } from '@headwater/service/env';
+import { isNodeId } from '@headwater/protocol/names';
+import { ConfigError, type Environment, httpUrl, integer, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
 
 export interface ControlPlaneConfig {
@@ -9,6 +11,11 @@ export interface ControlPlaneConfig {
   readonly dataDir: string;
   /** null: the state is in a file of the data directory */
   readonly redisUrl: string | null;
+  /** null: no other replica; the fleet is known by ear */
+  readonly consulUrl: string | null;
+  readonly consulToken: string | null;
+  /** this replica among others */
+  readonly replica: string;
   /** what others are told to reach us by, where no node says it better */
   readonly publicHost: string;
   readonly geoPort: number;
@@ -26,6 +33,7 @@ interface ControlPlaneLimits {
   readonly streams: number;
   readonly nodes: number;
   readonly issuers: number;
+  readonly joinTokens: number;
   readonly revocations: number;
   /** feed polls that wait at once */
   readonly waiters: number;
@@ -38,6 +46,9 @@ export function readConfig(env: Environment = process.env): ControlPlaneConfig {
     port: port(env, 'HEADWATER_CONTROL_PORT', 7000),
     dataDir: text(env, 'HEADWATER_DATA_DIR', join(process.cwd(), 'data')),
     redisUrl: redisUrl(env, 'REDIS_URL'),
+    consulUrl: consulUrl(env, 'CONSUL_HTTP_ADDR'),
+    consulToken: text(env, 'CONSUL_HTTP_TOKEN', undefined) ?? null,
+    replica: replicaName(env, 'HEADWATER_NODE_ID'),
     publicHost: text(env, 'HEADWATER_PUBLIC_HOST', '127.0.0.1'),
     geoPort: port(env, 'HEADWATER_GEO_PORT', 7100),
     rtmpPort: port(env, 'HEADWATER_RTMP_PORT', 1935),
@@ -49,6 +60,7 @@ export function readConfig(env: Environment = process.env): ControlPlaneConfig {
       streams: integer(env, 'HEADWATER_MAX_STREAMS', { fallback: 1_000, min: 1, max: 100_000 }),
       nodes: integer(env, 'HEADWATER_MAX_NODES', { fallback: 1_000, min: 1, max: 100_000 }),
       issuers: integer(env, 'HEADWATER_MAX_ISSUERS', { fallback: 100, min: 1, max: 10_000 }),
+      joinTokens: integer(env, 'HEADWATER_MAX_JOIN_TOKENS', { fallback: 1_000, min: 1, max: 100_000 }),
       revocations: integer(env, 'HEADWATER_MAX_REVOCATIONS', { fallback: 100_000, min: 1, max: 100_000 }),
       waiters: integer(env, 'HEADWATER_MAX_FEED_WAITERS', { fallback: 2_000, min: 1, max: 100_000 }),
       tokenTtlSeconds: integer(env, 'HEADWATER_MAX_TOKEN_TTL_SECONDS', {
@@ -67,6 +79,25 @@ function redisUrl(env: Environment, variable: string): string | null {
   if (!URL.canParse(value) || !/^rediss?:$/.test(new URL(value).protocol)) {
     throw new ConfigError(variable, 'wants redis://HOST:PORT or rediss://HOST:PORT');
   }
+  return value;
+}
+
+/** As Consul's own tools read it: a URL, or HOST:PORT. */
+function consulUrl(env: Environment, variable: string): string | null {
+  const value = text(env, variable, undefined);
+  if (value === undefined) return null;
+  return httpUrl({ [variable]: value.includes('://') ? value : `http://${value}` }, variable, value);
+}
+
+/** Two replicas of one name would be one to Consul; hosts have different names. */
+function replicaName(env: Environment, variable: string): string {
+  const host = hostname()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]/g, '-')
+    .slice(0, 50);
+  const value = text(env, variable, `control-${host}`);
+  if (!isNodeId(value))
+    throw new ConfigError(variable, `wants lower-case letters, digits and hyphens, got ${JSON.stringify(value)}`);
   return value;
 }
 

@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { testNode } from '@headwater/protocol/test-node';
 import type { FeedPage } from '@headwater/protocol/feed';
 import { ADMIN, JOIN } from './test-plane.ts';
+import { testJoin } from './test-plane.ts';
 
 interface Running {
   readonly child: ChildProcess;
@@ -45,7 +45,7 @@ async function call(running: Running, method: string, path: string, options: { b
 
 test('streams, keys, issuers, revocations, nodes and the feed survive kill -9 at any answer', async () => {
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-crash-'));
-  const node = testNode({ url: 'http://h:1' });
+  const node = testJoin({ url: 'http://h:1' });
   let running = await startProcess(directory.path);
   const bearer = (await call(running, 'POST', '/v1/nodes/join', { body: node, bearer: JOIN })).body[
     'credential'

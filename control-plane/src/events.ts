@@ -11,6 +11,10 @@ export interface Events {
   adminRefused(path: string): void;
   nodeJoined(id: string, role: string, url: string): void;
   nodeRefused(id: string, reason: string): void;
+  nodeAdmitted(id: string): void;
+  nodeRemoved(id: string): void;
+  joinTokenMade(id: string, role: string): void;
+  registryTrouble(what: string, error: unknown): void;
   streamCreated(name: string): void;
   streamDeleted(name: string): void;
   claimMoved(stream: string, from: string | null, to: string | null, why: string): void;
@@ -38,6 +42,10 @@ export function createEvents(log: Log, metrics: Metrics): Events {
     adminRefused: (path) => log('warn', 'admin_refused', { path }),
     nodeJoined: (id, role, url) => log('info', 'node_joined', { id, role, url }),
     nodeRefused: (id, reason) => log('warn', 'node_refused', { id, reason }),
+    nodeAdmitted: (id) => log('info', 'node_admitted', { id }),
+    nodeRemoved: (id) => log('info', 'node_removed', { id }),
+    joinTokenMade: (token, role) => log('info', 'join_token_made', { token, role }),
+    registryTrouble: (what, error) => log('warn', 'registry_trouble', { what, reason: reasonOf(error) }),
     streamCreated: (stream) => log('info', 'stream_created', { stream }),
     streamDeleted: (stream) => log('info', 'stream_deleted', { stream }),
     claimMoved: (stream, from, to, why) => log('info', 'claim_moved', { stream, from, to, why }),
@@ -58,6 +66,10 @@ function answerCounters(metrics: Metrics): readonly (Series | undefined)[] {
     metrics.counter('headwater_control_requests_total', 'Requests answered, by class of status.', { status }),
   );
   return [undefined, undefined, ...series];
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function describe(error: unknown): string {

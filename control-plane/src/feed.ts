@@ -1,12 +1,12 @@
 /**
- * The feed: the state's log and the registry's fleet, as pages for long-polls. A cursor is the log's cursor and, for the loads,
- * which no log keeps, this process's boot and a tick.
+ * The feed: the state's log and this replica's view of the fleet, as pages for long-polls. A cursor is the log's cursor and,
+ * for the fleet, which no log keeps, this process's boot and a tick: who comes from another replica gets every node anew.
  */
 
-import { randomBytes } from 'node:crypto';
 import type { FeedMessage, FeedPage } from '@headwater/protocol/feed';
-import type { Load, NodeRole } from '@headwater/protocol/node';
-import type { Registry } from './registry/registry.ts';
+import type { NodeRole } from '@headwater/protocol/node';
+import type { Fleet } from './fleet.ts';
+import { StoreUnavailable } from './state/store.ts';
 import type { State } from './state/state.ts';
 
 /** A poll with no news is answered after this time. */
@@ -18,7 +18,7 @@ const READS_LOADS: NodeRole = 'geo';
 
 interface FeedOptions {
   readonly state: State;
-  readonly registry: Registry;
+  readonly fleet: Fleet;
   readonly waitMs: number;
   readonly waiterLimit: number;
 }
@@ -39,15 +39,15 @@ interface Waiter {
 
 export class Feed {
   readonly #options: FeedOptions;
-  readonly #boot = randomBytes(4).toString('hex');
   readonly #waiters = new Map<string, Waiter>();
-  readonly #told = new Map<string, { readonly load: Load; readonly tick: number }>();
-  readonly #unsubscribe: () => void;
-  #tick = 0;
+  readonly #unsubscribe: readonly (() => void)[];
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    this.#unsubscribe = options.state.onGrowth(() => this.#wake(() => true));
+    this.#unsubscribe = [
+      options.state.onGrowth(() => this.#wake(() => true)),
+      options.fleet.onChange((onlyLoads) => this.#wake(({ role }) => !onlyLoads || role === READS_LOADS)),
+    ];
   }
 
   get waiting(): number {
@@ -79,24 +79,9 @@ export class Feed {
     }
   }
 
-  /** Tells those who rank by load of loads that have changed enough. Called every two seconds. */
-  tellLoads(): void {
-    const tick = this.#tick + 1;
-    const present = new Set<string>();
-    for (const { record } of this.#options.registry.members()) {
-      present.add(record.id);
-      const told = this.#told.get(record.id);
-      if (told !== undefined && !differs(told.load, record.load)) continue;
-      this.#told.set(record.id, { load: record.load, tick });
-      this.#tick = tick;
-    }
-    for (const id of this.#told.keys()) if (!present.has(id)) this.#told.delete(id);
-    if (this.#tick === tick) this.#wake((waiter) => waiter.role === READS_LOADS);
-  }
-
   /** Answers those who wait. */
   close(): void {
-    this.#unsubscribe();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#wake(() => true);
   }
 
@@ -105,45 +90,25 @@ export class Feed {
   }
 
   async #page(poll: FeedPoll): Promise<FeedPage> {
-    const { state, registry } = this.#options;
+    const { fleet } = this.#options;
     const [logCursor = '', boot, tickText] = (poll.cursor ?? '').split('~');
-    const page = await state.changesSince(logCursor, PAGE_LIMIT);
-    if (page === null) {
-      const whole = await state.snapshot();
-      // The fleet is read after the log's position, so a change between the two comes again; none is missed.
-      const nodes = registry.members().map(({ record }) => ({ type: 'node' as const, node: record }));
-      return { ...whole, cursor: this.#cursor(whole.cursor), messages: [...whole.messages, ...nodes] };
+    // Read before the log, so that a change between the two comes again; none is missed.
+    const { tick } = fleet;
+    const page = await this.#logPage(logCursor);
+    const isOurs = !page.snapshot && boot === fleet.boot && /^\d{1,15}$/.test(tickText ?? '');
+    const records = fleet.recordsSince(isOurs ? Number(tickText) : -1, poll.role === READS_LOADS);
+    const nodes = records.map((node): FeedMessage => ({ type: 'node', node }));
+    return { ...page, cursor: `${page.cursor}~${fleet.boot}~${tick}`, messages: [...page.messages, ...nodes] };
+  }
+
+  /** While the store is away there is no news of what it holds; what the fleet does is told all the same. */
+  async #logPage(cursor: string): Promise<FeedPage> {
+    const { state } = this.#options;
+    try {
+      return (await state.changesSince(cursor, PAGE_LIMIT)) ?? (await state.snapshot());
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable) || cursor === '') throw error;
+      return { cursor, snapshot: false, messages: [] };
     }
-    const since = boot === this.#boot && /^\d{1,15}$/.test(tickText ?? '') ? Number(tickText) : -1;
-    const loads = poll.role === READS_LOADS ? this.#loadsSince(since) : [];
-    return { ...page, cursor: this.#cursor(page.cursor), messages: [...page.messages, ...loads] };
   }
-
-  #loadsSince(tick: number): FeedMessage[] {
-    return this.#options.registry.members().flatMap(({ record }) => {
-      const told = this.#told.get(record.id);
-      return told !== undefined && told.tick > tick ? [{ type: 'node' as const, node: record }] : [];
-    });
-  }
-
-  #cursor(logCursor: string): string {
-    return `${logCursor}~${this.#boot}~${this.#tick}`;
-  }
-}
-
-/** By how much a load has to move before it is told again. */
-const STEP = {
-  cpu: 0.05,
-  egressBytesPerSecond: 1_000_000,
-  connections: 10,
-  loopLagMs: 20,
-  requestsPerSecond: 50,
-  errorsPerSecond: 1,
-} as const;
-const RATIO = 0.1;
-
-function differs(told: Load, now: Load): boolean {
-  return (Object.keys(STEP) as (keyof Load)[]).some(
-    (key) => Math.abs(now[key] - told[key]) >= Math.max(STEP[key], RATIO * told[key]),
-  );
 }

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { FeedState } from '@headwater/protocol/feed-state';
-import { IDLE_LOAD, type JoinRequest } from '@headwater/protocol/node';
+import { IDLE_LOAD, type NodeDescription } from '@headwater/protocol/node';
 import { testNode } from '@headwater/protocol/test-node';
 import { systemClock } from '@headwater/service/clock';
 import { type FleetLink, startFleetLink } from '@headwater/service/fleet-link';
-import { JOIN, type TestPlane, startTestPlane } from './test-plane.ts';
+import { JOIN, type TestPlane, joinAs, startTestPlane } from './test-plane.ts';
 
 interface TestNode extends AsyncDisposable {
   readonly link: FleetLink;
@@ -21,11 +21,14 @@ interface TestNode extends AsyncDisposable {
 }
 
 interface TestNodeOptions {
-  readonly url: string;
+  /** replicas by commas, where it is not the plane alone */
+  readonly url?: string;
   readonly stateFile: string;
   readonly joinToken?: string;
-  readonly node?: Partial<JoinRequest>;
+  readonly node?: Partial<NodeDescription>;
   readonly streams?: () => { name: string; epochOrdinal: number }[];
+  /** whose wall clock the node's proofs are dated by */
+  readonly plane: TestPlane;
 }
 
 async function startNode(options: TestNodeOptions): Promise<TestNode> {
@@ -33,14 +36,14 @@ async function startNode(options: TestNodeOptions): Promise<TestNode> {
   const events: string[] = [];
   let changed = () => {};
   const link = await startFleetLink({
-    controlUrls: [options.url],
+    controlUrls: (options.url ?? options.plane.url).split(','),
     joinToken: options.joinToken ?? JOIN,
     node: () => testNode({ url: 'http://h:1', ...options.node }),
     load: () => IDLE_LOAD,
     ...(options.streams === undefined ? {} : { streams: options.streams }),
     state,
     stateFile: options.stateFile,
-    clock: systemClock,
+    clock: { nowMs: () => options.plane.clock.nowMs(), monotonicMs: () => systemClock.monotonicMs() },
     log(_, event) {
       events.push(event);
       changed();
@@ -75,7 +78,7 @@ test('a node joins, learns, hears news at once, and asks as itself', async () =>
   await using plane = await startTestPlane();
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
   await makeStream(plane, 'show');
-  await using node = await startNode({ url: plane.url, stateFile: join(directory.path, 'state.json') });
+  await using node = await startNode({ plane, stateFile: join(directory.path, 'state.json') });
   await node.until(() => node.state.streams.has('show'));
   assert.ok(node.state.keyring.current);
   assert.equal(node.state.nodes.get('edge-1')?.healthy, true);
@@ -91,7 +94,7 @@ test('a node that starts first waits for the control plane, for as long as it ta
   await using plane = await startTestPlane();
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
   await plane.stop();
-  await using node = await startNode({ url: plane.url, stateFile: join(directory.path, 'state.json') });
+  await using node = await startNode({ plane, stateFile: join(directory.path, 'state.json') });
   await node.until(() => node.events.includes('fleet_join_failed'));
   assert.equal(node.link.connected, false);
   assert.equal((await node.link.ask('GET', '/v1/feed')).kind, 'unreachable');
@@ -104,7 +107,7 @@ test('a node plays on while the control plane is away, and misses nothing when i
   await using plane = await startTestPlane();
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
   await makeStream(plane, 'show');
-  await using node = await startNode({ url: plane.url, stateFile: join(directory.path, 'state.json') });
+  await using node = await startNode({ plane, stateFile: join(directory.path, 'state.json') });
   await node.until(() => node.state.streams.has('show'));
   await plane.restart();
   assert.ok(node.state.streams.has('show') && node.state.nodes.size === 1);
@@ -118,13 +121,13 @@ test('a restarted node knows keys, catalogue and fleet without a control plane',
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
   const stateFile = join(directory.path, 'node', 'state.json');
   await makeStream(plane, 'show');
-  const before = await startNode({ url: plane.url, stateFile });
+  const before = await startNode({ plane, stateFile });
   await before.until(() => before.state.streams.has('show'));
   const kid = before.state.keyring.current?.kid;
   await before[Symbol.asyncDispose]();
   assert.equal((await stat(stateFile)).mode & 0o777, 0o600);
   await plane.stop();
-  await using node = await startNode({ url: plane.url, stateFile });
+  await using node = await startNode({ plane, stateFile });
   assert.equal(node.state.keyring.current?.kid, kid);
   assert.ok(node.state.streams.has('show') && node.state.nodes.has('edge-1') && node.state.issuers.has('headwater'));
   await plane.restart();
@@ -144,42 +147,78 @@ test('a damaged state file costs a log line, not the node', async () => {
   for (const content of [
     '',
     '{',
-    '{"format":2}',
-    JSON.stringify({ format: 1, page: { cursor: 'c', messages: damaged } }),
+    '{"format":9}',
+    JSON.stringify({ format: 2, page: { cursor: 'c', messages: damaged } }),
   ]) {
     await writeFile(stateFile, content);
-    await using node = await startNode({ url: plane.url, stateFile });
+    await using node = await startNode({ plane, stateFile });
     assert.equal(node.events[0], 'fleet_state_unreadable');
     assert.ok(!node.state.streams.has('ghost'));
     await node.until(() => node.state.keyring.current !== null);
   }
-  assert.equal((JSON.parse(await readFile(stateFile, 'utf8')) as { format: number }).format, 1);
+  assert.equal((JSON.parse(await readFile(stateFile, 'utf8')) as { format: number }).format, 2);
 });
 
-test('a node whose credential ended joins again', async () => {
+test('a node that was removed is told so, is not let in again by a standing token, and knows what it knew', async () => {
   await using plane = await startTestPlane();
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
-  await using node = await startNode({ url: plane.url, stateFile: join(directory.path, 'state.json') });
-  await node.until(() => node.state.nodes.has('edge-1'));
+  await makeStream(plane, 'show');
+  const stateFile = join(directory.path, 'state.json');
+  const node = await startNode({ plane, stateFile });
+  await node.until(() => node.state.streams.has('show'));
   await plane.call('DELETE', '/v1/nodes/edge-1');
-  await node.until(() => !node.state.nodes.has('edge-1'));
-  await node.until(() => node.state.nodes.has('edge-1'));
-  assert.equal(node.events.filter((event) => event === 'fleet_joined').length, 2);
+  await node.until(() => node.events.includes('fleet_removed'));
+  assert.ok(node.state.streams.has('show'));
+  assert.equal(node.link.connected, false);
+  await node[Symbol.asyncDispose]();
+  await using again = await startNode({ plane, stateFile });
+  await again.until(() => again.events.includes('fleet_join_failed'));
+  assert.equal((await plane.call('GET', '/v1/nodes/edge-1')).status, 404);
+  await again[Symbol.asyncDispose]();
+
+  // A token that was made for it is the operator's word that it may come back.
+  const { token } = (await plane.call('POST', '/v1/join-tokens', { role: 'edge', zone: 'eu' })).body as {
+    token: string;
+  };
+  await using back = await startNode({ plane, stateFile, joinToken: token });
+  await back.until(() => back.state.nodes.get('edge-1')?.zone === 'eu');
 });
 
-test('a wrong join token is told once, and what is known stays', async () => {
+test('a node that joined once needs no token to come back, and its credential renews itself', async () => {
   await using plane = await startTestPlane();
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
   const stateFile = join(directory.path, 'state.json');
-  await makeStream(plane, 'show');
-  const before = await startNode({ url: plane.url, stateFile });
-  await before.until(() => before.state.streams.has('show'));
+  const before = await startNode({ plane, stateFile });
+  await before.until(() => before.state.keyring.current !== null);
   await before[Symbol.asyncDispose]();
+  await using node = await startNode({ plane, stateFile, joinToken: '' });
+  await node.until(() => node.state.keyring.current !== null);
+  // The control plane's clock runs past the end of every credential that it gave so far; the node proves itself anew.
+  plane.clock.advance(1_000_000);
+  await makeStream(plane, 'show');
+  await node.until(() => node.state.streams.has('show'));
+  await healthOf(plane, 'edge-1', true);
+  assert.ok(!node.events.includes('fleet_removed'));
+});
+
+test('a replica that does not answer is left for the next', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  await makeStream(plane, 'show');
+  const url = `http://127.0.0.1:9,${plane.url}`;
+  await using node = await startNode({ plane, url, stateFile: join(directory.path, 'state.json') });
+  await node.until(() => node.state.streams.has('show'));
+});
+
+test('a wrong join token is told once, however often it is refused', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  const stateFile = join(directory.path, 'state.json');
   const refused = () => plane.log.filter((line) => line.includes('"node_refused"')).length;
-  await using node = await startNode({ url: plane.url, stateFile, joinToken: 'wrong' });
+  await using node = await startNode({ plane, stateFile, joinToken: 'wrong' });
   while (refused() < 2) await plane.call('GET', '/healthz');
-  assert.ok(node.state.streams.has('show'));
   assert.equal(node.events.filter((event) => event === 'fleet_join_failed').length, 1);
+  assert.equal(node.state.cursor, null);
 });
 
 test('a control plane that lost everything does not empty the fleet', async () => {
@@ -187,12 +226,11 @@ test('a control plane that lost everything does not empty the fleet', async () =
   await using second = await startTestPlane();
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
   const stateFile = join(directory.path, 'state.json');
-  const before = await startNode({ url: first.url, stateFile });
-  const origin = testNode({ id: 'origin-1', role: 'origin', url: 'http://h:2' });
-  await first.call('POST', '/v1/nodes/join', origin, JOIN);
+  const before = await startNode({ plane: first, stateFile });
+  await joinAs(first, { id: 'origin-1', role: 'origin', url: 'http://h:2' });
   await before.until(() => before.state.nodes.has('origin-1'));
   await before[Symbol.asyncDispose]();
-  await using node = await startNode({ url: second.url, stateFile });
+  await using node = await startNode({ plane: second, stateFile });
   const kid = node.state.keyring.current?.kid;
   await node.until(() => node.state.keyring.current?.kid !== kid);
   assert.deepEqual([...node.state.nodes.keys()].sort(), ['edge-1', 'origin-1']);
@@ -202,9 +240,9 @@ test('a silent node is unhealthy for the others, and an origin\u2019s heartbeat 
   await using plane = await startTestPlane();
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
   await makeStream(plane, 'show');
-  await using watcher = await startNode({ url: plane.url, stateFile: join(directory.path, 'edge.json') });
+  await using watcher = await startNode({ plane, stateFile: join(directory.path, 'edge.json') });
   const origin = await startNode({
-    url: plane.url,
+    plane,
     stateFile: join(directory.path, 'origin.json'),
     node: { id: 'origin-1', role: 'origin' },
     streams: () => [{ name: 'show', epochOrdinal: 3 }],

@@ -17,11 +17,6 @@ export function keptToken(path: string): string {
   return token;
 }
 
-/** A new credential of a node. */
-export function makeCredential(): string {
-  return randomBytes(24).toString('base64url');
-}
-
 /** What is kept of a credential. It is random, so a plain hash cannot be searched backwards. */
 export function credentialHash(credential: string): string {
   return createHash('sha256').update(credential).digest('base64url');

@@ -5,6 +5,10 @@ import type { Clock } from '@headwater/service/clock';
 import type { ControlPlaneConfig } from './config.ts';
 import type { Events } from './events.ts';
 import type { Feed } from './feed.ts';
+import type { KeyObject } from 'node:crypto';
+import type { Admission } from './admission.ts';
+import type { EnrolledNodes } from './enrolled-nodes.ts';
+import type { Fleet } from './fleet.ts';
 import type { Registry } from './registry/registry.ts';
 import type { State } from './state/state.ts';
 
@@ -14,10 +18,16 @@ export interface Services {
   readonly events: Events;
   readonly state: State;
   readonly registry: Registry;
+  readonly enrolled: EnrolledNodes;
+  readonly fleet: Fleet;
+  readonly admission: Admission;
   readonly feed: Feed;
   readonly signer: SigningKey;
   readonly adminToken: string;
+  /** lets any number of nodes in */
   readonly joinToken: string;
+  /** signs nodes' credentials; the same at every replica */
+  readonly credentialKey: KeyObject;
   /** falls when the control plane ends */
   readonly stopping: AbortSignal;
 }

@@ -1,5 +1,6 @@
-/** The control plane put together: database, state, registry, feed, HTTP. */
+/** The control plane put together: store, state, registry, fleet, feed, HTTP. */
 
+import { type KeyObject, createSecretKey, randomBytes } from 'node:crypto';
 import { type Server, createServer } from 'node:http';
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
@@ -8,19 +9,25 @@ import { listen } from '@headwater/service/listen';
 import { createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
 import { refuseTunnel, refuseUnreadable } from '@headwater/service/problem-response';
+import { Admission } from './admission.ts';
 import { createApp } from './app.ts';
 import type { ControlPlaneConfig } from './config.ts';
 import { openDatabase } from './database.ts';
+import { openEnrolledNodes } from './enrolled-nodes.ts';
 import { type Events, createEvents } from './events.ts';
 import { FEED_WAIT_MS, Feed } from './feed.ts';
+import { Fleet } from './fleet.ts';
 import { keptToken } from './kept-token.ts';
 import { ensurePathKey, promoteDueKey } from './path-key-rotation.ts';
+import { openConsulRegistry } from './registry/consul-registry.ts';
 import { openEmbeddedRegistry } from './registry/embedded-registry.ts';
 import type { Registry } from './registry/registry.ts';
+import type { Services } from './services.ts';
 import { openSessionIssuer } from './session-issuer.ts';
 import { openEmbeddedStore } from './state/embedded-store.ts';
 import { openRedisStore } from './state/redis-store.ts';
 import { State } from './state/state.ts';
+import { type Store, StoreUnavailable } from './state/store.ts';
 
 /** Of a test. */
 interface Overrides {
@@ -38,6 +45,8 @@ export interface ControlPlane extends AsyncDisposable {
 }
 
 const SWEEP_MS = 250;
+const PROBE_MS = 250;
+const EXCHANGE_MS = 1_000;
 const LOADS_MS = 2_000;
 /** A request is there within these times, or its connection goes (node:http answers 408). */
 const HEADERS_DEADLINE_MS = 5_000;
@@ -59,28 +68,29 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   const stopping = new AbortController();
   await using cleanup = new AsyncDisposableStack();
 
-  const database = openDatabase(join(config.dataDir, 'control-plane', 'state.db'));
-  cleanup.defer(() => database.close());
-  const options = overrides.logLimit === undefined ? {} : { logLimit: overrides.logLimit };
-  const { redisUrl: url } = config;
-  const onAvailable: Events['storeChanged'] = (available, reason) => events.storeChanged(available, reason);
-  const store =
-    url === null ? openEmbeddedStore(database, options) : await openRedisStore({ url, clock, onAvailable, ...options });
-  const state = new State(cleanup.use(store));
-  const registry = cleanup.use(openEmbeddedRegistry({ database, clock, tell: (news) => state.append(news) }));
+  const store = cleanup.use(await openStore(config, { clock, events, logLimit: overrides.logLimit, cleanup }));
+  const state = new State(store);
+  const registry = cleanup.use(openRegistry(config, { store, clock, events }));
+  const enrolled = cleanup.use(await openEnrolledNodes(store));
+  const fleet = cleanup.use(new Fleet({ enrolled, registry, store, clock }));
   await ensurePathKey(state);
   const signer = await openSessionIssuer(state);
-  const feed = new Feed({
-    state,
-    registry,
-    waitMs: overrides.feedWaitMs ?? FEED_WAIT_MS,
-    waiterLimit: config.limits.waiters,
+  const credentialKey = await openCredentialKey(state);
+  const waitMs = overrides.feedWaitMs ?? FEED_WAIT_MS;
+  const feed = new Feed({ state, fleet, waitMs, waiterLimit: config.limits.waiters });
+  const admission = new Admission({
+    fleet,
+    enrolled,
+    clock,
+    isLeader: () => registry.leadership.isLeader,
+    onAdmitted: (id) => events.nodeAdmitted(id),
   });
-  measure(metrics, feed, registry);
+  measure(metrics, feed, fleet);
 
   const adminToken = config.adminToken ?? keptToken(join(config.dataDir, 'admin-token'));
   const joinToken = config.joinToken ?? keptToken(join(config.dataDir, 'join-token'));
-  const services = { config, clock, events, state, registry, feed, signer, adminToken, joinToken };
+  const known = { state, registry, enrolled, fleet, admission, feed, signer };
+  const services = { config, clock, events, ...known, adminToken, joinToken, credentialKey };
   const app = createApp({ ...services, stopping: stopping.signal }, metrics);
   const answer = getRequestListener(app.fetch);
   const server = createServer(
@@ -91,33 +101,70 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   server.on('connect', refuseTunnel);
   const port = await listen(server, { port: config.port, variable: 'HEADWATER_CONTROL_PORT' });
   cleanup.defer(() => closeServer(server));
-  cleanup.defer(startChores({ state, registry, feed, clock, events }));
+  cleanup.defer(startChores({ ...services, stopping: stopping.signal }));
   // Those who wait are answered before the server waits for them.
   cleanup.defer(() => {
     stopping.abort();
     feed.close();
   });
-  events.started(port, (await state.streams()).length, registry.members().length);
+  events.started(port, (await state.streams()).length, fleet.members().length);
   const running = cleanup.move();
   return { port, adminToken, joinToken, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
-interface Chores {
-  readonly state: State;
-  readonly registry: Registry;
-  readonly feed: Feed;
+interface StoreParts {
   readonly clock: Clock;
   readonly events: Events;
+  readonly logLimit: number | undefined;
+  /** closes what the store stands on */
+  readonly cleanup: AsyncDisposableStack;
+}
+
+async function openStore(config: ControlPlaneConfig, { clock, events, logLimit, cleanup }: StoreParts): Promise<Store> {
+  const options = logLimit === undefined ? {} : { logLimit };
+  if (config.redisUrl !== null) {
+    const onAvailable: Events['storeChanged'] = (available, reason) => events.storeChanged(available, reason);
+    return openRedisStore({ url: config.redisUrl, clock, onAvailable, ...options });
+  }
+  const database = openDatabase(join(config.dataDir, 'control-plane', 'state.db'));
+  cleanup.defer(() => database.close());
+  return openEmbeddedStore(database, options);
+}
+
+function openRegistry(
+  { consulUrl: url, consulToken: token, replica }: ControlPlaneConfig,
+  { store, clock, events }: { readonly store: Store; readonly clock: Clock; readonly events: Events },
+): Registry {
+  if (url === null) return openEmbeddedRegistry({ store, clock });
+  return openConsulRegistry({
+    url,
+    token,
+    replica,
+    clock,
+    onTrouble: (what, error) => events.registryTrouble(what, error),
+  });
+}
+
+async function openCredentialKey(state: State): Promise<KeyObject> {
+  const secret = await state.secret('node-credential-key', () => randomBytes(32).toString('base64url'));
+  return createSecretKey(secret, 'base64url');
 }
 
 /** What has to happen without being asked for. Returns what ends it. */
-function startChores({ state, registry, feed, clock, events }: Chores): () => void {
+function startChores(services: Services): () => void {
+  const { state, fleet, admission, clock, events, registry } = services;
+  const tell = (task: string) => (error: unknown) => {
+    // What the store being away means is told once, by its own event.
+    if (!(error instanceof StoreUnavailable)) events.backgroundFailed(task, error);
+  };
   const timers = [
+    setInterval(() => fleet.sweep(), SWEEP_MS),
     setInterval(() => {
-      registry.sweep().catch((error: unknown) => events.backgroundFailed('sweep', error));
-      promoteDueKey(state, clock.nowMs()).catch((error: unknown) => events.backgroundFailed('promote', error));
+      if (registry.leadership.isLeader) promoteDueKey(state, clock.nowMs()).catch(tell('promote'));
     }, SWEEP_MS),
-    setInterval(() => feed.tellLoads(), LOADS_MS),
+    setInterval(() => void admission.probe().catch(tell('probe')), PROBE_MS),
+    setInterval(() => void fleet.exchange().catch(tell('exchange')), EXCHANGE_MS),
+    setInterval(() => fleet.tellLoads(), LOADS_MS),
   ];
   return () => timers.forEach((timer) => clearInterval(timer));
 }
@@ -132,12 +179,12 @@ async function closeServer(server: Server): Promise<void> {
   clearTimeout(late);
 }
 
-function measure(metrics: Metrics, feed: Feed, registry: Registry): void {
+function measure(metrics: Metrics, feed: Feed, fleet: Fleet): void {
   metrics.gaugeFrom('headwater_control_feed_waiters', 'Feed polls that wait for news.', () => feed.waiting);
-  metrics.gaugeFrom('headwater_control_nodes', 'Nodes in the fleet.', () => registry.members().length);
+  metrics.gaugeFrom('headwater_control_nodes', 'Nodes in the fleet.', () => fleet.members().length);
   metrics.gaugeFrom(
     'headwater_control_nodes_healthy',
     'Nodes heard of in the last three seconds.',
-    () => registry.members().filter(({ record }) => record.healthy).length,
+    () => fleet.members().filter(({ record }) => record.healthy).length,
   );
 }

@@ -1,11 +1,15 @@
 /** A control plane for tests: a real one, in this process, on a free port and a directory of its own. */
 
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempDisposable } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { JoinRequest, NodeDescription } from '@headwater/protocol/node';
+import { nodeKeyOf } from '@headwater/protocol/node-credential';
+import { testNode } from '@headwater/protocol/test-node';
 import { ManualClock } from '@headwater/service/clock';
 import { readConfig } from './config.ts';
 import { type ControlPlane, startControlPlane } from './start-control-plane.ts';
@@ -33,6 +37,18 @@ export interface TestPlane extends AsyncDisposable {
 
 export const ADMIN = 'test-admin-token';
 export const JOIN = 'test-join-token';
+
+/** Lets a node in with a key of its own; returns its credential. */
+export async function joinAs(plane: Pick<TestPlane, 'call'>, change: Partial<NodeDescription> = {}): Promise<string> {
+  const answer = await plane.call('POST', '/v1/nodes/join', testJoin(change), JOIN);
+  if (answer.status !== 201) throw new Error(`the join was refused: ${JSON.stringify(answer.body)}`);
+  return answer.body['credential'] as string;
+}
+
+/** What a node with a new key joins with. */
+export function testJoin(change: Partial<NodeDescription> = {}): JoinRequest {
+  return { node: testNode(change), publicKey: nodeKeyOf(generateKeyPairSync('ed25519').privateKey) };
+}
 
 /** A Tuesday in 2026. */
 const START_MS = Date.UTC(2026, 10, 24, 12);

@@ -3,10 +3,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { freePorts } from './test-ports.ts';
 
 export interface TestRedis extends AsyncDisposable {
   readonly url: string;
@@ -26,7 +26,7 @@ const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
 /** @throws Error when there is no redis-server on this machine */
 export async function startTestRedis(): Promise<TestRedis> {
   const directory = await mkdtemp(join(tmpdir(), 'headwater-redis-'));
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const url = `redis://127.0.0.1:${port}`;
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, ...DURABLE];
   const client = new Redis(url, { lazyConnect: true, retryStrategy: () => 20, maxRetriesPerRequest: null });
@@ -65,13 +65,4 @@ export async function startTestRedis(): Promise<TestRedis> {
 async function answers(client: Redis): Promise<void> {
   if (client.status === 'wait') await client.connect().catch(() => undefined);
   await client.ping();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

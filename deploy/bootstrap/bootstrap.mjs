@@ -12,6 +12,8 @@ const LEAST_NODE = 20;
 const PINNED_NODE = 24;
 /** @type {NodeJS.Signals[]} */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** Programs that the tests drive and that no package of this system has. */
+const TOOLS = join(ROOT, 'node_modules/.cache/headwater/bin');
 const PINNED = join(ROOT, 'node_modules/.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
 
 /**
@@ -146,6 +148,24 @@ function requireProgram(program, isThere, packageName) {
 }
 
 /**
+ * Consul for the tests, where none is: Debian has it in a former release, and brew and apk in the present one. From Debian the
+ * program alone is taken, into a folder of ours.
+ */
+function requireConsul() {
+  if (has('consul') || existsSync(join(TOOLS, 'consul'))) return;
+  if (has('apt-get')) {
+    const script = join(ROOT, 'deploy/bootstrap/consul-from-debian.sh');
+    console.log('Fetching consul from Debian …');
+    if (run('bash', [script, TOOLS])) return;
+  }
+  requireProgram(
+    'consul',
+    () => has('consul'),
+    () => 'consul',
+  );
+}
+
+/**
  * Runs to the end with signals handed on; resolves to the exit code. With `onText` its output is read on the way.
  * @param {string} command
  * @param {string[]} args
@@ -217,6 +237,8 @@ if (mode === 'test') {
     () => has('redis-server'),
     ({ redis }) => redis,
   );
+  requireConsul();
+  process.env.PATH = `${process.env.PATH}${delimiter}${TOOLS}`;
   process.exit(await test());
 }
 const command = mode === 'start' ? 'up' : 'edge';

@@ -3,12 +3,13 @@
  * the real control plane and answers edges as a real origin does, so that an edge can be measured on objects of exact sizes.
  */
 
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { parseCmafPath, WAIT_LIMIT_MS } from '@headwater/protocol/cmaf-path';
 import { REVISION } from '@headwater/protocol/headers';
 import { makeEpochId } from '@headwater/protocol/names';
-import { IDLE_LOAD, type JoinReply, type JoinRequest } from '@headwater/protocol/node';
+import { IDLE_LOAD, type JoinRequest, type NodeSession } from '@headwater/protocol/node';
+import { nodeKeyOf } from '@headwater/protocol/node-credential';
 import { testNode } from '@headwater/protocol/test-node';
 import type { Timeline, TimelineChange } from '@headwater/protocol/timeline';
 import { listen } from '@headwater/service/listen';
@@ -135,8 +136,10 @@ interface Membership {
 }
 
 async function join(fleet: Fleet, url: string): Promise<Membership> {
-  const request: JoinRequest = testNode({ id: NODE_ID, role: 'origin', url });
-  const { credential, heartbeatMs } = (await post(fleet, '/v1/nodes/join', fleet.plan.joinToken, request)) as JoinReply;
+  const publicKey = nodeKeyOf(generateKeyPairSync('ed25519').privateKey);
+  const request: JoinRequest = { node: testNode({ id: NODE_ID, role: 'origin', url }), publicKey };
+  const entered = await post(fleet, '/v1/nodes/join', fleet.plan.joinToken, request);
+  const { credential, heartbeatMs } = entered as NodeSession;
   const load = IDLE_LOAD;
   let streams: { name: string; epochOrdinal: number }[] = [];
   const timer = setInterval(() => {

@@ -1,37 +1,50 @@
-/** A node's own requests: join, heartbeat, feed. */
+/** A node's own requests: join, credential, heartbeat, feed. */
 
 import { isNodeId, isStreamName, isZone } from '@headwater/protocol/names';
-import type { JoinReply } from '@headwater/protocol/node';
+import type { NodeDescription, NodeSession } from '@headwater/protocol/node';
+import {
+  CREDENTIAL_SECONDS,
+  isNodeKey,
+  mintNodeCredential,
+  nodeKeyThumbprint,
+  verifyNodeProof,
+} from '@headwater/protocol/node-credential';
+import type { ProblemCode } from '@headwater/protocol/problem';
 import { problemResponse } from '@headwater/service/problem-response';
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import { askingNode, bearerOf, unauthorized } from '../bearer.ts';
 import { reconcileClaims } from '../claims.ts';
-import { credentialHash, isSameToken, makeCredential } from '../kept-token.ts';
+import type { EnrolledNode } from '../enrolled-nodes.ts';
+import { looksLikeJoinToken, useJoinToken } from '../join-tokens.ts';
+import { isSameToken } from '../kept-token.ts';
 import { readBody } from '../request-body.ts';
 import type { Services } from '../services.ts';
+import { StoreUnavailable } from '../state/store.ts';
 
 const HEARTBEAT_MS = 1_000;
 const STREAM_LIMIT = 1_000;
 
 const URL_TEXT = z.string().max(300);
 const PLACE = z.strictObject({ latitude: z.number().min(-90).max(90), longitude: z.number().min(-180).max(180) });
-
 const ZONE = z.string().refine(isZone, 'wants a DNS label in lower case');
 const AMOUNT = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 
-const JOIN = z.strictObject({
+const NODE = z.strictObject({
   id: z.string().refine(isNodeId, 'wants a DNS label in lower case'),
   role: z.enum(['edge', 'origin', 'geo']),
   url: URL_TEXT.regex(/^https?:\/\/[^/?#\s]+$/, 'wants http(s)://HOST:PORT'),
-  rtmpUrl: URL_TEXT.regex(/^rtmp:\/\/[^/?#\s]+$/, 'wants rtmp://HOST:PORT').optional(),
-  rtmpsUrl: URL_TEXT.regex(/^rtmps:\/\/[^/?#\s]+$/, 'wants rtmps://HOST:PORT').optional(),
+  rtmpUrl: URL_TEXT.regex(/^rtmp:\/\/[^/?#\s]+$/, 'wants rtmp://HOST:PORT').exactOptional(),
+  rtmpsUrl: URL_TEXT.regex(/^rtmps:\/\/[^/?#\s]+$/, 'wants rtmps://HOST:PORT').exactOptional(),
   place: PLACE.nullable(),
   zone: ZONE,
   failureDomain: ZONE,
   capacityBitsPerSecond: AMOUNT,
   version: z.string().max(64),
 });
+
+const JOIN = z.strictObject({ node: NODE, publicKey: z.string().refine(isNodeKey, 'wants an Ed25519 key, base64url') });
+const CREDENTIAL = z.strictObject({ ...JOIN.shape, proof: z.string().max(256) });
 
 const HEARTBEAT = z.strictObject({
   cursor: z.string().max(200).nullable(),
@@ -51,53 +64,147 @@ const HEARTBEAT = z.strictObject({
 });
 
 export function membershipRoutes(services: Services): Hono {
-  const { registry, feed, config, events, joinToken, stopping } = services;
+  const { fleet, feed, stopping } = services;
   const routes = new Hono();
 
   routes.post('/nodes/join', async (context) => {
-    if (!isSameToken(bearerOf(context), joinToken)) {
-      events.nodeRefused('', 'join token');
-      return unauthorized('wants Authorization: Bearer JOIN_TOKEN');
+    const bearer = bearerOf(context);
+    if (!isSameToken(bearer, services.joinToken) && !looksLikeJoinToken(bearer)) {
+      return refuse(services, '', 'unauthorized');
     }
     const body = await readBody(context, JOIN);
     if (!body.ok) return body.refusal;
-    const { rtmpUrl, rtmpsUrl, ...request } = body.value;
-    const rtmp = { ...(rtmpUrl === undefined ? {} : { rtmpUrl }), ...(rtmpsUrl === undefined ? {} : { rtmpsUrl }) };
-    const credential = makeCredential();
-    const outcome = await registry.join({ ...request, ...rtmp }, credentialHash(credential), config.limits.nodes);
-    if (outcome === 'full') {
-      events.nodeRefused(request.id, 'full');
-      return problemResponse('too_many_requests', { detail: `the limit is ${config.limits.nodes} nodes` });
-    }
-    events.nodeJoined(request.id, request.role, request.url);
-    return context.json({ credential, heartbeatMs: HEARTBEAT_MS } satisfies JoinReply, 201);
+    return join(services, bearer, body.value);
+  });
+
+  routes.post('/nodes/:id/credential', async (context) => {
+    const body = await readBody(context, CREDENTIAL);
+    if (!body.ok) return body.refusal;
+    const { node } = body.value;
+    if (node.id !== context.req.param('id'))
+      return problemResponse('bad_field', { detail: 'node.id: not the path\u2019s' });
+    return introduce(services, body.value);
   });
 
   routes.post('/nodes/:id/heartbeat', async (context) => {
     const member = askingNode(context, services);
-    if (member === null) return unauthorized('wants the credential of a join');
+    if (member === null) return unauthorized('wants the credential of a node');
     const { id, role } = member.record;
     if (id !== context.req.param('id')) return problemResponse('forbidden', { detail: `the credential is of ${id}` });
     const body = await readBody(context, HEARTBEAT);
     if (!body.ok) return body.refusal;
     const { streams, ...beat } = body.value;
-    await registry.heartbeat(id, beat);
-    if (role === 'origin' && streams !== undefined) await reconcileClaims(services, id, streams);
+    fleet.heartbeat(id, beat);
+    if (role === 'origin' && streams !== undefined) await reconcile(services, id, streams);
     return context.body(null, 204);
   });
 
   routes.get('/feed', async (context: Context) => {
     const member = askingNode(context, services);
-    if (member === null) return unauthorized('wants the credential of a join');
+    if (member === null) return unauthorized('wants the credential of a node');
     const { id, role } = member.record;
+    const cursor = context.req.query('cursor') ?? null;
+    if (cursor !== null) fleet.acknowledged(id, cursor);
     const page = await feed.next({
       node: id,
       role,
-      cursor: context.req.query('cursor') ?? null,
+      cursor,
       signal: AbortSignal.any([context.req.raw.signal, stopping]),
     });
     return page === 'too_many_waiters' ? problemResponse('too_many_waiters') : context.json(page);
   });
 
   return routes;
+}
+
+interface Newcomer {
+  readonly node: NodeDescription;
+  readonly publicKey: string;
+}
+
+/** Lets a node in with a standing token, which may take an id over, or with one that was made for it. */
+async function join(services: Services, bearer: string, newcomer: Newcomer): Promise<Response> {
+  const { state, enrolled, fleet, config, clock, events, joinToken } = services;
+  const { publicKey } = newcomer;
+  const { id, role } = newcomer.node;
+  const isStanding = isSameToken(bearer, joinToken);
+  let { node } = newcomer;
+  if (!isStanding) {
+    const use = await useJoinToken(state.store, bearer, { node: id, role, publicKey }, clock.nowMs());
+    if (!use.ok) return refuse(services, id, use.code);
+    node = { ...node, zone: use.token.zone ?? node.zone };
+  }
+  const nowMs = Math.floor(clock.nowMs());
+  // Only edges have viewers to be kept from them until they have answered a probe.
+  const servingSinceMs = role === 'edge' ? null : nowMs;
+  const entry: EnrolledNode = { id, role, publicKey, node, drained: false, enrolledAtMs: nowMs, servingSinceMs };
+  const terms = { limit: config.limits.nodes, takeOver: isStanding, makeRoom: () => longestSilent(services) };
+  const outcome = await enrolled.enrol(entry, terms);
+  switch (outcome) {
+    case 'full':
+      events.nodeRefused(id, outcome);
+      return problemResponse('too_many_requests', { detail: `the limit is ${config.limits.nodes} nodes` });
+    case 'taken':
+      return refuse(services, id, 'node_exists');
+    case 'removed':
+      return refuse(services, id, 'node_removed');
+    case 'enrolled':
+      events.nodeJoined(id, role, node.url);
+      await fleet.announce(node);
+      return Response.json(openSession(services, entry), { status: 201 });
+  }
+}
+
+/** An enrolled node shows its key: a process of it started, or renews its credential. */
+async function introduce(services: Services, request: Newcomer & { readonly proof: string }): Promise<Response> {
+  const { node, proof } = request;
+  const { enrolled, fleet, clock } = services;
+  // One that joined at another replica a moment ago may not be known here yet.
+  if (!enrolled.all.has(node.id)) await enrolled.refresh();
+  const known = enrolled.all.get(node.id);
+  if (known === undefined) {
+    const wasRemoved = await enrolled.isRemoved(request.publicKey);
+    return refuse(services, node.id, wasRemoved ? 'node_removed' : 'node_unknown');
+  }
+  const { publicKey } = known;
+  const verdict = verifyNodeProof(proof, { node: node.id, publicKey, nowMs: clock.nowMs() });
+  if (verdict === 'clock') return refuse(services, node.id, 'node_clock');
+  if (verdict !== 'ok' || node.role !== known.role) return refuse(services, node.id, 'node_proof');
+  const told = { ...node, zone: known.node.zone };
+  const isNews = JSON.stringify(told) !== JSON.stringify(known.node);
+  if (isNews) await enrolled.update(node.id, (before) => ({ ...before, node: told }));
+  if (isNews || !fleet.hears(node.id)) await fleet.announce(told);
+  return Response.json(openSession(services, known));
+}
+
+function openSession({ clock, credentialKey }: Services, { id, publicKey }: EnrolledNode): NodeSession {
+  const expiresS = Math.floor(clock.nowMs() / 1000) + CREDENTIAL_SECONDS;
+  const keyThumbprint = nodeKeyThumbprint(publicKey);
+  const credential = mintNodeCredential({ node: id, keyThumbprint, expiresS }, credentialKey);
+  return { credential, expiresAtMs: expiresS * 1000, heartbeatMs: HEARTBEAT_MS };
+}
+
+function refuse({ events }: Services, id: string, code: ProblemCode): Response {
+  events.nodeRefused(id, code);
+  const isNobody = code === 'unauthorized' || code === 'join_token_unknown';
+  return isNobody ? unauthorized('wants Authorization: Bearer JOIN_TOKEN', code) : problemResponse(code);
+}
+
+/** At the limit the node that was silent the longest makes room; a healthy fleet has none. */
+function longestSilent({ fleet }: Services): string | null {
+  const silent = fleet.members().filter(({ record }) => !record.healthy);
+  return silent.sort((a, b) => (a.heardAtMs ?? 0) - (b.heardAtMs ?? 0))[0]?.record.id ?? null;
+}
+
+/** Without the store the claims stay as they are; the heartbeat is heard all the same. */
+async function reconcile(
+  services: Services,
+  id: string,
+  streams: readonly { readonly name: string; readonly epochOrdinal: number }[],
+): Promise<void> {
+  try {
+    await reconcileClaims(services, id, streams);
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+  }
 }

@@ -3,38 +3,47 @@
 import { problemResponse } from '@headwater/service/problem-response';
 import { Hono } from 'hono';
 import { z } from 'zod';
-import type { Member } from '../registry/registry.ts';
+import type { Member } from '../fleet.ts';
 import { readBody } from '../request-body.ts';
 import type { Services } from '../services.ts';
 
 const DRAIN = z.strictObject({ draining: z.boolean().default(true) });
 
-export function nodeRoutes({ registry }: Services): Hono {
+export function nodeRoutes(services: Services): Hono {
+  const { fleet, enrolled, registry, admission, clock, events } = services;
   const routes = new Hono();
 
-  routes.get('/', (context) => context.json({ nodes: registry.members().map(describe) }));
+  routes.get('/', (context) => context.json({ nodes: fleet.members().map(describe) }));
 
   routes.get('/:id', (context) => {
-    const member = registry.member(context.req.param('id'));
+    const member = fleet.member(context.req.param('id'));
     return member === null ? problemResponse('node_not_found') : context.json(describe(member));
   });
 
   routes.delete('/:id', async (context) => {
-    const gone = await registry.remove(context.req.param('id'));
-    return gone ? context.body(null, 204) : problemResponse('node_not_found');
+    const id = context.req.param('id');
+    // Out of the registry first: what is no longer let in could not deregister itself.
+    await registry.withdraw(id);
+    if (!(await enrolled.remove(id, clock.nowMs()))) return problemResponse('node_not_found');
+    events.nodeRemoved(id);
+    return context.body(null, 204);
   });
 
   routes.post('/:id/drain', async (context) => {
     const body = await readBody(context, DRAIN);
     if (!body.ok) return body.refusal;
     const id = context.req.param('id');
-    if (!(await registry.setDrained(id, body.value.draining))) return problemResponse('node_not_found');
-    return context.json({ id, draining: registry.member(id)?.record.draining ?? false });
+    const { draining } = body.value;
+    const node = await enrolled.update(id, (before) => ({ ...before, drained: draining }));
+    if (node === null) return problemResponse('node_not_found');
+    await registry.setMaintenance(id, draining);
+    return context.json({ id, draining: fleet.member(id)?.record.draining ?? draining });
   });
 
-  return routes;
-}
+  function describe({ record, cursor, heardAtMs }: Member): object {
+    const probe = record.servingSinceMs === null ? { probe: admission.refusal(record.id) } : {};
+    return { ...record, ...probe, cursor, heardAt: heardAtMs === null ? null : new Date(heardAtMs).toISOString() };
+  }
 
-function describe({ record, cursor, heardAtMs }: Member): object {
-  return { ...record, cursor, heardAt: heardAtMs === null ? null : new Date(heardAtMs).toISOString() };
+  return routes;
 }

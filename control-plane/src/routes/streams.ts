@@ -37,7 +37,7 @@ const NEW_STREAM = z.strictObject({
 });
 
 export function streamRoutes(services: Services): Hono {
-  const { state, registry, config, clock, events } = services;
+  const { state, fleet, config, clock, events } = services;
   const routes = new Hono();
 
   routes.post('/', async (context) => {
@@ -53,7 +53,7 @@ export function streamRoutes(services: Services): Hono {
     }
     events.streamCreated(name);
     const location = { location: `/v1/streams/${name}` };
-    return context.json({ stream: name, ...publishAddress({ name, key }, registry, config), key }, 201, location);
+    return context.json({ stream: name, ...publishAddress({ name, key }, fleet, config), key }, 201, location);
   });
 
   routes.get('/', async (context) => {
@@ -64,7 +64,7 @@ export function streamRoutes(services: Services): Hono {
   routes.get('/:stream', async (context) => {
     const stream = await state.stream(context.req.param('stream'));
     if (stream === null) return problemResponse('stream_not_found');
-    return context.json({ ...describe(stream), ...publishAddress(stream, registry, config), key: stream.key });
+    return context.json({ ...describe(stream), ...publishAddress(stream, fleet, config), key: stream.key });
   });
 
   routes.delete('/:stream', async (context) => {
@@ -76,7 +76,7 @@ export function streamRoutes(services: Services): Hono {
 
   /** The key is for those who ask for one stream. */
   function describe({ name, policy, ladder, origin }: StreamRecord): object {
-    const onAir = origin !== null && registry.member(origin)?.record.healthy === true;
+    const onAir = origin !== null && fleet.member(origin)?.record.healthy === true;
     return { stream: name, policy, ladder, origin, onAir };
   }
 

@@ -11,7 +11,7 @@ import { mintSession } from '../session-issuer.ts';
 import { STREAM_NAME } from './streams.ts';
 
 export function tokenRoutes(services: Services): Hono {
-  const { state, registry, config, clock, signer } = services;
+  const { state, fleet, config, clock, signer } = services;
   const routes = new Hono();
 
   const order = z.strictObject({
@@ -30,7 +30,7 @@ export function tokenRoutes(services: Services): Hono {
     if ((await state.stream(stream)) === null) return problemResponse('stream_not_found');
     const { token, session, expiresS } = mintSession({ stream, ttlSeconds, ip, nowMs: clock.nowMs() }, signer);
     const expiresAt = new Date(expiresS * 1000).toISOString();
-    return context.json({ token, session, expiresAt, urls: viewerUrls(stream, token, registry, config) }, 201);
+    return context.json({ token, session, expiresAt, urls: viewerUrls(stream, token, fleet, config) }, 201);
   });
 
   return routes;

@@ -7,7 +7,8 @@
 import type { FeedMessage, FeedPage } from '@headwater/protocol/feed';
 
 /** What documents are of. */
-export type Collection = 'stream' | 'issuer' | 'path-keys' | 'revocation' | 'secret' | 'node';
+export type Collection =
+  'stream' | 'issuer' | 'path-keys' | 'revocation' | 'secret' | 'node' | 'removed-node' | 'join-token' | 'kv';
 
 /** A document as it is kept. */
 export interface Document {

@@ -128,8 +128,9 @@ export class FeedState {
       case 'config-removed':
         this.#configs.delete(message.scope);
         return;
+      case 'node-changed':
       case 'purge':
-        // An order, not something to know: the edge that follows the feed carries it out.
+        // Not something to know: a purge is an order, which the edge that follows the feed carries out.
         return;
     }
   }

@@ -52,6 +52,8 @@ export type FeedMessage =
   | { readonly type: 'revocation'; readonly session?: string; readonly stream?: string; readonly atMs: number }
   | { readonly type: 'node'; readonly node: NodeRecord }
   | { readonly type: 'node-removed'; readonly id: string }
+  /** for the control plane's other replicas: what is kept of a node has changed */
+  | { readonly type: 'node-changed'; readonly id: string }
   | { readonly type: 'purge'; readonly purge: Purge }
   | { readonly type: 'config'; readonly config: ConfigEntry }
   | { readonly type: 'config-removed'; readonly scope: string };

@@ -27,12 +27,25 @@ export interface NodeDescription {
   readonly version: string;
 }
 
-/** Sent once, `POST /v1/nodes/join` with `Authorization: Bearer JOIN_TOKEN`. Joining again with the same id takes the id over. */
-export type JoinRequest = NodeDescription;
+/** Sent once, `POST /v1/nodes/join` with `Authorization: Bearer JOIN_TOKEN`. Joining again with the same key changes nothing. */
+export interface JoinRequest {
+  readonly node: NodeDescription;
+  /** Ed25519, base64url: what the node's proofs are checked with from now on */
+  readonly publicKey: string;
+}
 
-/** The answer to a join: the credential for heartbeats and the feed. */
-export interface JoinReply {
+/** Sent when a process of an enrolled node starts, and to renew: `POST /v1/nodes/ID/credential`. */
+export interface CredentialRequest {
+  readonly node: NodeDescription;
+  readonly publicKey: string;
+  /** see `node-credential.ts` */
+  readonly proof: string;
+}
+
+/** The answer to both: what heartbeats and the feed are asked with. */
+export interface NodeSession {
   readonly credential: string;
+  readonly expiresAtMs: number;
   readonly heartbeatMs: number;
 }
 

@@ -1,4 +1,7 @@
-/** A node's requests to the control plane: JSON both ways, a deadline each, nothing thrown for what a network may do. */
+/**
+ * A node's requests to the control plane: JSON both ways, a deadline each, nothing thrown for what a network may do. Of several
+ * replicas one is asked for as long as it answers, then the next.
+ */
 
 import { Pool } from 'undici';
 
@@ -11,7 +14,7 @@ interface ControlRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** with its query */
   readonly path: string;
-  readonly bearer: string;
+  readonly bearer?: string;
   readonly body?: unknown;
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
@@ -22,26 +25,45 @@ const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;
 const CONNECTIONS = 4;
 const CONNECT_DEADLINE_MS = 2_000;
 
-/** Keeps connections to one control plane. */
+/** Keeps connections to the replicas of one control plane. */
 export class ControlClient {
-  readonly #pool: Pool;
+  readonly #pools: readonly Pool[];
+  #current = 0;
 
-  constructor(controlUrl: string) {
-    this.#pool = new Pool(controlUrl, {
-      connections: CONNECTIONS,
-      connect: { timeout: CONNECT_DEADLINE_MS },
-      maxResponseSize: ANSWER_LIMIT_BYTES,
-    });
+  /** @param controlUrls at least one */
+  constructor(controlUrls: readonly string[]) {
+    this.#pools = controlUrls.map(
+      (url) =>
+        new Pool(url, {
+          connections: CONNECTIONS,
+          connect: { timeout: CONNECT_DEADLINE_MS },
+          maxResponseSize: ANSWER_LIMIT_BYTES,
+        }),
+    );
   }
 
+  /** Asks the replica that answered last; one that does not answer is left for the next one, which later requests ask. */
   async request(wanted: ControlRequest): Promise<ControlAnswer> {
+    const asked = this.#current;
+    const answer = await this.#ask(this.#pools[asked] as Pool, wanted);
+    const isGone = answer.kind === 'unreachable' && wanted.signal?.aborted !== true;
+    // Of several requests that fail together only the first moves on.
+    if (isGone && this.#current === asked) this.#current = (asked + 1) % this.#pools.length;
+    return answer;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#pools.map((pool) => pool.destroy()));
+  }
+
+  async #ask(pool: Pool, wanted: ControlRequest): Promise<ControlAnswer> {
     const deadline = AbortSignal.timeout(wanted.deadlineMs);
     try {
-      const answer = await this.#pool.request({
+      const answer = await pool.request({
         method: wanted.method,
         path: wanted.path,
         headers: {
-          authorization: `Bearer ${wanted.bearer}`,
+          ...(wanted.bearer === undefined ? {} : { authorization: `Bearer ${wanted.bearer}` }),
           ...(wanted.body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         body: wanted.body === undefined ? null : JSON.stringify(wanted.body),
@@ -54,9 +76,5 @@ export class ControlClient {
     } catch (error) {
       return { kind: 'unreachable', reason: error instanceof Error ? error.message : String(error) };
     }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pool.destroy();
   }
 }

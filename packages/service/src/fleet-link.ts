@@ -1,12 +1,22 @@
 /**
- * A node's link to the control plane: joins, sends a heartbeat a second, follows the feed into a FeedState, and keeps what it
+ * A node's link to the control plane: joins once, shows itself by its key from then on, sends a heartbeat a second, follows the feed into a FeedState, and keeps what it
  * knows on disk. It never gives up and never empties what is known: a node plays on without a control plane.
  */
 
+import { type KeyObject, generateKeyPairSync } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FeedPage } from '@headwater/protocol/feed';
 import type { FeedState } from '@headwater/protocol/feed-state';
-import type { Heartbeat, JoinReply, Load, NodeDescription } from '@headwater/protocol/node';
+import type {
+  CredentialRequest,
+  Heartbeat,
+  JoinRequest,
+  Load,
+  NodeDescription,
+  NodeSession,
+} from '@headwater/protocol/node';
+import { nodeKeyOf, signNodeProof } from '@headwater/protocol/node-credential';
+import type { ProblemCode } from '@headwater/protocol/problem';
 import { backoffMs } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { type ControlAnswer, ControlClient } from './control-client.ts';
@@ -16,8 +26,9 @@ import { readNodeState, writeNodeState } from './node-state-file.ts';
 export interface FleetLinkOptions {
   /** base URLs of the control plane's replicas, without a trailing slash */
   readonly controlUrls: readonly string[];
+  /** lets this node in, once; empty for one that has joined before */
   readonly joinToken: string;
-  /** read at every join, so that ports bound since are told */
+  /** read whenever this process introduces itself, so that ports bound since are told */
   readonly node: () => NodeDescription;
   /** read at every heartbeat */
   readonly load: () => Load;
@@ -44,11 +55,13 @@ export interface FleetLink {
 }
 
 const ASK_DEADLINE_MS = 2_000;
-const JOIN_DEADLINE_MS = 5_000;
+const ENTER_DEADLINE_MS = 5_000;
 /** Above the control plane's own wait of 20 s, so that only a dead connection runs into it. */
 const FEED_DEADLINE_MS = 30_000;
 const RETRY = { firstMs: 100, maxMs: 5_000, random: Math.random } as const;
 const SHORT_MEMBERSHIP_MS = 5_000;
+/** A node that was removed asks again so seldom. */
+const REMOVED_PAUSE_MS = 30_000;
 /** Changes within this time are written to disk together. */
 const SAVE_DELAY_MS = 500;
 
@@ -67,12 +80,14 @@ class Link implements FleetLink {
   #running: Promise<void> = Promise.resolve();
   #saving: Promise<void> = Promise.resolve();
   #saveTimer: NodeJS.Timeout | undefined;
-  #credential: string | null = null;
+  #privateKey: KeyObject | null = null;
+  #isEnrolled = false;
+  #session: NodeSession | null = null;
   #connected = false;
 
   constructor(options: FleetLinkOptions) {
     this.#options = options;
-    this.#client = new ControlClient(options.controlUrls[0] ?? '');
+    this.#client = new ControlClient(options.controlUrls);
   }
 
   get connected(): boolean {
@@ -80,8 +95,8 @@ class Link implements FleetLink {
   }
 
   async ask(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<ControlAnswer> {
-    const bearer = this.#credential;
-    if (bearer === null) return { kind: 'unreachable', reason: 'this node has not joined' };
+    const bearer = this.#session?.credential;
+    if (bearer === undefined) return { kind: 'unreachable', reason: 'this node has not joined' };
     return this.#client.request({ method, path, bearer, body, deadlineMs: ASK_DEADLINE_MS, signal: this.#stop.signal });
   }
 
@@ -91,7 +106,8 @@ class Link implements FleetLink {
     try {
       const kept = await readNodeState(stateFile);
       if (kept === null) return;
-      this.#credential = kept.credential;
+      this.#privateKey = kept.privateKey;
+      this.#isEnrolled = kept.isEnrolled;
       if (kept.page === null) return;
       state.apply(kept.page);
       onPage?.(kept.page);
@@ -115,62 +131,96 @@ class Link implements FleetLink {
     await this.#saving;
   }
 
-  /** Each turn is one membership: from a join to the credential's refusal. */
+  /** Each turn is one membership: from the moment this process is known to the credential's refusal. */
   async #run(): Promise<void> {
     const { clock } = this.#options;
     let shortLived = 0;
     while (!this.#stop.signal.aborted) {
-      const member = await this.#join();
-      if (member === null) return;
-      const joinedMs = clock.monotonicMs();
+      const session = await this.#enter();
+      if (session === null) return;
+      this.#session = session;
+      const enteredMs = clock.monotonicMs();
       const ended = new AbortController();
       const over = AbortSignal.any([this.#stop.signal, ended.signal]);
       await Promise.all([
-        this.#beat(member, over).finally(() => ended.abort()),
-        this.#follow(member, over).finally(() => ended.abort()),
+        this.#beat(session.heartbeatMs, over).finally(() => ended.abort()),
+        this.#follow(over).finally(() => ended.abort()),
       ]);
       this.#connected = false;
       // Two processes with one id take it from each other for ever; slowly, then.
-      shortLived = clock.monotonicMs() - joinedMs < SHORT_MEMBERSHIP_MS ? shortLived + 1 : 0;
+      shortLived = clock.monotonicMs() - enteredMs < SHORT_MEMBERSHIP_MS ? shortLived + 1 : 0;
       if (shortLived > 0) await this.#pause(shortLived);
     }
   }
 
-  /** Joins, trying for ever. Null once stopped. */
-  async #join(): Promise<JoinReply | null> {
-    const { joinToken, node, log } = this.#options;
+  /** Becomes known, trying for ever. Null once stopped. */
+  async #enter(): Promise<NodeSession | null> {
+    const { log } = this.#options;
     for (let attempt = 0; !this.#stop.signal.aborted; attempt += 1) {
-      const answer = await this.#client.request({
-        method: 'POST',
-        path: '/v1/nodes/join',
-        bearer: joinToken,
-        body: node(),
-        deadlineMs: JOIN_DEADLINE_MS,
-        signal: this.#stop.signal,
-      });
-      if (answer.kind === 'answer' && answer.status === 201) {
-        const reply = answer.body as JoinReply;
-        this.#credential = reply.credential;
+      const answer = this.#isEnrolled ? await this.#introduce() : await this.#join();
+      if (answer.kind === 'answer' && (answer.status === 200 || answer.status === 201)) {
+        if (!this.#isEnrolled) log('info', 'fleet_joined', { attempt });
+        this.#isEnrolled = true;
         this.#saveSoon();
-        log('info', 'fleet_joined', { attempt });
-        return reply;
+        return answer.body as NodeSession;
       }
       // One line for the first refusal; the rest of a long outage is not news.
       if (attempt === 0) log('warn', 'fleet_join_failed', describe(answer));
-      await this.#pause(attempt);
+      if (hasCode(answer, 'node_removed')) await this.#afterRemoval();
+      // A control plane that lost what it knew, or another one: this node joins it as it did the first.
+      else if (hasCode(answer, 'node_unknown') && this.#isEnrolled) this.#isEnrolled = false;
+      else await this.#pause(attempt);
     }
     return null;
   }
 
+  async #join(): Promise<ControlAnswer> {
+    const { joinToken, node } = this.#options;
+    const body: JoinRequest = { node: node(), publicKey: nodeKeyOf(this.#key()) };
+    return this.#post('/v1/nodes/join', body, joinToken);
+  }
+
+  /** Shows the key that this node joined with. */
+  async #introduce(): Promise<ControlAnswer> {
+    const { node, clock } = this.#options;
+    const description = node();
+    const proof = signNodeProof(description.id, clock.nowMs(), this.#key());
+    const body: CredentialRequest = { node: description, publicKey: nodeKeyOf(this.#key()), proof };
+    return this.#post(`/v1/nodes/${description.id}/credential`, body);
+  }
+
+  /** An operator took this node out. With a token it may come back; it plays on with what it knows meanwhile. */
+  async #afterRemoval(): Promise<void> {
+    if (this.#isEnrolled) this.#options.log('error', 'fleet_removed');
+    this.#isEnrolled = false;
+    await wait(REMOVED_PAUSE_MS, this.#stop.signal);
+  }
+
+  #key(): KeyObject {
+    this.#privateKey ??= generateKeyPairSync('ed25519').privateKey;
+    return this.#privateKey;
+  }
+
+  async #post(path: string, body: unknown, bearer?: string): Promise<ControlAnswer> {
+    const token = bearer === undefined ? {} : { bearer };
+    const { signal } = this.#stop;
+    return this.#client.request({ method: 'POST', path, body, deadlineMs: ENTER_DEADLINE_MS, signal, ...token });
+  }
+
   /** Heartbeats until the credential is refused or the signal falls. */
-  async #beat(member: JoinReply, over: AbortSignal): Promise<void> {
+  async #beat(heartbeatMs: number, over: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
+    let renewAtMs = this.#renewalMs();
     while (!over.aborted) {
       const startedMs = clock.monotonicMs();
+      if (clock.nowMs() >= renewAtMs) {
+        await this.#renew();
+        renewAtMs = this.#renewalMs();
+      }
       const answer = await this.#client.request({
         method: 'POST',
         path: `/v1/nodes/${this.#options.node().id}/heartbeat`,
-        bearer: member.credential,
+        bearer: this.#session?.credential ?? '',
         body: this.#heartbeat(),
         deadlineMs: ASK_DEADLINE_MS,
         signal: over,
@@ -179,8 +229,20 @@ class Link implements FleetLink {
       const connected = answer.kind === 'answer' && answer.status < 300;
       if (this.#connected && !connected && !over.aborted) log('warn', 'fleet_heartbeat_failed', describe(answer));
       this.#connected = connected;
-      await wait(member.heartbeatMs - (clock.monotonicMs() - startedMs), over);
+      await wait(heartbeatMs - (clock.monotonicMs() - startedMs), over);
     }
+  }
+
+  /** A credential is renewed when half of what was left of its life is over. */
+  #renewalMs(): number {
+    const nowMs = this.#options.clock.nowMs();
+    return nowMs + Math.max(1_000, ((this.#session?.expiresAtMs ?? nowMs) - nowMs) / 2);
+  }
+
+  /** A renewal that fails is tried again in time; one that is refused shows at the next heartbeat. */
+  async #renew(): Promise<void> {
+    const answer = await this.#introduce();
+    if (answer.kind === 'answer' && answer.status === 200) this.#session = answer.body as NodeSession;
   }
 
   #heartbeat(): Heartbeat {
@@ -190,7 +252,7 @@ class Link implements FleetLink {
   }
 
   /** Follows the feed until the credential is refused or the signal falls. */
-  async #follow(member: JoinReply, over: AbortSignal): Promise<void> {
+  async #follow(over: AbortSignal): Promise<void> {
     const { state, log } = this.#options;
     let failures = 0;
     while (!over.aborted) {
@@ -198,7 +260,7 @@ class Link implements FleetLink {
       const answer = await this.#client.request({
         method: 'GET',
         path: cursor === null ? '/v1/feed' : `/v1/feed?cursor=${encodeURIComponent(cursor)}`,
-        bearer: member.credential,
+        bearer: this.#session?.credential ?? '',
         deadlineMs: FEED_DEADLINE_MS,
         signal: over,
       });
@@ -240,20 +302,26 @@ class Link implements FleetLink {
   #save(): void {
     const { state, stateFile, log } = this.#options;
     this.#saveTimer = undefined;
-    const kept = { credential: this.#credential, page: state.snapshot() };
+    const kept = { privateKey: this.#key(), isEnrolled: this.#isEnrolled, page: state.snapshot() };
     this.#saving = this.#saving
       .then(() => writeNodeState(stateFile, kept))
       .catch((error: unknown) => log('error', 'fleet_state_not_saved', { file: stateFile, reason: String(error) }));
   }
 }
 
-/** The control plane does not know this credential (any more): join again. */
+/** The control plane does not take this credential (any more): show the key again. */
 function isRefused(answer: ControlAnswer): boolean {
   return answer.kind === 'answer' && answer.status === 401;
 }
 
+function hasCode(answer: ControlAnswer, code: ProblemCode): boolean {
+  return answer.kind === 'answer' && (answer.body as { readonly code?: unknown } | null)?.code === code;
+}
+
 function describe(answer: ControlAnswer): { reason: string } {
-  return { reason: answer.kind === 'answer' ? `status ${answer.status}` : answer.reason };
+  if (answer.kind === 'unreachable') return { reason: answer.reason };
+  const { code } = (answer.body ?? {}) as { readonly code?: string };
+  return { reason: `status ${answer.status}${code === undefined ? '' : `, ${code}`}` };
 }
 
 /** Resolves after a time or when the signal falls, whichever is first. */

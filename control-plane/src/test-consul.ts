@@ -1,0 +1,100 @@
+/** A Consul of a test's own: a real agent on free ports of loopback, with its data in a directory of its own. */
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { freePorts } from './test-ports.ts';
+
+export interface TestConsul extends AsyncDisposable {
+  readonly url: string;
+  /** where another agent joins */
+  readonly serfAddress: string;
+  signal(name: NodeJS.Signals): void;
+  /** Ends it as a crash would. */
+  kill(): Promise<void>;
+  /** Starts it again on the same ports; in development mode it has forgotten everything. */
+  start(): Promise<void>;
+  /** Asks its HTTP API; the token is the one given, or none. */
+  ask(
+    path: string,
+    options?: { readonly method?: string; readonly body?: unknown; readonly token?: string },
+  ): Promise<unknown>;
+}
+
+interface TestConsulOptions {
+  /** a client agent that joins this server */
+  readonly join?: TestConsul;
+  /** deny by default, with this management token */
+  readonly masterToken?: string;
+}
+
+const READY_DEADLINE_MS = 15_000;
+
+/** @throws Error when there is no consul on this machine */
+export async function startTestConsul(options: TestConsulOptions = {}): Promise<TestConsul> {
+  const directory = await mkdtemp(join(tmpdir(), 'headwater-consul-'));
+  const [http = 0, dns = 0, serfLan = 0, serfWan = 0, server = 0, grpc = 0] = await freePorts(6);
+  const url = `http://127.0.0.1:${http}`;
+  const { masterToken, join: other } = options;
+  const config = {
+    node_name: `node-${http}`,
+    bind_addr: '127.0.0.1',
+    ports: { http, dns, serf_lan: serfLan, serf_wan: serfWan, server, grpc },
+    ...(masterToken === undefined
+      ? {}
+      : { acl: { enabled: true, default_policy: 'deny', tokens: { master: masterToken, agent: masterToken } } }),
+    ...(other === undefined ? {} : { retry_join: [other.serfAddress], data_dir: directory }),
+  };
+  const file = join(directory, 'agent.json');
+  await writeFile(file, JSON.stringify(config));
+  const args = ['agent', ...(other === undefined ? ['-dev'] : []), '-config-file', file];
+  let child: ChildProcess | null = null;
+
+  const ask: TestConsul['ask'] = async (path, { method = 'GET', body, token } = {}) => {
+    const response = await fetch(`${url}/v1${path}`, {
+      method,
+      headers: token === undefined ? {} : { 'x-consul-token': token },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(2_000),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return text === '' ? null : (JSON.parse(text) as unknown);
+  };
+  async function start(): Promise<void> {
+    const started = spawn('consul', args, { stdio: 'ignore' });
+    child = started;
+    let failure: unknown;
+    started.once('error', (error) => (failure = error));
+    for (const endMs = performance.now() + READY_DEADLINE_MS; performance.now() < endMs;) {
+      if (failure !== undefined)
+        throw new Error('consul is needed for this test and did not start', { cause: failure });
+      const leader = await ask('/status/leader').catch(() => '');
+      if (typeof leader === 'string' && leader !== '') return;
+      await delay(50);
+    }
+    throw new Error('consul did not become ready');
+  }
+  async function kill(): Promise<void> {
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+  await start();
+  return {
+    url,
+    serfAddress: `127.0.0.1:${serfLan}`,
+    start,
+    kill,
+    ask,
+    signal: (name) => void child?.kill(name),
+    async [Symbol.asyncDispose]() {
+      await kill();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

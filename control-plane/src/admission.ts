@@ -5,13 +5,15 @@
 
 import type { Clock } from '@headwater/service/clock';
 import type { Fleet, Member } from './fleet.ts';
-import type { EnrolledNodes } from './enrolled-nodes.ts';
+import type { EnrolledNode, EnrolledNodes } from './enrolled-nodes.ts';
+import type { Store } from './state/store.ts';
 
 interface AdmissionOptions {
   readonly fleet: Fleet;
   readonly enrolled: EnrolledNodes;
+  /** the leader's: lets no one write who is not */
+  readonly store: Store;
   readonly clock: Clock;
-  readonly isLeader: () => boolean;
   readonly onAdmitted: (id: string) => void;
 }
 
@@ -33,10 +35,9 @@ export class Admission {
     return this.#refusals.get(id) ?? null;
   }
 
-  /** Probes those who wait to be let in. Called twice a second; resolves when these probes are over. */
+  /** The leader's: probes those who wait to be let in. Resolves when these probes are over. */
   async probe(): Promise<void> {
-    const { fleet, isLeader } = this.#options;
-    if (!isLeader()) return;
+    const { fleet } = this.#options;
     const waiting = fleet.members().filter(({ record }) => record.servingSinceMs === null && record.healthy);
     const next = waiting
       .filter(({ record }) => !this.#probing.has(record.id))
@@ -45,7 +46,7 @@ export class Admission {
   }
 
   async #probeOne({ record: { id, url } }: Member): Promise<void> {
-    const { enrolled, clock, onAdmitted } = this.#options;
+    const { enrolled, store, clock, onAdmitted } = this.#options;
     this.#probing.add(id);
     try {
       const refusal = await askReady(url);
@@ -55,7 +56,8 @@ export class Admission {
       }
       this.#refusals.delete(id);
       const servingSinceMs = Math.floor(clock.nowMs());
-      await enrolled.update(id, (node) => (node.servingSinceMs === null ? { ...node, servingSinceMs } : null));
+      const admit = (node: EnrolledNode) => (node.servingSinceMs === null ? { ...node, servingSinceMs } : null);
+      await enrolled.update(id, admit, store);
       onAdmitted(id);
     } finally {
       this.#probing.delete(id);

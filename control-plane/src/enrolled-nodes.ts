@@ -90,14 +90,21 @@ export class EnrolledNodes implements Disposable {
     throw new Error(`${node.id}: another change came between ${TRIES} times`);
   }
 
-  /** Changes what is kept of a node. Null: there is no such node, or nothing to change. */
-  async update(id: string, change: (node: EnrolledNode) => EnrolledNode | null): Promise<EnrolledNode | null> {
+  /**
+   * Changes what is kept of a node. Null: there is no such node, or nothing to change.
+   * @param store what to write through, such as a leader's fence
+   */
+  async update(
+    id: string,
+    change: (node: EnrolledNode) => EnrolledNode | null,
+    store: Store = this.#store,
+  ): Promise<EnrolledNode | null> {
     for (let tries = 0; tries < TRIES; tries += 1) {
       const there = await this.#store.get('node', id);
       const body = there === null ? null : change(there.body as EnrolledNode);
       if (there === null || body === null) return null;
       const step = { collection: 'node', id, expect: there.revision, body } as const;
-      const outcome: Outcome = await this.#store.commit({ changes: [step], log: [changed(id)] });
+      const outcome: Outcome = await store.commit({ changes: [step], log: [changed(id)] });
       if (outcome === 'done') return this.#done(id, body, body);
     }
     throw new Error(`${id}: another change came between ${TRIES} times`);

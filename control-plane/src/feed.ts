@@ -1,6 +1,7 @@
 /**
- * The feed: the state's log and this replica's view of the fleet, as pages for long-polls. A cursor is the log's cursor and,
- * for the fleet, which no log keeps, this process's boot and a tick: who comes from another replica gets every node anew.
+ * The feed: the state's log and this replica's view of the fleet, as pages for long-polls. A cursor is the log's, which every
+ * replica understands, and for the fleet, which no log keeps, this process's boot and a tick: who comes from another replica
+ * gets every node anew.
  */
 
 import type { FeedMessage, FeedPage } from '@headwater/protocol/feed';
@@ -34,7 +35,8 @@ export interface FeedPoll {
 
 interface Waiter {
   readonly role: NodeRole;
-  readonly wake: () => void;
+  isOver: boolean;
+  wake: () => void;
 }
 
 export class Feed {
@@ -46,7 +48,7 @@ export class Feed {
     this.#options = options;
     this.#unsubscribe = [
       options.state.onGrowth(() => this.#wake(() => true)),
-      options.fleet.onChange((onlyLoads) => this.#wake(({ role }) => !onlyLoads || role === READS_LOADS)),
+      options.fleet.onNews((onlyLoads) => this.#wake(({ role }) => !onlyLoads || role === READS_LOADS)),
     ];
   }
 
@@ -59,22 +61,17 @@ export class Feed {
     // A node polls once at a time: its former poll is one that it has given up.
     const former = this.#waiters.get(poll.node);
     if (former === undefined && this.#waiters.size >= this.#options.waiterLimit) return 'too_many_waiters';
-    former?.wake();
-    const { promise: news, resolve } = Promise.withResolvers<void>();
-    const wake = () => resolve();
-    const waiter: Waiter = { role: poll.role, wake };
-    // Waiting begins before the look, so that nothing falls between the two.
+    const waiter: Waiter = { role: poll.role, isOver: poll.signal.aborted, wake: () => undefined };
     this.#waiters.set(poll.node, waiter);
-    const timer = setTimeout(wake, this.#options.waitMs);
-    poll.signal.addEventListener('abort', wake, { once: true });
+    if (former !== undefined) release(former);
+    const end = (): void => release(waiter);
+    const timer = setTimeout(end, this.#options.waitMs);
+    poll.signal.addEventListener('abort', end, { once: true });
     try {
-      const page = await this.#page(poll);
-      if (page.snapshot || page.messages.length > 0 || poll.signal.aborted) return page;
-      await news;
-      return await this.#page(poll);
+      return await this.#nextPage(poll, waiter);
     } finally {
       clearTimeout(timer);
-      poll.signal.removeEventListener('abort', wake);
+      poll.signal.removeEventListener('abort', end);
       if (this.#waiters.get(poll.node) === waiter) this.#waiters.delete(poll.node);
     }
   }
@@ -82,23 +79,34 @@ export class Feed {
   /** Answers those who wait. */
   close(): void {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    this.#wake(() => true);
+    for (const waiter of this.#waiters.values()) release(waiter);
+  }
+
+  async #nextPage(poll: FeedPoll, waiter: Waiter): Promise<FeedPage> {
+    for (let { cursor } = poll; ;) {
+      // Waiting begins before the look, so that nothing falls between the two.
+      const { promise: news, resolve } = Promise.withResolvers<void>();
+      waiter.wake = resolve;
+      const page = await this.#page(poll.role, cursor);
+      if (page.snapshot || page.messages.length > 0 || waiter.isOver) return page;
+      // Entries that are not for nodes may fill a page: there may be more behind them.
+      if (page.cursor === cursor) await news;
+      cursor = page.cursor;
+    }
   }
 
   #wake(which: (waiter: Waiter) => boolean): void {
     for (const waiter of this.#waiters.values()) if (which(waiter)) waiter.wake();
   }
 
-  async #page(poll: FeedPoll): Promise<FeedPage> {
-    const { fleet } = this.#options;
-    const [logCursor = '', boot, tickText] = (poll.cursor ?? '').split('~');
-    // Read before the log, so that a change between the two comes again; none is missed.
-    const { tick } = fleet;
+  async #page(role: NodeRole, cursor: string | null): Promise<FeedPage> {
+    const [logCursor = '', boot = '', tick = ''] = (cursor ?? '').split('~');
     const page = await this.#logPage(logCursor);
-    const isOurs = !page.snapshot && boot === fleet.boot && /^\d{1,15}$/.test(tickText ?? '');
-    const records = fleet.recordsSince(isOurs ? Number(tickText) : -1, poll.role === READS_LOADS);
-    const nodes = records.map((node): FeedMessage => ({ type: 'node', node }));
-    return { ...page, cursor: `${page.cursor}~${fleet.boot}~${tick}`, messages: [...page.messages, ...nodes] };
+    const { news } = this.#options.fleet;
+    const isOurs = !page.snapshot && boot === news.boot && /^\d{1,15}$/.test(tick);
+    const messages = page.messages.filter(({ type }) => type !== 'node-changed');
+    const fleet = isOurs ? this.#fleetSince(Number(tick), role, messages) : this.#wholeFleet();
+    return { ...page, cursor: `${page.cursor}~${news.boot}~${news.tick}`, messages: [...messages, ...fleet] };
   }
 
   /** While the store is away there is no news of what it holds; what the fleet does is told all the same. */
@@ -111,4 +119,25 @@ export class Feed {
       return { cursor, snapshot: false, messages: [] };
     }
   }
+
+  #wholeFleet(): readonly FeedMessage[] {
+    return this.#options.fleet.members().map(({ record }) => ({ type: 'node', node: record }));
+  }
+
+  /** What the log says is removed may have come back since, and then was told of before: it is told again. */
+  #fleetSince(tick: number, role: NodeRole, log: readonly FeedMessage[]): readonly FeedMessage[] {
+    const { fleet } = this.#options;
+    const { changed, removed } = fleet.news.since(tick, role === READS_LOADS);
+    const inLog = log.flatMap((message) => (message.type === 'node-removed' ? [message.id] : []));
+    const present = [...new Set([...changed, ...inLog])].flatMap((id): FeedMessage[] => {
+      const member = fleet.member(id);
+      return member === null ? [] : [{ type: 'node', node: member.record }];
+    });
+    return [...removed.map((id): FeedMessage => ({ type: 'node-removed', id })), ...present];
+  }
+}
+
+function release(waiter: Waiter): void {
+  waiter.isOver = true;
+  waiter.wake();
 }

@@ -1,22 +1,17 @@
 /**
  * The fleet as the control plane tells of it: the nodes that were let in, where and whether they live, and what they say of
- * themselves. A replica judges the nodes that it hears by its own ears, and the others by the registry; what it hears it
- * shares. What was known is never forgotten because an answer was empty: only a removal takes a node out.
+ * themselves. A replica judges the nodes that it hears itself by its own ears, and the others by the registry and by what the
+ * other replicas say that they hear. What was known is never forgotten because an answer was empty: only a removal takes a
+ * node out.
  */
 
-import { randomBytes } from 'node:crypto';
-import { type Heartbeat, IDLE_LOAD, type Load, type NodeDescription, type NodeRecord } from '@headwater/protocol/node';
+import { type Heartbeat, IDLE_LOAD, type NodeDescription, type NodeRecord } from '@headwater/protocol/node';
 import type { Clock } from '@headwater/service/clock';
 import type { EnrolledNode, EnrolledNodes } from './enrolled-nodes.ts';
-import type { Registry } from './registry/registry.ts';
+import { FleetNews } from './fleet-news.ts';
+import { HeardNodes } from './heard-nodes.ts';
+import type { Instance, Registry } from './registry/registry.ts';
 import type { Store } from './state/store.ts';
-
-/** A node that is silent for longer is not healthy. */
-const LAPSE_MS = 3_000;
-/** When sweeps stand further apart, it was this process that did not run, and silence proves nothing. */
-const SWEEP_GAP_MS = 1_000;
-/** What replicas share of the nodes they hear. */
-const TOPIC = 'heard';
 
 /** A node as the control plane sees it. */
 export interface Member {
@@ -28,22 +23,6 @@ export interface Member {
   readonly heardAtMs: number | null;
 }
 
-/** What a replica heard of a node. */
-interface Heard {
-  readonly load: Load;
-  /** what the node itself says */
-  readonly leaving: boolean;
-  readonly cursor: string | null;
-  readonly heardAtMs: number;
-}
-
-interface Told {
-  readonly record: NodeRecord;
-  /** when the record, but for its load, last changed */
-  readonly tick: number;
-  readonly loadTick: number;
-}
-
 interface FleetOptions {
   readonly enrolled: EnrolledNodes;
   readonly registry: Registry;
@@ -51,220 +30,193 @@ interface FleetOptions {
   readonly clock: Clock;
 }
 
-export class Fleet implements Disposable {
-  /** Names this process: its ticks mean nothing to another one. */
-  readonly boot = randomBytes(4).toString('hex');
-  readonly #options: FleetOptions;
-  readonly #heard = new Map<string, Heard>();
-  /** monotonic; when a node's silence began to count */
-  readonly #silentSinceMs = new Map<string, number>();
-  readonly #told = new Map<string, Told>();
-  readonly #unshared = new Set<string>();
-  readonly #listeners = new Set<(onlyLoads: boolean) => void>();
-  readonly #unsubscribe: readonly (() => void)[];
-  #remote: ReadonlyMap<string, Heard> = new Map();
-  #startedMs: number;
-  #sweptAtMs: number;
-  #tick = 0;
+/** Whom news concerns: everybody, or only those who rank by load. */
+type NewsListener = (onlyLoads: boolean) => void;
 
-  constructor(options: FleetOptions) {
-    this.#options = options;
-    this.#startedMs = options.clock.monotonicMs();
-    this.#sweptAtMs = this.#startedMs;
-    this.#unsubscribe = [options.enrolled.onChange(() => this.#look()), options.registry.onChange(() => this.#look())];
+/** News that come close together are told together. */
+const NEWS_EVERY_MS = 100;
+
+export class Fleet implements Disposable {
+  readonly news = new FleetNews();
+  readonly #enrolled: EnrolledNodes;
+  readonly #registry: Registry;
+  readonly #heard: HeardNodes;
+  /** what the registry was told of the operator's drain, of each node that is heard here */
+  readonly #mirrored = new Map<string, boolean>();
+  readonly #listeners = new Set<NewsListener>();
+  readonly #unsubscribe: readonly (() => void)[];
+  #looking: NodeJS.Immediate | null = null;
+  #telling: NodeJS.Timeout | null = null;
+  #isOwed = false;
+
+  constructor({ enrolled, registry, store, clock }: FleetOptions) {
+    this.#enrolled = enrolled;
+    this.#registry = registry;
+    this.#heard = new HeardNodes({ store, clock, replica: registry.replica });
+    // Nodes that were known before this process started get as long as any other that says nothing.
+    for (const id of enrolled.all.keys()) this.#heard.expect(id);
+    this.#unsubscribe = [enrolled.onChange(() => this.#lookSoon()), registry.onChange(() => this.#lookSoon())];
     this.#look();
   }
 
-  get tick(): number {
-    return this.#tick;
-  }
-
   members(): readonly Member[] {
-    return [...this.#options.enrolled.all.values()].map((node) => this.#memberOf(node));
+    const instances = this.#registry.instances();
+    return [...this.#enrolled.all.values()].map((enrolled) => this.#memberOf(enrolled, instances));
   }
 
   member(id: string): Member | null {
-    const node = this.#options.enrolled.all.get(id);
-    return node === undefined ? null : this.#memberOf(node);
+    const enrolled = this.#enrolled.all.get(id);
+    return enrolled === undefined ? null : this.#memberOf(enrolled, this.#registry.instances());
   }
 
-  /** Records that changed after a tick; with their loads, also those whose load was told anew after it. */
-  recordsSince(tick: number, withLoads: boolean): readonly NodeRecord[] {
-    const news = [...this.#told.values()].filter((told) => told.tick > tick || (withLoads && told.loadTick > tick));
-    return news.map(({ record }) => record);
-  }
-
-  /** Calls back after records changed, until the returned function is called. */
-  onChange(listener: (onlyLoads: boolean) => void): () => void {
+  /** Calls back after there is news, until the returned function is called. */
+  onNews(listener: NewsListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   /** A process of a node has started, or says something new of itself. */
   async announce(node: NodeDescription): Promise<void> {
-    this.#silentSinceMs.set(node.id, this.#options.clock.monotonicMs());
-    this.#heard.delete(node.id);
-    await this.#options.registry.announce(node);
-    this.#look();
+    this.#heard.startAnew(node.id);
+    await this.#takeOver(node);
+    this.#lookAt(node.id);
   }
 
   /** Whether this replica hears the node: its heartbeats count here. */
   hears(id: string): boolean {
-    return this.#isOurs(id) && this.#silentSinceMs.has(id);
+    return this.#isOurs(this.#registry.instances().get(id)) && this.#heard.isHeardHere(id);
   }
 
   /** False for an id that is not (any more) in the fleet. */
   heartbeat(id: string, beat: Heartbeat): boolean {
-    const { enrolled, registry, clock } = this.#options;
-    const node = enrolled.all.get(id);
-    if (node === undefined) return false;
-    const heardAtMs = clock.nowMs();
-    this.#heard.set(id, { load: beat.load, leaving: beat.draining, cursor: beat.cursor, heardAtMs });
-    this.#silentSinceMs.set(id, clock.monotonicMs());
-    this.#unshared.add(id);
-    if (this.#isOurs(id)) registry.beat(id);
-    else if (this.#isForsaken(id)) void registry.announce(node.node);
-    this.#lookAt(node);
+    const enrolled = this.#enrolled.all.get(id);
+    if (enrolled === undefined) return false;
+    this.#heard.note(id, beat);
+    const instance = this.#registry.instances().get(id);
+    if (this.#isOurs(instance)) this.#registry.beat(id);
+    else if (this.#isForsaken(id, instance)) void this.#takeOver(enrolled.node);
+    this.#lookAt(id);
     return true;
   }
 
   /** What a node has taken in of the feed, as its poll says before its heartbeat does. */
   acknowledged(id: string, cursor: string): void {
-    const heard = this.#heard.get(id);
-    const heardAtMs = this.#options.clock.nowMs();
-    this.#heard.set(id, { load: IDLE_LOAD, leaving: false, heardAtMs, ...heard, cursor });
-    this.#unshared.add(id);
+    this.#heard.acknowledge(id, cursor);
   }
 
   /** Marks those unhealthy that were silent for too long. Called a few times a second. */
   sweep(): void {
-    const nowMs = this.#options.clock.monotonicMs();
-    const asleepMs = nowMs - this.#sweptAtMs > SWEEP_GAP_MS ? nowMs - this.#sweptAtMs : 0;
-    this.#sweptAtMs = nowMs;
-    if (asleepMs > 0) {
-      this.#startedMs += asleepMs;
-      for (const [id, sinceMs] of this.#silentSinceMs) this.#silentSinceMs.set(id, sinceMs + asleepMs);
-    }
+    this.#heard.sweep();
     this.#look();
   }
 
   /** Tells those who rank by load of loads that have changed enough. Called every two seconds. */
   tellLoads(): void {
-    const tick = this.#tick + 1;
-    for (const member of this.members()) {
-      const told = this.#told.get(member.record.id);
-      if (told === undefined || (told.loadTick > 0 && !differs(told.record.load, member.record.load))) continue;
-      this.#told.set(member.record.id, { ...told, record: member.record, loadTick: tick });
-      this.#tick = tick;
-    }
-    if (this.#tick === tick) this.#tell(true);
+    if (!this.news.tellLoads(this.#records())) return;
+    for (const listener of this.#listeners) listener(true);
   }
 
   /** Shares with the other replicas what was heard here, and takes in what they heard. Called once a second. */
   async exchange(): Promise<void> {
-    const { store } = this.#options;
-    const facts = [...this.#unshared].flatMap((id) => {
-      const heard = this.#heard.get(id);
-      return heard === undefined ? [] : [[id, JSON.stringify(heard)] as const];
-    });
-    this.#unshared.clear();
-    await store.share(TOPIC, Object.fromEntries(facts));
-    const shared = await store.shared(TOPIC);
-    this.#remote = new Map([...shared].map(([id, fact]) => [id, JSON.parse(fact) as Heard]));
+    await this.#heard.exchange((id) => this.#enrolled.all.has(id));
+  }
+
+  /** The leader's: the registry forgets whom the fleet does not know. */
+  async removeStale(): Promise<void> {
+    await this.#registry.removeStale((id) => this.#enrolled.all.has(id));
   }
 
   [Symbol.dispose](): void {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    if (this.#looking !== null) clearImmediate(this.#looking);
+    if (this.#telling !== null) clearTimeout(this.#telling);
   }
 
-  /** This replica hears the node. */
-  #isOurs(id: string): boolean {
-    const { registry } = this.#options;
-    return registry.instances().get(id)?.replica === registry.replica;
+  async #takeOver(node: NodeDescription): Promise<void> {
+    this.#mirrored.delete(node.id);
+    await this.#registry.announce(node);
+    this.#lookSoon();
+  }
+
+  #isOurs(instance: Instance | undefined): boolean {
+    return instance?.replica === this.#registry.replica;
   }
 
   /** No other replica hears it any more; while one does, a node whose requests reach both stays with the first. */
-  #isForsaken(id: string): boolean {
-    const { registry, clock } = this.#options;
-    const instance = registry.instances().get(id);
-    if (instance === undefined || !instance.passing) return true;
-    const elsewhere = this.#remote.get(id);
-    return elsewhere === undefined || clock.nowMs() - elsewhere.heardAtMs > LAPSE_MS;
+  #isForsaken(id: string, instance: Instance | undefined): boolean {
+    return instance?.passing !== true || !this.#heard.isHeardElsewhere(id);
   }
 
-  #memberOf(enrolled: EnrolledNode): Member {
-    const { registry } = this.#options;
+  #memberOf(enrolled: EnrolledNode, instances: ReadonlyMap<string, Instance>): Member {
     const { id, node, drained, servingSinceMs } = enrolled;
-    const instance = registry.instances().get(id);
-    const heard = this.#heardOf(id);
+    const instance = instances.get(id);
+    const heard = this.#heard.of(id);
     const record: NodeRecord = {
       ...node,
       generation: instance?.generation ?? 0,
-      healthy: this.#isHealthy(id),
-      draining: drained || (heard?.leaving ?? false),
+      healthy: this.#isHealthy(id, instance),
+      draining: drained || instance?.maintenance === true || heard?.leaving === true,
       servingSinceMs,
       load: heard?.load ?? IDLE_LOAD,
     };
-    return { record, enrolled, cursor: heard?.cursor ?? null, heardAtMs: heard?.heardAtMs ?? null };
+    return { record, enrolled, cursor: heard?.cursor ?? null, heardAtMs: heard?.atMs ?? null };
   }
 
-  /** The newest that any replica heard. */
-  #heardOf(id: string): Heard | undefined {
-    const [here, there] = [this.#heard.get(id), this.#remote.get(id)];
-    if (here === undefined || there === undefined) return here ?? there;
-    return here.heardAtMs >= there.heardAtMs ? here : there;
+  /** The registry may not know: an agent of it died, forgot, or cannot be asked. Then it counts who hears the node. */
+  #isHealthy(id: string, instance: Instance | undefined): boolean {
+    if (this.#heard.isHeardHere(id) || this.#heard.isHeardElsewhere(id)) return true;
+    return !this.#isOurs(instance) && instance?.passing === true;
   }
 
-  #isHealthy(id: string): boolean {
-    const { registry, clock } = this.#options;
-    const nowMs = clock.monotonicMs();
-    const instance = registry.instances().get(id);
-    if (instance !== undefined && !this.#isOurs(id)) return instance.passing || nowMs - this.#startedMs < LAPSE_MS;
-    // A node that was known before this process started gets as long as any other.
-    return nowMs - (this.#silentSinceMs.get(id) ?? this.#startedMs) < LAPSE_MS;
+  #records(): readonly NodeRecord[] {
+    return this.members().map(({ record }) => record);
   }
 
+  /** Looks once at all that changes in this turn of the event loop. */
+  #lookSoon(): void {
+    this.#looking ??= setImmediate(() => this.#look());
+  }
+
+  /** Compares the fleet with what was told of it. */
   #look(): void {
-    const { all } = this.#options.enrolled;
-    for (const id of this.#told.keys()) {
+    this.#looking = null;
+    this.#followEnrolment();
+    if (this.news.tellAll(this.#records())) this.#tellSoon();
+  }
+
+  #lookAt(id: string): void {
+    const member = this.member(id);
+    if (member !== null && this.news.tell(member.record)) this.#tellSoon();
+  }
+
+  /** What another replica drained or removed may be heard here, and then stands in the registry as ours. */
+  #followEnrolment(): void {
+    const { all } = this.#enrolled;
+    for (const id of this.news.ids()) {
       if (all.has(id)) continue;
-      // The log tells of the removal.
-      for (const known of [this.#told, this.#heard, this.#silentSinceMs]) known.delete(id);
+      this.#heard.forget(id);
+      this.#mirrored.delete(id);
+      void this.#registry.withdraw(id);
     }
-    for (const node of all.values()) this.#lookAt(node);
+    const instances = this.#registry.instances();
+    for (const { id, drained } of all.values()) if (this.#isOurs(instances.get(id))) this.#mirrorDrain(id, drained);
   }
 
-  #lookAt(node: EnrolledNode): void {
-    const { record } = this.#memberOf(node);
-    const told = this.#told.get(node.id);
-    if (told !== undefined && sameButForLoad(told.record, record)) return;
-    this.#tick += 1;
-    this.#told.set(node.id, { record, tick: this.#tick, loadTick: told?.loadTick ?? 0 });
-    this.#tell(false);
+  /** For whoever looks into the registry. What an operator sets there himself stays until the next word here. */
+  #mirrorDrain(id: string, drained: boolean): void {
+    if (this.#mirrored.get(id) === drained) return;
+    this.#mirrored.set(id, drained);
+    void this.#registry.setMaintenance(id, drained);
   }
 
-  #tell(onlyLoads: boolean): void {
-    for (const listener of this.#listeners) listener(onlyLoads);
+  /** At once when nothing was told lately. */
+  #tellSoon(): void {
+    this.#isOwed = this.#telling !== null;
+    if (this.#isOwed) return;
+    for (const listener of this.#listeners) listener(false);
+    this.#telling = setTimeout(() => {
+      this.#telling = null;
+      if (this.#isOwed) this.#tellSoon();
+    }, NEWS_EVERY_MS).unref();
   }
-}
-
-function sameButForLoad(a: NodeRecord, b: NodeRecord): boolean {
-  return JSON.stringify({ ...a, load: null }) === JSON.stringify({ ...b, load: null });
-}
-
-/** By how much a load has to move before it is told again. */
-const STEP: Load = {
-  cpu: 0.05,
-  egressBytesPerSecond: 1_000_000,
-  connections: 10,
-  loopLagMs: 20,
-  requestsPerSecond: 50,
-  errorsPerSecond: 1,
-};
-const RATIO = 0.1;
-
-function differs(told: Load, now: Load): boolean {
-  return (Object.keys(STEP) as (keyof Load)[]).some(
-    (key) => Math.abs(now[key] - told[key]) >= Math.max(STEP[key], RATIO * told[key]),
-  );
 }

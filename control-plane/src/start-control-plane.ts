@@ -11,6 +11,7 @@ import { Metrics } from '@headwater/service/metrics';
 import { refuseTunnel, refuseUnreadable } from '@headwater/service/problem-response';
 import { Admission } from './admission.ts';
 import { createApp } from './app.ts';
+import { startChores } from './chores.ts';
 import type { ControlPlaneConfig } from './config.ts';
 import { openDatabase } from './database.ts';
 import { openEnrolledNodes } from './enrolled-nodes.ts';
@@ -18,16 +19,16 @@ import { type Events, createEvents } from './events.ts';
 import { FEED_WAIT_MS, Feed } from './feed.ts';
 import { Fleet } from './fleet.ts';
 import { keptToken } from './kept-token.ts';
-import { ensurePathKey, promoteDueKey } from './path-key-rotation.ts';
+import { ensurePathKey } from './path-key-rotation.ts';
 import { openConsulRegistry } from './registry/consul-registry.ts';
 import { openEmbeddedRegistry } from './registry/embedded-registry.ts';
 import type { Registry } from './registry/registry.ts';
-import type { Services } from './services.ts';
 import { openSessionIssuer } from './session-issuer.ts';
 import { openEmbeddedStore } from './state/embedded-store.ts';
+import { FencedStore } from './state/fenced-store.ts';
 import { openRedisStore } from './state/redis-store.ts';
 import { State } from './state/state.ts';
-import { type Store, StoreUnavailable } from './state/store.ts';
+import type { Store } from './state/store.ts';
 
 /** Of a test. */
 interface Overrides {
@@ -44,10 +45,6 @@ export interface ControlPlane extends AsyncDisposable {
   readonly joinToken: string;
 }
 
-const SWEEP_MS = 250;
-const PROBE_MS = 250;
-const EXCHANGE_MS = 1_000;
-const LOADS_MS = 2_000;
 /** A request is there within these times, or its connection goes (node:http answers 408). */
 const HEADERS_DEADLINE_MS = 5_000;
 const REQUEST_DEADLINE_MS = 10_000;
@@ -78,11 +75,12 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   const credentialKey = await openCredentialKey(state);
   const waitMs = overrides.feedWaitMs ?? FEED_WAIT_MS;
   const feed = new Feed({ state, fleet, waitMs, waiterLimit: config.limits.waiters });
+  const leaderStore = new FencedStore(store, () => registry.leadership);
   const admission = new Admission({
     fleet,
     enrolled,
     clock,
-    isLeader: () => registry.leadership.isLeader,
+    store: leaderStore,
     onAdmitted: (id) => events.nodeAdmitted(id),
   });
   measure(metrics, feed, fleet);
@@ -101,7 +99,7 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   server.on('connect', refuseTunnel);
   const port = await listen(server, { port: config.port, variable: 'HEADWATER_CONTROL_PORT' });
   cleanup.defer(() => closeServer(server));
-  cleanup.defer(startChores({ ...services, stopping: stopping.signal }));
+  cleanup.defer(startChores({ ...services, stopping: stopping.signal }, leaderStore));
   // Those who wait are answered before the server waits for them.
   cleanup.defer(() => {
     stopping.abort();
@@ -135,38 +133,14 @@ function openRegistry(
   { consulUrl: url, consulToken: token, replica }: ControlPlaneConfig,
   { store, clock, events }: { readonly store: Store; readonly clock: Clock; readonly events: Events },
 ): Registry {
-  if (url === null) return openEmbeddedRegistry({ store, clock });
-  return openConsulRegistry({
-    url,
-    token,
-    replica,
-    clock,
-    onTrouble: (what, error) => events.registryTrouble(what, error),
-  });
+  const onTrouble: Events['registryTrouble'] = (what, error) => events.registryTrouble(what, error);
+  if (url === null) return openEmbeddedRegistry({ store, replica, clock, onTrouble });
+  return openConsulRegistry({ url, token, replica, clock, onTrouble });
 }
 
 async function openCredentialKey(state: State): Promise<KeyObject> {
   const secret = await state.secret('node-credential-key', () => randomBytes(32).toString('base64url'));
   return createSecretKey(secret, 'base64url');
-}
-
-/** What has to happen without being asked for. Returns what ends it. */
-function startChores(services: Services): () => void {
-  const { state, fleet, admission, clock, events, registry } = services;
-  const tell = (task: string) => (error: unknown) => {
-    // What the store being away means is told once, by its own event.
-    if (!(error instanceof StoreUnavailable)) events.backgroundFailed(task, error);
-  };
-  const timers = [
-    setInterval(() => fleet.sweep(), SWEEP_MS),
-    setInterval(() => {
-      if (registry.leadership.isLeader) promoteDueKey(state, clock.nowMs()).catch(tell('promote'));
-    }, SWEEP_MS),
-    setInterval(() => void admission.probe().catch(tell('probe')), PROBE_MS),
-    setInterval(() => void fleet.exchange().catch(tell('exchange')), EXCHANGE_MS),
-    setInterval(() => fleet.tellLoads(), LOADS_MS),
-  ];
-  return () => timers.forEach((timer) => clearInterval(timer));
 }
 
 async function closeServer(server: Server): Promise<void> {

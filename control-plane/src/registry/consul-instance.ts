@@ -55,23 +55,24 @@ export function checkOf(nodeId: string): string {
 
 /** An entry of `GET /v1/health/service/…`. */
 interface HealthEntry {
+  readonly Node: { readonly Node: string };
   readonly Service: { readonly ID: string; readonly Meta: Readonly<Record<string, string | undefined>> | null };
   readonly Checks: readonly { readonly CheckID: string; readonly Status: string }[];
 }
 
-/**
- * Reads a health answer. Of several instances under one id the one with the highest generation is the node. Entries that are
- * not ours are passed over: anybody may register a service under any name.
- */
-export function readInstances(answer: unknown): Map<string, Instance> {
-  const instances = new Map<string, Instance>();
-  for (const entry of Array.isArray(answer) ? (answer as readonly HealthEntry[]) : []) {
+/** An instance, and the Consul node whose agent has it. */
+export interface Announcement {
+  readonly agent: string;
+  readonly instance: Instance;
+}
+
+/** Reads a health answer. Entries that are not ours are passed over: anybody may register a service under any name. */
+export function readAnnouncements(answer: unknown): readonly Announcement[] {
+  const entries = Array.isArray(answer) ? (answer as readonly HealthEntry[]) : [];
+  return entries.flatMap((entry) => {
     const instance = readInstance(entry);
-    if (instance === null) continue;
-    const known = instances.get(instance.node.id);
-    if (known === undefined || known.generation < instance.generation) instances.set(instance.node.id, instance);
-  }
-  return instances;
+    return instance === null ? [] : [{ agent: entry.Node.Node, instance }];
+  });
 }
 
 function readInstance({ Service: service, Checks: checks }: HealthEntry): Instance | null {

@@ -4,12 +4,16 @@
  * lock's index grows with every change of hands and fences what a former leader still writes.
  */
 
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '@headwater/service/clock';
 import type Consul from 'consul';
-import type { Leadership } from './registry.ts';
+import { isAnswer } from './consul-client.ts';
+import type { Fence, Leadership } from './registry.ts';
 
 const CONTROL_SERVICE = 'headwater-control';
 const LOCK = 'headwater/leader';
+/** Made once: a Consul that lost its data has another one. */
+const SCOPE = 'headwater/scope';
 /** A leader that cannot confirm the lock for this long is none: by then another one may have it. */
 const UNCONFIRMED_LIMIT_MS = 2_000;
 const TTL = '2s';
@@ -25,8 +29,8 @@ export class ConsulLeader {
   readonly #options: ConsulLeaderOptions;
   readonly #serviceId: string;
   #session: string | null = null;
-  #fence = 0;
-  #confirmedAtMs: number | null = null;
+  #fence: Fence | null = null;
+  #confirmedAtMs = -Infinity;
 
   constructor(options: ConsulLeaderOptions) {
     this.#options = options;
@@ -34,9 +38,9 @@ export class ConsulLeader {
   }
 
   get leadership(): Leadership {
-    const atMs = this.#confirmedAtMs;
-    const isLeader = atMs !== null && this.#options.clock.monotonicMs() - atMs < UNCONFIRMED_LIMIT_MS;
-    return { isLeader, fence: this.#fence };
+    const isConfirmed = this.#options.clock.monotonicMs() - this.#confirmedAtMs < UNCONFIRMED_LIMIT_MS;
+    const fence = isConfirmed ? this.#fence : null;
+    return { isLeader: fence !== null, fence };
   }
 
   /** Shows that this replica lives, and takes or confirms the lock. Called twice a second. */
@@ -44,21 +48,18 @@ export class ConsulLeader {
     const startedMs = this.#options.clock.monotonicMs();
     await this.#passCheck();
     this.#session ??= await this.#makeSession();
-    // A false answer comes back as undefined, so only true means that the lock is ours.
-    const { consul, replica } = this.#options;
-    const held = (await consul.kv.set({ key: LOCK, value: replica, acquire: this.#session }).catch(lost)) === true;
-    if (!held) {
-      this.#confirmedAtMs = null;
-      await this.#renewSession();
+    if (!(await this.#acquire(this.#session))) {
+      this.#fence = null;
+      await this.#renewSession(this.#session);
       return;
     }
-    this.#fence = (await consul.kv.get(LOCK))?.LockIndex ?? this.#fence;
+    this.#fence ??= await this.#readFence();
     this.#confirmedAtMs = startedMs;
   }
 
   /** Gives the lock to whoever is next, now. */
   async resign(): Promise<void> {
-    this.#confirmedAtMs = null;
+    this.#fence = null;
     const { consul } = this.#options;
     if (this.#session !== null) await consul.session.destroy({ id: this.#session });
     await consul.agent.service.deregister({ id: this.#serviceId });
@@ -96,15 +97,34 @@ export class ConsulLeader {
     return id;
   }
 
+  /** A lock under a session that has ended is refused with an error. */
+  async #acquire(session: string): Promise<boolean> {
+    const { consul, replica } = this.#options;
+    try {
+      // A false answer comes back as undefined.
+      const isOurs: boolean | undefined = await consul.kv.set({ key: LOCK, value: replica, acquire: session });
+      return isOurs ?? false;
+    } catch (error) {
+      if (!isAnswer(error)) throw error;
+      return false;
+    }
+  }
+
+  /** The lock's index grows with every change of hands. */
+  async #readFence(): Promise<Fence | null> {
+    const { consul } = this.#options;
+    // Whoever is first makes it; the others' answer is false.
+    await consul.kv.set({ key: SCOPE, value: randomBytes(6).toString('hex'), cas: 0 });
+    const [scope, lock] = await Promise.all([consul.kv.get(SCOPE), consul.kv.get(LOCK)]);
+    // The client's types do not know of the session.
+    const holder = (lock as { readonly Session?: string } | null | undefined)?.Session;
+    if (holder === undefined || holder !== this.#session) return null;
+    return { scope: scope?.Value ?? '', index: lock?.LockIndex ?? 0 };
+  }
+
   /** A session ends with its check, such as after a pause of this process. */
-  async #renewSession(): Promise<void> {
-    if (this.#session === null) return;
-    const found: unknown = await this.#options.consul.session.get({ id: this.#session });
+  async #renewSession(session: string): Promise<void> {
+    const found: unknown = await this.#options.consul.session.get({ id: session });
     if (found === undefined || found === null || (Array.isArray(found) && found.length === 0)) this.#session = null;
   }
-}
-
-/** A lock under a session that has ended is refused with an error. */
-function lost(): undefined {
-  return undefined;
 }

@@ -1,12 +1,13 @@
 /** The registry in Consul: every replica announces the nodes that it hears at its own agent, and watches all of them. */
 
-import { Agent } from 'node:http';
-import { Agent as TlsAgent } from 'node:https';
 import type { NodeDescription } from '@headwater/protocol/node';
 import type { Clock } from '@headwater/service/clock';
-import Consul from 'consul';
-import { checkOf, NODE_SERVICE, readInstances, serviceOf } from './consul-instance.ts';
+import type Consul from 'consul';
+import { ChangeListeners } from './change-listeners.ts';
+import { connectConsul, isAnswer, keyValueOver } from './consul-client.ts';
+import { type Announcement, NODE_SERVICE, checkOf, readAnnouncements, serviceOf } from './consul-instance.ts';
 import { ConsulLeader } from './consul-leader.ts';
+import { ConsulWatch } from './consul-watch.ts';
 import { type Instance, type KeyValue, type Leadership, type Registry, nextGeneration } from './registry.ts';
 
 interface ConsulRegistryOptions {
@@ -20,12 +21,25 @@ interface ConsulRegistryOptions {
   readonly onTrouble?: (what: string, error: unknown) => void;
 }
 
-/** An agent answers at most 200 connections of a client. */
-const SOCKETS = 64;
-const REQUEST_DEADLINE_MS = 2_000;
-const WATCH_BACKOFF_MS = 1_000;
+/** A node that this replica hears. */
+interface Own {
+  readonly instance: Instance;
+  /** false: the agent has yet to hear of it */
+  isRegistered: boolean;
+}
+
+/** What Consul told of a node that another replica hears. */
+interface Told {
+  readonly instance: Instance;
+  /** monotonic; when it began to be missing from answers that had others */
+  readonly missingSinceMs: number | null;
+}
+
 const CAMPAIGN_MS = 500;
-const KEYS = 'headwater/config/';
+/** A node that Consul has told nothing of for so long is forgotten; enrolment remembers it. */
+const FORGET_MS = 60_000;
+/** One line for a trouble that goes on. */
+const TROUBLE_EVERY_MS = 10_000;
 
 /** Starts at once, whether or not Consul answers: it is watched from when it does. */
 export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
@@ -38,34 +52,36 @@ class ConsulRegistry implements Registry {
   readonly #options: ConsulRegistryOptions;
   readonly #consul: Consul;
   readonly #leader: ConsulLeader;
-  readonly #listeners = new Set<() => void>();
-  readonly #passing = new Set<string>();
-  readonly #watch: ReturnType<Consul['watch']>;
+  readonly #watch: ConsulWatch;
+  readonly #listeners: ChangeListeners;
   readonly #timer: NodeJS.Timeout;
-  readonly #withdrawn = new Set<string>();
+  readonly #own = new Map<string, Own>();
+  readonly #told = new Map<string, Told>();
+  /** generation that was withdrawn; an answer may be older than that */
+  readonly #withdrawn = new Map<string, number>();
   /** what we told our agent and have not yet heard back */
   readonly #maintenance = new Map<string, boolean>();
-  #instances = new Map<string, Instance>();
-  #campaign: Promise<void> = Promise.resolve();
-  #isCampaigning = false;
+  readonly #beating = new Set<string>();
+  readonly #troubledAtMs = new Map<string, number>();
+  #announced: readonly Announcement[] = [];
+  #instances: ReadonlyMap<string, Instance> = new Map();
+  #campaign: Promise<void> | null = null;
 
   constructor(options: ConsulRegistryOptions) {
     const { url, token, replica, clock } = options;
     this.#options = options;
     this.replica = replica;
-    this.#consul = connect(url, token);
+    this.#consul = connectConsul(url, token);
     this.#leader = new ConsulLeader({ consul: this.#consul, replica, clock });
+    this.#listeners = new ChangeListeners((error) => this.#trouble('listener', error));
     this.kv = keyValueOver(this.#consul);
-    this.#watch = this.#consul.watch({
-      method: this.#consul.health.service.bind(this.#consul.health),
-      options: { service: NODE_SERVICE },
-      backoffMax: WATCH_BACKOFF_MS,
+    this.#watch = new ConsulWatch({
+      ask: (query) => this.#consul.health.service({ service: NODE_SERVICE, ...query }),
+      take: (answer) => this.#take(readAnnouncements(answer)),
+      onFailure: (error) => this.#trouble('watch', error),
     });
-    this.#watch.on('change', (answer: unknown) => this.#take(answer));
-    // Without a listener the watch's errors would end the process; it tries again by itself.
-    this.#watch.on('error', (error: unknown) => this.#trouble('watch', error));
-    this.#timer = setInterval(() => this.#campaignOnce(), CAMPAIGN_MS);
-    this.#campaignOnce();
+    this.#timer = setInterval(() => this.#work(), CAMPAIGN_MS);
+    this.#work();
   }
 
   get leadership(): Leadership {
@@ -80,158 +96,187 @@ class ConsulRegistry implements Registry {
     const known = this.#instances.get(node.id);
     const generation = nextGeneration(known, this.#options.clock.nowMs());
     const maintenance = known?.maintenance ?? false;
-    const instance: Instance = { node, generation, replica: this.replica, passing: true, maintenance };
     // Known before Consul says so: its heartbeats count from now on.
-    this.#withdrawn.delete(node.id);
-    this.#instances.set(node.id, instance);
-    this.#tell();
-    await this.#register(instance);
+    const own: Own = {
+      instance: { node, generation, replica: this.replica, passing: true, maintenance },
+      isRegistered: false,
+    };
+    this.#own.set(node.id, own);
+    this.#settle();
+    await this.#register(own).catch((error: unknown) => this.#trouble('announce', error));
   }
 
   beat(id: string): void {
+    const own = this.#own.get(id);
     // A slow agent gets one request a node, however many heartbeats come meanwhile.
-    if (this.#passing.has(id)) return;
-    this.#passing.add(id);
-    this.#pass(id)
+    if (own === undefined || this.#beating.has(id)) return;
+    this.#beating.add(id);
+    this.#pass(id, own)
       .catch((error: unknown) => this.#trouble('heartbeat', error))
-      .finally(() => this.#passing.delete(id));
+      .finally(() => this.#beating.delete(id));
   }
 
   async setMaintenance(id: string, on: boolean): Promise<void> {
-    const known = this.#instances.get(id);
-    if (known === undefined || known.maintenance === on) return;
-    if (known.replica !== this.replica) return;
+    const own = this.#own.get(id);
+    if (own === undefined || own.instance.maintenance === on) return;
+    const changed = { ...own, instance: { ...own.instance, maintenance: on } };
+    this.#own.set(id, changed);
     this.#maintenance.set(id, on);
-    this.#instances.set(id, { ...known, maintenance: on });
-    this.#tell();
-    const asked = this.#consul.agent.service.maintenance({ id, enable: on, reason: 'drained by an operator' });
-    await asked.catch((error: unknown) => this.#trouble('maintenance', error));
+    this.#settle();
+    await this.#maintain(id, on).catch((error: unknown) => this.#trouble('maintenance', error));
   }
 
   async withdraw(id: string): Promise<void> {
-    if (!this.#instances.delete(id)) return;
-    this.#withdrawn.add(id);
-    this.#tell();
-    const asked = this.#consul.agent.service.deregister({ id });
-    await asked.catch((error: unknown) => this.#trouble('withdraw', error));
+    const known = this.#instances.get(id);
+    if (known === undefined) return;
+    const isOurs = this.#own.delete(id);
+    this.#told.delete(id);
+    this.#maintenance.delete(id);
+    this.#withdrawn.set(id, known.generation);
+    this.#settle();
+    if (isOurs) await this.#deregister(id);
+  }
+
+  async removeStale(isMember: (id: string) => boolean): Promise<void> {
+    for (const { agent, instance } of this.#announced) {
+      const { id } = instance.node;
+      const isSuperseded = (this.#instances.get(id)?.generation ?? 0) > instance.generation;
+      if (!isSuperseded && (isMember(id) || instance.passing)) continue;
+      const asked = this.#consul.catalog.deregister({ node: agent, serviceid: id });
+      await asked.catch((error: unknown) => this.#trouble('stale', error));
+    }
   }
 
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    this.#watch.end();
+    await this.#watch.end();
     await this.#campaign;
     await this.#leader.resign().catch((error: unknown) => this.#trouble('resign', error));
     this.#consul.destroy();
   }
 
   /** An answer of the watch. The same one may come twice, and one that is empty may only mean that we may not look. */
-  #take(answer: unknown): void {
-    const found = readInstances(answer);
-    if (found.size === 0 && this.#instances.size > 0) {
+  #take(announced: readonly Announcement[]): void {
+    if (announced.length === 0 && this.#told.size > 0) {
       this.#trouble('watch', new Error('an empty answer: the known fleet is kept (is the ACL token good?)'));
       return;
     }
-    // An answer may be older than what was said meanwhile.
-    for (const id of this.#withdrawn) if (!found.delete(id)) this.#withdrawn.delete(id);
-    for (const [id, on] of this.#maintenance) if (found.get(id)?.maintenance === on) this.#maintenance.delete(id);
-    const ids = new Set([...this.#instances.keys(), ...found.keys()]);
-    this.#instances = new Map([...ids].map((id) => [id, this.#settle(this.#instances.get(id), found.get(id))]));
-    this.#removeTakenOver(answer);
-    this.#tell();
+    this.#announced = announced;
+    const found = newestOf(announced);
+    this.#noteMissing(found);
+    for (const [id, own] of this.#own) own.isRegistered &&= found.get(id)?.generation === own.instance.generation;
+    for (const [id, instance] of found) {
+      if (instance.generation > (this.#withdrawn.get(id) ?? 0)) this.#takeOne(id, instance);
+    }
+    for (const id of this.#withdrawn.keys()) if (!found.has(id)) this.#withdrawn.delete(id);
+    this.#removeSuperseded();
+    this.#settle();
   }
 
-  /** What is known of a node and what the registry tells of it, as one; either may be missing, never both. */
-  #settle(known: Instance | undefined, told: Instance | undefined): Instance {
-    if (known === undefined || (told !== undefined && told.generation > known.generation)) return told as Instance;
-    const isOurs = known.replica === this.replica;
-    const passing = isOurs ? known.passing : told?.generation === known.generation && told.passing;
-    const maintenance = this.#maintenance.get(known.node.id) ?? told?.maintenance ?? known.maintenance;
-    return { ...known, passing, maintenance };
-  }
-
-  /** What we announced of a node that another replica hears now is stale. */
-  #removeTakenOver(answer: unknown): void {
-    for (const entry of answer as readonly unknown[]) {
-      const [own] = readInstances([entry]).values();
-      if (own === undefined || own.replica !== this.replica) continue;
-      const current = this.#instances.get(own.node.id);
-      if (current === undefined || current.replica === this.replica) continue;
-      const asked = this.#consul.agent.service.deregister({ id: own.node.id });
-      asked.catch((error: unknown) => this.#trouble('take-over', error));
+  #takeOne(id: string, instance: Instance): void {
+    const own = this.#own.get(id);
+    const isNewer = own !== undefined && instance.generation > own.instance.generation;
+    if (instance.replica === this.replica && (own === undefined || isNewer)) {
+      // An earlier process of this replica announced it.
+      this.#own.set(id, { instance: { ...instance, passing: true }, isRegistered: true });
+    } else if (own === undefined || isNewer) {
+      this.#own.delete(id);
+      this.#told.set(id, { instance, missingSinceMs: null });
+    } else if (instance.generation === own.instance.generation) {
+      this.#takeMaintenance(id, own, instance.maintenance);
     }
   }
 
-  async #register(instance: Instance): Promise<void> {
-    await this.#consul.agent.service
-      .register(serviceOf(instance))
-      .catch((error: unknown) => this.#trouble('announce', error));
+  /** Somebody may have set it in Consul itself; what we told our agent may not have come back yet. */
+  #takeMaintenance(id: string, own: Own, told: boolean): void {
+    const asked = this.#maintenance.get(id);
+    if (asked === told) this.#maintenance.delete(id);
+    if (asked !== undefined || own.instance.maintenance === told) return;
+    this.#own.set(id, { ...own, instance: { ...own.instance, maintenance: told } });
+  }
+
+  /** What is missing from an answer is not gone: an agent that came back without its state is told again. */
+  #noteMissing(found: ReadonlyMap<string, Instance>): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [id, { instance, missingSinceMs }] of this.#told) {
+      if (found.has(id)) continue;
+      const sinceMs = missingSinceMs ?? nowMs;
+      if (nowMs - sinceMs > FORGET_MS) this.#told.delete(id);
+      else this.#told.set(id, { instance: { ...instance, passing: false }, missingSinceMs: sinceMs });
+    }
+  }
+
+  /** What stands at our agent and is not what we hold: another replica has taken the node over, or it was withdrawn. */
+  #removeSuperseded(): void {
+    for (const { instance } of this.#announced) {
+      const { id } = instance.node;
+      if (instance.replica === this.replica && !this.#own.has(id)) void this.#deregister(id);
+    }
+  }
+
+  /** Of one id this replica hears and Consul told of, ours is the newer one: see `#takeOne`. */
+  #settle(): void {
+    const told = [...this.#told].map(([id, { instance }]) => [id, instance] as const);
+    const own = [...this.#own].map(([id, { instance }]) => [id, instance] as const);
+    this.#instances = new Map([...told, ...own]);
+    this.#listeners.notify();
   }
 
   /** An agent that was restarted without its state, or that never heard of the node, does not know the check. */
-  async #pass(id: string): Promise<void> {
+  async #pass(id: string, own: Own): Promise<void> {
+    if (!own.isRegistered) return this.#register(own);
     try {
       await this.#consul.agent.check.pass({ id: checkOf(id) });
     } catch (error) {
-      const instance = this.#instances.get(id);
-      if (!isAnswer(error) || instance?.replica !== this.replica) throw error;
-      await this.#consul.agent.service.register(serviceOf(instance));
+      if (!isAnswer(error)) throw error;
+      await this.#register(own);
     }
   }
 
-  #campaignOnce(): void {
-    if (this.#isCampaigning) return;
-    this.#isCampaigning = true;
-    this.#campaign = this.#leader
+  async #register({ instance }: Own): Promise<void> {
+    const { id } = instance.node;
+    await this.#consul.agent.service.register(serviceOf(instance));
+    const own = this.#own.get(id);
+    if (own === undefined) return this.#deregister(id);
+    if (own.instance.generation === instance.generation) own.isRegistered = true;
+    if (own.instance.maintenance) await this.#maintain(id, true);
+  }
+
+  async #maintain(id: string, on: boolean): Promise<void> {
+    await this.#consul.agent.service.maintenance({ id, enable: on, reason: 'drained by an operator' });
+  }
+
+  async #deregister(id: string): Promise<void> {
+    const asked = this.#consul.agent.service.deregister({ id });
+    await asked.catch((error: unknown) => this.#trouble('withdraw', error));
+  }
+
+  #work(): void {
+    this.#listeners.retry();
+    this.#campaign ??= this.#leader
       .campaign()
       .catch((error: unknown) => this.#trouble('campaign', error))
-      .finally(() => (this.#isCampaigning = false));
+      .finally(() => (this.#campaign = null));
   }
 
   #trouble(what: string, error: unknown): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - (this.#troubledAtMs.get(what) ?? -Infinity) < TROUBLE_EVERY_MS) return;
+    this.#troubledAtMs.set(what, nowMs);
     this.#options.onTrouble?.(what, error);
   }
+}
 
-  /** One listener that throws costs the others nothing. */
-  #tell(): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener();
-      } catch (error) {
-        this.#trouble('listener', error);
-      }
-    }
+/** Of several announcements under one id the one with the highest generation is the node. */
+function newestOf(announced: readonly Announcement[]): ReadonlyMap<string, Instance> {
+  const newest = new Map<string, Instance>();
+  for (const { instance } of announced) {
+    const known = newest.get(instance.node.id);
+    if (known === undefined || known.generation < instance.generation) newest.set(instance.node.id, instance);
   }
-}
-
-function connect(url: string, token: string | null): Consul {
-  const { hostname: host, port, protocol } = new URL(url);
-  const secure = protocol === 'https:';
-  const agent = new (secure ? TlsAgent : Agent)({ keepAlive: true, maxSockets: SOCKETS });
-  const defaults = { timeout: REQUEST_DEADLINE_MS, ...(token === null ? {} : { token }) };
-  return new Consul({ host, port: Number(port || (secure ? 443 : 80)), secure, agent, defaults });
-}
-
-/** Consul said no, as opposed to not saying anything. */
-function isAnswer(error: unknown): boolean {
-  return (error as { readonly response?: { readonly statusCode?: number } }).response?.statusCode !== undefined;
-}
-
-function keyValueOver(consul: Consul): KeyValue {
-  return {
-    async get(key) {
-      // No such key is undefined.
-      const kept = await consul.kv.get(KEYS + key);
-      return kept === undefined || kept === null ? null : { value: kept.Value ?? '', index: kept.ModifyIndex };
-    },
-    async cas(key, value, index) {
-      // A false answer comes back as undefined.
-      const done: boolean | undefined = await consul.kv.set({ key: KEYS + key, value, cas: index });
-      return done ?? false;
-    },
-  };
+  return newest;
 }

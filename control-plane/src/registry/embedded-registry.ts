@@ -3,28 +3,40 @@
 import type { NodeDescription } from '@headwater/protocol/node';
 import type { Clock } from '@headwater/service/clock';
 import type { Store } from '../state/store.ts';
+import { ChangeListeners } from './change-listeners.ts';
 import { type Instance, type KeyValue, type Leadership, type Registry, nextGeneration } from './registry.ts';
 
 interface EmbeddedRegistryOptions {
+  /** this process's name among others over the same store */
+  readonly replica: string;
   readonly store: Store;
   readonly clock: Clock;
+  /** what an operator should know */
+  readonly onTrouble?: (what: string, error: unknown) => void;
 }
+
+/** A listener that threw is called again after this time. */
+const RETRY_MS = 500;
 
 export function openEmbeddedRegistry(options: EmbeddedRegistryOptions): Registry {
   return new EmbeddedRegistry(options);
 }
 
 class EmbeddedRegistry implements Registry {
-  readonly replica = 'embedded';
-  readonly leadership: Leadership = { isLeader: true, fence: 1 };
+  readonly replica: string;
+  readonly leadership: Leadership = { isLeader: true, fence: { scope: 'embedded', index: 0 } };
   readonly kv: KeyValue;
   readonly #clock: Clock;
   readonly #instances = new Map<string, Instance>();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners: ChangeListeners;
+  readonly #timer: NodeJS.Timeout;
 
-  constructor({ store, clock }: EmbeddedRegistryOptions) {
+  constructor({ store, replica, clock, onTrouble }: EmbeddedRegistryOptions) {
+    this.replica = replica;
     this.#clock = clock;
     this.kv = keyValueOver(store);
+    this.#listeners = new ChangeListeners((error) => onTrouble?.('listener', error));
+    this.#timer = setInterval(() => this.#listeners.retry(), RETRY_MS);
   }
 
   instances(): ReadonlyMap<string, Instance> {
@@ -48,25 +60,24 @@ class EmbeddedRegistry implements Registry {
   }
 
   async withdraw(id: string): Promise<void> {
-    if (this.#instances.delete(id)) this.#tell();
+    if (this.#instances.delete(id)) this.#listeners.notify();
+  }
+
+  async removeStale(isMember: (id: string) => boolean): Promise<void> {
+    for (const id of this.#instances.keys()) if (!isMember(id)) await this.withdraw(id);
   }
 
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Nothing is held.
+    clearInterval(this.#timer);
   }
 
   #set(instance: Instance): void {
     this.#instances.set(instance.node.id, instance);
-    this.#tell();
-  }
-
-  #tell(): void {
-    for (const listener of this.#listeners) listener();
+    this.#listeners.notify();
   }
 }
 

@@ -1,51 +1,10 @@
 /** What every Registry must do. Another implementation is another row of the table. */
 
 import assert from 'node:assert/strict';
-import { mkdtempDisposable } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { testNode } from '@headwater/protocol/test-node';
-import { systemClock } from '@headwater/service/clock';
-import { openDatabase } from '../database.ts';
-import { openEmbeddedStore } from '../state/embedded-store.ts';
-import { startTestConsul } from '../test-consul.ts';
-import { openConsulRegistry } from './consul-registry.ts';
-import { openEmbeddedRegistry } from './embedded-registry.ts';
-import { type Instance, type Registry, nextGeneration } from './registry.ts';
-
-interface Place extends AsyncDisposable {
-  readonly registry: Registry;
-}
-
-async function embedded(): Promise<Place> {
-  const directory = await mkdtempDisposable(join(tmpdir(), 'headwater-registry-'));
-  const database = openDatabase(join(directory.path, 'state.db'));
-  return {
-    registry: openEmbeddedRegistry({ store: openEmbeddedStore(database), clock: systemClock }),
-    async [Symbol.asyncDispose]() {
-      database.close();
-      await directory.remove();
-    },
-  };
-}
-
-async function consul(): Promise<Place> {
-  const server = await startTestConsul();
-  const registry = openConsulRegistry({ url: server.url, token: null, replica: 'one', clock: systemClock });
-  return {
-    registry,
-    async [Symbol.asyncDispose]() {
-      await registry[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-    },
-  };
-}
-
-const IMPLEMENTATIONS: readonly (readonly [name: string, place: () => Promise<Place>])[] = [
-  ['embedded', embedded],
-  ['consul', consul],
-];
+import { type Instance, nextGeneration } from './registry.ts';
+import { REGISTRIES, until } from './test-registries.ts';
 
 const EDGE = testNode({ place: { latitude: 1.5, longitude: -2 }, zone: 'eu', failureDomain: 'rack-7' });
 const ORIGIN = testNode({
@@ -55,7 +14,7 @@ const ORIGIN = testNode({
   rtmpsUrl: 'rtmps://origin.example:1936',
 });
 
-for (const [name, makePlace] of IMPLEMENTATIONS) {
+for (const [name, makePlace] of REGISTRIES) {
   suite(`the ${name} registry`, () => {
     test('knows an announced node by all that it said', async () => {
       await using place = await makePlace();
@@ -110,6 +69,39 @@ for (const [name, makePlace] of IMPLEMENTATIONS) {
       assert.equal(registry.instances().has('edge-1'), false);
     });
 
+    test('the leader removes whom the fleet does not know', async () => {
+      await using place = await makePlace();
+      const { registry } = place;
+      await registry.announce(EDGE);
+      await registry.announce(ORIGIN);
+      await registry.withdraw('edge-1');
+      await registry.removeStale((id) => id === 'origin-1');
+      assert.deepEqual([...registry.instances().keys()], ['origin-1']);
+    });
+
+    test('a listener that throws is called again, and costs the others nothing', async () => {
+      await using place = await makePlace();
+      const { registry, troubles } = place;
+      const seen: boolean[] = [];
+      let throws = true;
+      const stop = registry.onChange(() => {
+        if (throws) throw new Error('not now');
+        seen.push(registry.instances().has('edge-1'));
+      });
+      let others = 0;
+      registry.onChange(() => (others += 1));
+      await registry.announce(EDGE);
+      assert.ok(others > 0);
+      assert.ok(troubles.includes('listener'));
+      throws = false;
+      await until('it was called again', () => seen.length > 0);
+      assert.equal(seen[0], true);
+      stop();
+      const count = seen.length;
+      await registry.withdraw('edge-1');
+      assert.equal(seen.length, count);
+    });
+
     test('values change only as their writer saw them', async () => {
       await using place = await makePlace();
       const { kv } = place.registry;
@@ -123,14 +115,11 @@ for (const [name, makePlace] of IMPLEMENTATIONS) {
       assert.equal((await kv.get('a'))?.value, 'two');
     });
 
-    test('one that stands alone becomes the leader', async () => {
+    test('one that stands alone becomes the leader, behind a fence', async () => {
       await using place = await makePlace();
       const { registry } = place;
-      for (const endMs = performance.now() + 5_000; !registry.leadership.isLeader && performance.now() < endMs;) {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-      assert.equal(registry.leadership.isLeader, true);
-      assert.ok(registry.leadership.fence > 0);
+      await until('it leads', () => registry.leadership.isLeader);
+      assert.ok(registry.leadership.fence !== null);
     });
   });
 }

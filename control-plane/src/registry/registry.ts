@@ -13,16 +13,24 @@ export interface Instance {
   readonly generation: number;
   /** whose heartbeats count: the replica that announced it */
   readonly replica: string;
-  /** what the registry makes of its heartbeats */
+  /** the registry was told of its heartbeats; false also where the registry cannot know */
   readonly passing: boolean;
-  /** the operator has taken it out of service */
+  /** an operator has taken it out of service */
   readonly maintenance: boolean;
 }
 
-/** Singleton work is the leader's; its writes carry the fence, which grows with every change of leader. */
+/** Orders what leaders write: in one scope, the write with the higher index is the newer leader's. */
+export interface Fence {
+  /** a registry that lost its data has another one, and its indexes start anew */
+  readonly scope: string;
+  readonly index: number;
+}
+
+/** Singleton work is the leader's; its writes carry the fence. */
 export interface Leadership {
   readonly isLeader: boolean;
-  readonly fence: number;
+  /** null while this replica does not lead */
+  readonly fence: Fence | null;
 }
 
 /** Small values with an index each, changed only as their writer saw them. */
@@ -43,11 +51,13 @@ export interface Registry extends AsyncDisposable {
   announce(node: NodeDescription): Promise<void>;
   /** A heartbeat. Never waits; what goes wrong is mended behind. */
   beat(id: string): void;
-  /** The operator's word on a node, shown to whoever looks into the registry. */
+  /** The operator's word on a node that is heard here, shown to whoever looks into the registry. */
   setMaintenance(id: string, on: boolean): Promise<void>;
   /** A node was removed. */
   withdraw(id: string): Promise<void>;
-  /** Calls back after instances changed, until the returned function is called. */
+  /** The leader's: removes what nobody else would, such as what a replica that died had announced. */
+  removeStale(isMember: (id: string) => boolean): Promise<void>;
+  /** Calls back after instances changed, until the returned function is called; one that throws is called again. */
   onChange(listener: () => void): () => void;
 }
 

@@ -5,7 +5,7 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { FeedPage } from '@headwater/protocol/feed';
 import { inTransaction } from '../database.ts';
 import { EmbeddedLog, LOG_LIMIT } from './embedded-log.ts';
-import type { Change, Collection, Document, Outcome, Page, Step, Store } from './store.ts';
+import type { Change, Collection, Document, Facts, Outcome, Page, Step, Store } from './store.ts';
 
 interface EmbeddedStoreOptions {
   readonly logLimit?: number;
@@ -58,10 +58,13 @@ class EmbeddedStore implements Store {
     return this.#log.onGrowth(listener);
   }
 
-  async share(topic: string, facts: Readonly<Record<string, string>>): Promise<void> {
+  async share(topic: string, facts: Facts): Promise<void> {
     const known = this.#facts.get(topic) ?? new Map<string, string>();
     this.#facts.set(topic, known);
-    for (const [name, fact] of Object.entries(facts)) known.set(name, fact);
+    for (const [name, fact] of Object.entries(facts)) {
+      if (fact === null) known.delete(name);
+      else known.set(name, fact);
+    }
   }
 
   async shared(topic: string): Promise<ReadonlyMap<string, string>> {

@@ -15,6 +15,7 @@ import { CHANGES_SINCE, COMMIT } from './redis-script.ts';
 import {
   type Collection,
   type Document,
+  type Facts,
   type Outcome,
   type Page,
   type Step,
@@ -158,10 +159,13 @@ class RedisStore implements Store {
     return () => this.#listeners.delete(listener);
   }
 
-  async share(topic: string, facts: Readonly<Record<string, string>>): Promise<void> {
-    if (Object.keys(facts).length === 0) return;
+  async share(topic: string, facts: Facts): Promise<void> {
+    const names = Object.keys(facts);
+    const gone = names.filter((name) => facts[name] === null);
+    const told = Object.fromEntries(Object.entries(facts).filter((fact): fact is [string, string] => fact[1] !== null));
     await this.#ask(async (redis) => {
-      await redis.hset(factsOf(topic), facts);
+      if (gone.length > 0) await redis.hdel(factsOf(topic), ...gone);
+      if (gone.length < names.length) await redis.hset(factsOf(topic), told);
       await redis.pexpire(factsOf(topic), FACTS_TTL_MS);
     });
   }

@@ -8,7 +8,7 @@ import type { FeedMessage, FeedPage } from '@headwater/protocol/feed';
 
 /** What documents are of. */
 export type Collection =
-  'stream' | 'issuer' | 'path-keys' | 'revocation' | 'secret' | 'node' | 'removed-node' | 'join-token' | 'kv';
+  'stream' | 'issuer' | 'path-keys' | 'revocation' | 'secret' | 'node' | 'removed-node' | 'join-token' | 'kv' | 'fence';
 
 /** A document as it is kept. */
 export interface Document {
@@ -47,6 +47,9 @@ export interface Page {
   readonly limit?: number;
 }
 
+/** By name; null takes one back. */
+export type Facts = Readonly<Record<string, string | null>>;
+
 export interface Store extends AsyncDisposable {
   get(collection: Collection, id: string): Promise<Document | null>;
   /** Ascending by id. */
@@ -65,7 +68,7 @@ export interface Store extends AsyncDisposable {
   onGrowth(listener: () => void): () => void;
 
   /** Facts that replicas tell each other and that may be lost, such as what nodes say of their load; by topic and name. */
-  share(topic: string, facts: Readonly<Record<string, string>>): Promise<void>;
+  share(topic: string, facts: Facts): Promise<void>;
   shared(topic: string): Promise<ReadonlyMap<string, string>>;
 }
 

@@ -123,6 +123,8 @@ export class Fleet implements Disposable {
 
   /** The leader's: the registry forgets whom the fleet does not know. */
   async removeStale(): Promise<void> {
+    // Who cannot ask the store may not know of those who joined meanwhile.
+    await this.#enrolled.refresh();
     await this.#registry.removeStale((id) => this.#enrolled.all.has(id));
   }
 

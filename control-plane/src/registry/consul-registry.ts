@@ -64,6 +64,8 @@ class ConsulRegistry implements Registry {
   readonly #beating = new Set<string>();
   readonly #troubledAtMs = new Map<string, number>();
   #announced: readonly Announcement[] = [];
+  /** what was stale the last time that this was looked at */
+  #suspects: ReadonlySet<string> = new Set();
   #instances: ReadonlyMap<string, Instance> = new Map();
   #campaign: Promise<void> | null = null;
 
@@ -138,11 +140,14 @@ class ConsulRegistry implements Registry {
   }
 
   async removeStale(isMember: (id: string) => boolean): Promise<void> {
-    for (const { agent, instance } of this.#announced) {
-      const { id } = instance.node;
-      const isSuperseded = (this.#instances.get(id)?.generation ?? 0) > instance.generation;
-      if (!isSuperseded && (isMember(id) || instance.passing)) continue;
-      const asked = this.#consul.catalog.deregister({ node: agent, serviceid: id });
+    const suspects = this.#announced.filter(({ instance: { node, generation } }) => {
+      return !isMember(node.id) || (this.#instances.get(node.id)?.generation ?? 0) > generation;
+    });
+    // Whoever announced it removes it at once, where he can; and what was let in a moment ago may not be known here yet.
+    const stale = suspects.filter((suspect) => this.#suspects.has(nameOf(suspect)));
+    this.#suspects = new Set(suspects.map(nameOf));
+    for (const { agent, instance } of stale) {
+      const asked = this.#consul.catalog.deregister({ node: agent, serviceid: instance.node.id });
       await asked.catch((error: unknown) => this.#trouble('stale', error));
     }
   }
@@ -181,8 +186,8 @@ class ConsulRegistry implements Registry {
     const own = this.#own.get(id);
     const isNewer = own !== undefined && instance.generation > own.instance.generation;
     if (instance.replica === this.replica && (own === undefined || isNewer)) {
-      // An earlier process of this replica announced it.
-      this.#own.set(id, { instance: { ...instance, passing: true }, isRegistered: true });
+      // An earlier process of this replica announced it, maybe with a token that has ended since: it is registered anew.
+      this.#own.set(id, { instance: { ...instance, passing: true }, isRegistered: false });
     } else if (own === undefined || isNewer) {
       this.#own.delete(id);
       this.#told.set(id, { instance, missingSinceMs: null });
@@ -269,6 +274,10 @@ class ConsulRegistry implements Registry {
     this.#troubledAtMs.set(what, nowMs);
     this.#options.onTrouble?.(what, error);
   }
+}
+
+function nameOf({ agent, instance }: Announcement): string {
+  return `${agent} ${instance.node.id} ${instance.generation}`;
 }
 
 /** Of several announcements under one id the one with the highest generation is the node. */

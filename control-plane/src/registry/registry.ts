@@ -55,7 +55,7 @@ export interface Registry extends AsyncDisposable {
   setMaintenance(id: string, on: boolean): Promise<void>;
   /** A node was removed. */
   withdraw(id: string): Promise<void>;
-  /** The leader's: removes what nobody else would, such as what a replica that died had announced. */
+  /** The leader's, now and then: removes what nobody else would, such as what a replica that died had announced. */
   removeStale(isMember: (id: string) => boolean): Promise<void>;
   /** Calls back after instances changed, until the returned function is called; one that throws is called again. */
   onChange(listener: () => void): () => void;

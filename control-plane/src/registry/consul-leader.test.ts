@@ -1,0 +1,112 @@
+/** Who leads, when leaders die, hang and come back: each replica is a process of its own. */
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { test } from 'node:test';
+import { systemClock } from '@headwater/service/clock';
+import { startTestConsul } from '../test-consul.ts';
+import { openConsulRegistry } from './consul-registry.ts';
+import type { Leadership } from './registry.ts';
+import { until } from './test-registries.ts';
+
+/** Says how it stands, whenever that changes. */
+const REPLICA = `
+  import { openConsulRegistry } from './consul-registry.ts';
+  import { systemClock } from '@headwater/service/clock';
+  const [url, replica] = process.argv.slice(1);
+  const registry = openConsulRegistry({ url, token: null, replica, clock: systemClock });
+  let told = '';
+  setInterval(() => {
+    const text = JSON.stringify(registry.leadership);
+    if (text !== told) console.log(told = text);
+  }, 10);
+`;
+
+interface Replica extends AsyncDisposable {
+  readonly child: ChildProcess;
+  /** as it said last */
+  readonly leadership: Leadership;
+  kill(): Promise<void>;
+}
+
+function startReplica(url: string, name: string): Replica {
+  const args = ['--input-type=module', '-e', REPLICA, '--', url, name];
+  const child = spawn(process.execPath, args, { cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'inherit'] });
+  const said: Leadership[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => said.push(JSON.parse(line) as Leadership));
+  async function kill(): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+  return {
+    child,
+    get leadership() {
+      return said.at(-1) ?? { isLeader: false, fence: null };
+    },
+    kill,
+    [Symbol.asyncDispose]: kill,
+  };
+}
+
+test('of several replicas one leads; it dies, and another one leads within three seconds, behind a higher fence', async () => {
+  await using consul = await startTestConsul();
+  await using one = startReplica(consul.url, 'one');
+  await until('it leads', () => one.leadership.isLeader);
+  await using two = startReplica(consul.url, 'two');
+  await using three = startReplica(consul.url, 'three');
+  const isThere = async () =>
+    ((await consul.ask('/agent/services')) as Record<string, unknown>)['headwater-control-three'];
+  await until('all are there', async () => (await isThere()) !== undefined);
+  assert.deepEqual([two.leadership.isLeader, three.leadership.isLeader], [false, false]);
+  const { fence: before } = one.leadership;
+
+  await one.kill();
+  const tookMs = await until('another one leads', () => two.leadership.isLeader || three.leadership.isLeader);
+  assert.ok(tookMs < 3_000, `${tookMs} ms`);
+  const next = two.leadership.isLeader ? two : three;
+  assert.equal(next.leadership.fence?.scope, before?.scope);
+  assert.ok((next.leadership.fence?.index ?? 0) > (before?.index ?? Infinity));
+  assert.notEqual(two.leadership.isLeader, three.leadership.isLeader);
+});
+
+test('a leader that was paused leads no more, from its first moment on', async () => {
+  await using consul = await startTestConsul();
+  await using one = startReplica(consul.url, 'one');
+  await until('it leads', () => one.leadership.isLeader);
+  await using two = startReplica(consul.url, 'two');
+  one.child.kill('SIGSTOP');
+  const tookMs = await until('another one leads', () => two.leadership.isLeader);
+  assert.ok(tookMs < 4_000, `${tookMs} ms, its start included`);
+  one.child.kill('SIGCONT');
+  await until('it knows', () => !one.leadership.isLeader);
+  assert.equal(two.leadership.isLeader, true);
+});
+
+test('a leader that ends hands over at once', async () => {
+  await using consul = await startTestConsul();
+  const open = (replica: string) => openConsulRegistry({ url: consul.url, token: null, replica, clock: systemClock });
+  const one = open('one');
+  await until('it leads', () => one.leadership.isLeader);
+  await using two = open('two');
+  await one[Symbol.asyncDispose]();
+  const tookMs = await until('the other one leads', () => two.leadership.isLeader);
+  assert.ok(tookMs < 1_500, `${tookMs} ms`);
+  assert.equal(one.leadership.isLeader, false);
+});
+
+test('a leader whose Consul is gone leads no more after a second and a half; a Consul without its data has another scope', async () => {
+  await using consul = await startTestConsul();
+  await using one = openConsulRegistry({ url: consul.url, token: null, replica: 'one', clock: systemClock });
+  await until('it leads', () => one.leadership.isLeader);
+  const { fence: before } = one.leadership;
+  await consul.kill();
+  const tookMs = await until('it does not', () => !one.leadership.isLeader);
+  assert.ok(tookMs > 500 && tookMs < 2_000, `${tookMs} ms`);
+  await consul.start();
+  await until('it leads again', () => one.leadership.isLeader);
+  assert.notEqual(one.leadership.fence?.scope, before?.scope);
+});

@@ -224,6 +224,16 @@ test('a heartbeat to a replica that does not hear the node moves it there, unles
   assert.equal(two.fleet.hears('edge-1'), true);
 });
 
+test('a node that joins at one replica is well at the other, before anything was heard of it', async () => {
+  await using place = await makePlace();
+  const [one, two] = [await place.open('one'), await place.open('two')];
+  await join1(one);
+  assert.equal(healthOf(two), true);
+  assert.equal(two.fleet.news.tick, 1);
+  await pass(place, LAPSE_MS, [two]);
+  assert.equal(healthOf(two), false);
+});
+
 test('what one replica hears, the other knows: also where the registry cannot tell', async () => {
   await using place = await makePlace();
   const [one, two] = [await place.open('one'), await place.open('two')];

@@ -53,8 +53,6 @@ export class Fleet implements Disposable {
     this.#enrolled = enrolled;
     this.#registry = registry;
     this.#heard = new HeardNodes({ store, clock, replica: registry.replica });
-    // Nodes that were known before this process started get as long as any other that says nothing.
-    for (const id of enrolled.all.keys()) this.#heard.expect(id);
     this.#unsubscribe = [enrolled.onChange(() => this.#lookSoon()), registry.onChange(() => this.#lookSoon())];
     this.#look();
   }
@@ -191,10 +189,13 @@ export class Fleet implements Disposable {
     if (member !== null && this.news.tell(member.record)) this.#tellSoon();
   }
 
-  /** What another replica drained or removed may be heard here, and then stands in the registry as ours. */
+  /** What another replica let in, drained or removed. What is heard here stands in the registry as ours. */
   #followEnrolment(): void {
     const { all } = this.#enrolled;
-    for (const id of this.news.ids()) {
+    const told = new Set(this.news.ids());
+    // One that joined at another replica has to be heard of first.
+    for (const id of all.keys()) if (!told.has(id)) this.#heard.expect(id);
+    for (const id of told) {
       if (all.has(id)) continue;
       this.#heard.forget(id);
       this.#mirrored.delete(id);

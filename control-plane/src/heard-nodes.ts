@@ -81,7 +81,7 @@ export class HeardNodes {
     this.#here.heard(id);
   }
 
-  /** Counts as heard for as long as any other that says nothing. */
+  /** Nothing is known of it yet; it counts as heard for as long as any other that says nothing. */
   expect(id: string): void {
     this.#here.heard(id);
   }

@@ -3,36 +3,56 @@
 import { renderMpd } from '@headwater/media/dash/mpd';
 import { renderDeltaUpdate, renderMediaPlaylist } from '@headwater/media/hls/media-playlist';
 import { renderMultivariant } from '@headwater/media/hls/multivariant';
+import { type SteeringProtocol, steeringPath } from '@headwater/protocol/steering';
 import type { Timeline } from '@headwater/protocol/timeline';
 import type { Directives } from './directives.ts';
 import { mpdOf } from './repackage/dash.ts';
-import { mediaPlaylistOf, multivariantOf } from './repackage/hls.ts';
+import { alongPathways, mediaPlaylistOf, multivariantOf } from './repackage/hls.ts';
+import type { Pathways } from './pathways.ts';
 import { lastComplete } from './repackage/window.ts';
 import { type Stored, mediaTypeOf, storeText } from './stored.ts';
 import type { StreamView } from './stream-view.ts';
-import type { ManifestResource, Target } from './target.ts';
+import { type ManifestResource, type Target, formatTarget } from './target.ts';
 import { positionOf } from './timeline-reading.ts';
 
 type Playlist = Extract<ManifestResource, { kind: 'playlist' }>;
+
+/** What a manifest depends on besides the timeline. */
+export interface ManifestMoment {
+  readonly directives: Directives;
+  readonly nowMs: number;
+  /** scheme and authority by which the viewer reaches this edge */
+  readonly base: string;
+  /** of a multivariant playlist or MPD */
+  readonly pathways: Pathways;
+}
+
+/** What time it is here; MPDs name it, so that players count from our clock and not from their machine's. */
+export const CLOCK_PATH = '/time';
 
 /** A manifest ready to be sent; null while there is nothing to show. The view has a timeline. */
 export function writeManifest(
   view: StreamView,
   timeline: Timeline,
   target: Target & { readonly resource: ManifestResource },
-  moment: { readonly directives: Directives; readonly nowMs: number; readonly clockUrl: string },
+  moment: ManifestMoment,
 ): Stored | null {
   const { resource } = target;
   const { fromMs, skip } = moment.directives;
   const mediaType = mediaTypeOf(resource);
   switch (resource.kind) {
     case 'mpd': {
-      const mpd = mpdOf(timeline, { nowMs: moment.nowMs, clockUrl: moment.clockUrl, fromMs });
+      const steered = steeredMpd(target, moment);
+      const mpd = mpdOf(timeline, { nowMs: moment.nowMs, clockUrl: moment.base + CLOCK_PATH, fromMs, steered });
       return mpd === null ? null : storeText(mediaType, renderMpd(mpd));
     }
     case 'multivariant': {
       const query = fromMs === undefined ? '' : `?from=${fromMs / 1000}`;
-      return storeText(mediaType, renderMultivariant(multivariantOf(timeline, resource.flavour, query)));
+      const plain = multivariantOf(timeline, resource.flavour, query);
+      const steeringUri = steeringUrl('hls', target, moment);
+      const rootPath = rootOf(target);
+      const { ways } = moment.pathways;
+      return storeText(mediaType, renderMultivariant(alongPathways(plain, { ways, rootPath, steeringUri })));
     }
     case 'playlist': {
       if (fromMs !== undefined) return renderPlaylist(timeline, resource, { fromMs, skip: false });
@@ -44,6 +64,31 @@ export function writeManifest(
       return stored;
     }
   }
+}
+
+/** The places of an MPD, with the MPD itself at each: a player goes on reading it there. */
+function steeredMpd(target: Target, moment: ManifestMoment): NonNullable<Parameters<typeof mpdOf>[1]['steered']> {
+  const { ways } = moment.pathways;
+  const [first] = ways;
+  if (first === undefined || ways.length < 2) return {};
+  const query = target.query === '' ? '' : `?${target.query}`;
+  const locations = ways.map(({ id, baseUrl }) => {
+    const base = baseUrl ?? moment.base;
+    return { id, baseUrl: base + rootOf(target), mpdUrl: base + formatTarget(target) + query };
+  });
+  const steering = { serverUrl: steeringUrl('dash', target, moment), defaultServiceLocation: first.id };
+  return { locations, steering };
+}
+
+function steeringUrl(protocol: SteeringProtocol, { stream }: Target, { pathways, base }: ManifestMoment): string {
+  const ids = pathways.ways.map(({ id }) => id);
+  return (pathways.steeringBase ?? base) + steeringPath(protocol, { stream, pathways: ids });
+}
+
+/** The stream's folder. */
+function rootOf(target: Target): string {
+  const path = formatTarget(target);
+  return path.slice(0, path.lastIndexOf('/') + 1);
 }
 
 function renderPlaylist(

@@ -218,10 +218,14 @@ export function replyHealthy({ request, response }: Exchange, edgeId: string): n
   return 200;
 }
 
-/** The time as an xs:dateTime (ISO/IEC 23009-1 §5.8.4.11). */
-export function replyTime({ request, response }: Exchange, edgeId: string, nowMs: number): number {
-  const body = new Date(nowMs).toISOString();
-  const head = ['Content-Type', 'text/plain', 'Content-Length', String(body.length), 'Cache-Control', NO_STORE];
+/** A short text that is made at each request: the time, or a steering manifest. */
+export function replyText(
+  { request, response }: Exchange,
+  edgeId: string,
+  { mediaType, body }: { readonly mediaType: string; readonly body: string },
+): number {
+  const length = String(Buffer.byteLength(body));
+  const head = ['Content-Type', mediaType, 'Content-Length', length, 'Cache-Control', NO_STORE];
   response.writeHead(200, [...head, ...CORS, EDGE_ID, edgeId]);
   response.end(request.method === 'HEAD' ? undefined : body);
   return 200;

@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FeedState } from '@headwater/protocol/feed-state';
 import { PROBLEM_STATUS, type ProblemCode } from '@headwater/protocol/problem';
+import { parseSteering, STEERING_TTL_SECONDS, steeringManifest } from '@headwater/protocol/steering';
 import type { Timeline } from '@headwater/protocol/timeline';
 import type { Clock } from '@headwater/service/clock';
 import type { Gate, Viewer } from './authorise.ts';
@@ -15,10 +16,11 @@ import { knock } from './door.ts';
 import { codeOfFill, codeOfStanding, softenForMedia } from './errors.ts';
 import type { EdgeEvents, Outcome } from './events.ts';
 import type { Fill, Fills } from './fill.ts';
-import { hasBegun, isUnknownTrack, writeManifest } from './manifest.ts';
+import { CLOCK_PATH, hasBegun, isUnknownTrack, writeManifest } from './manifest.ts';
 import type { MediaDesk } from './media-desk.ts';
 import * as reply from './reply.ts';
 import { mediaTypeOf } from './stored.ts';
+import { type Pathways, pathwaysOf, prioritize } from './pathways.ts';
 import type { StreamView } from './stream-view.ts';
 import { type ManifestResource, type MediaResource, type Target, formatKey, parseTarget } from './target.ts';
 import { AHEAD_SEGMENTS, hasReached, positionOf, whereabouts } from './timeline-reading.ts';
@@ -58,13 +60,13 @@ export interface Edge {
 type MediaTarget = Target & { readonly resource: MediaResource };
 type ManifestTarget = Target & { readonly resource: ManifestResource };
 
+/** A media playlist's URIs are relative: they name no edge. */
+const NO_PATHWAYS: Pathways = { ways: [], steeringBase: null };
+
 /** Blocked playlist requests end after this many target durations (RFC 8216bis §6.2.5.2). */
 const BLOCKED_TARGETS = 3;
 /** Appendix C of RFC 8216bis: a playlist that was waited for keeps for six target durations, another for half of one. */
 const BLOCKED_FRESH_TARGETS = 6;
-
-/** What time it is here; MPDs name it, so that players count from our clock and not from their machine's. */
-const CLOCK_PATH = '/time';
 
 /** Answers a viewer's request. */
 export function serve(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
@@ -97,11 +99,26 @@ export function serve(edge: Edge, request: IncomingMessage, response: ServerResp
 
 /** Not a stream's URL: a player's or a balancer's question, or nothing. */
 function serveQuestion(edge: Edge, exchange: reply.Exchange, url: string): void {
-  if (url === CLOCK_PATH) return void reply.replyTime(exchange, edge.id, edge.clock.nowMs());
+  if (url === CLOCK_PATH) {
+    const body = new Date(edge.clock.nowMs()).toISOString();
+    return void reply.replyText(exchange, edge.id, { mediaType: 'text/plain', body });
+  }
+  if (url.startsWith('/steering/')) return steer(edge, exchange, url);
   if (url === '/healthz') return void reply.replyHealthy(exchange, edge.id);
   if (url !== '/readyz') return misdirect(edge, exchange, 'not_found');
   if (edge.isReady()) return void reply.replyHealthy(exchange, edge.id);
   misdirect(edge, exchange, 'not_ready');
+}
+
+/** Which edge a player should use next, as far as this one knows; geo knows better, and is asked before where there is one. */
+function steer(edge: Edge, exchange: reply.Exchange, url: string): void {
+  const question = parseSteering(url);
+  if (question === null) return misdirect(edge, exchange, 'not_found');
+  const ttlSeconds = edge.feed.settingsOf(edge.id, question.stream).steeringTtlSeconds ?? STEERING_TTL_SECONDS;
+  const priority = prioritize(edge.feed, question.pathways);
+  const body = steeringManifest(priority, ttlSeconds);
+  reply.replyText(exchange, edge.id, { mediaType: 'application/json', body });
+  edge.events.steered();
 }
 
 function isMediaTarget(target: Target): target is MediaTarget {
@@ -263,8 +280,9 @@ function sendManifest(
   const { timeline } = view;
   if (timeline === undefined) return fail(edge, exchange, target, codeOfStanding(view.standing));
   const { host } = exchange.request.headers;
-  const clockUrl = host === undefined ? CLOCK_PATH : `${edge.scheme}://${host}${CLOCK_PATH}`;
-  const stored = writeManifest(view, timeline, target, { directives, nowMs: edge.clock.nowMs(), clockUrl });
+  const base = host === undefined ? '' : `${edge.scheme}://${host}`;
+  const pathways = target.resource.kind === 'playlist' ? NO_PATHWAYS : pathwaysOf(edge.feed, edge.id, target.stream);
+  const stored = writeManifest(view, timeline, target, { directives, nowMs: edge.clock.nowMs(), base, pathways });
   if (stored === null) return fail(edge, exchange, target, 'too_early');
   const { hit, blocked } = edge.statuses;
   reply.replyStored(exchange, stored, {

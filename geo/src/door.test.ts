@@ -10,13 +10,14 @@ import { type SessionClaims, mintSessionToken } from '@headwater/protocol/sessio
 import { testRecord } from '@headwater/protocol/test-node';
 import { ManualClock } from '@headwater/service/clock';
 import { type Door, type DoorRequest, answerDoor } from './door.ts';
+import { EdgeViews } from './edge-views.ts';
 import { UsedTokens } from './replay-guard.ts';
 
 const NOW_S = 1_800_000_000;
 const SECRET = Buffer.alloc(32, 7).toString('base64url');
 const ISSUER = { iss: 'shop', alg: 'HS256', secret: SECRET } as const;
 const SIGNER = { iss: 'shop', alg: 'HS256', key: createSecretKey(SECRET, 'base64url') } as const;
-const LOCATION = { place: { latitude: 50, longitude: 8 }, country: null, source: 'default' } as const;
+const LOCATION = { place: { latitude: 50, longitude: 8 }, country: null, asn: null, source: 'default' } as const;
 
 function edge(id: string): NodeRecord {
   return testRecord({ id, url: `http://${id}.example:8080` });
@@ -40,7 +41,10 @@ function openDoor(...more: FeedMessage[]): Door {
   state.apply({ cursor: '1', snapshot: true, messages });
   const clock = new ManualClock(NOW_S * 1000);
   const replay = new UsedTokens(clock);
-  return { state, locate: () => LOCATION, clock, trustedProxies: [], audience: 'headwater', replay };
+  const nodeId = 'geo-1';
+  const edges = new EdgeViews({ state, clock, nodeId, probes: { verdict: () => 'unknown' } });
+  const trustedProxies: Door['trustedProxies'] = [];
+  return { state, locate: () => LOCATION, edges, clock, trustedProxies, audience: 'headwater', nodeId, replay };
 }
 
 function ask(url: string, more: Partial<DoorRequest> = {}): DoorRequest {
@@ -141,9 +145,10 @@ test('every other path is not found', () => {
 });
 
 test('no edge at all is said, and so is a door without a key', () => {
-  const empty = { ...openDoor(), state: new FeedState() };
-  empty.state.apply({ cursor: '1', snapshot: true, messages: [stream('news', 'public'), stream('show', 'token')] });
+  const state = new FeedState();
+  const empty: Door = { ...openDoor(), state, edges: { look: () => [] } };
+  state.apply({ cursor: '1', snapshot: true, messages: [stream('news', 'public'), stream('show', 'token')] });
   assert.equal(codeOf(ask('/live/news/master.m3u8'), empty), 'no_edge');
-  empty.state.apply({ cursor: '2', snapshot: false, messages: [{ type: 'issuer', issuer: ISSUER }] });
+  state.apply({ cursor: '2', snapshot: false, messages: [{ type: 'issuer', issuer: ISSUER }] });
   assert.equal(codeOf(ask(`/live/show/master.m3u8?URISigningPackage=${token('show')}`), empty), 'not_ready');
 });

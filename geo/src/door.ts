@@ -9,6 +9,7 @@ import { type ReplayGuard, type Session, verifySessionToken } from '@headwater/p
 import { findSigningPackage, stripSigningPackage } from '@headwater/protocol/signing-package';
 import type { Clock } from '@headwater/service/clock';
 import type { Location, Locator } from './locate.ts';
+import type { EdgeViews } from './edge-views.ts';
 import { type RankedEdge, rankEdges } from './rank.ts';
 import { viewerAddress } from './viewer-address.ts';
 
@@ -16,9 +17,12 @@ import { viewerAddress } from './viewer-address.ts';
 export interface Door {
   readonly state: FeedState;
   readonly locate: Locator;
+  readonly edges: Pick<EdgeViews, 'look'>;
   readonly clock: Clock;
   readonly trustedProxies: readonly IpPrefix[];
   readonly audience: string;
+  /** this geo's own */
+  readonly nodeId: string;
   readonly replay: ReplayGuard;
 }
 
@@ -66,11 +70,21 @@ export function answerDoor(request: DoorRequest, door: Door): DoorAnswer {
   if (session !== null && door.state.keyring.current === null) return refuse('not_ready');
 
   const location = door.locate(address);
-  const ranked = rankEdges(door.state.nodes.values(), { place: location.place, key: session?.id ?? address });
+  const ranked = rankFor({ stream, address, location }, door);
   if (ranked.length === 0) return refuse('no_edge');
   const path = `${session === null ? '' : `/t/${pathToken(session, stream, door)}`}/live/${stream}/${presentation}${query}`;
   const edges = ranked.map((entry) => ({ ...entry, url: `${entry.edge.url}${path}` }));
   return { kind: 'edges', stream, address, location, expiresS: session?.expiresS ?? null, edges };
+}
+
+/** The edges for one viewer of one stream, best first. */
+export function rankFor(
+  { stream, address, location }: { readonly stream: string; readonly address: string; readonly location: Location },
+  { edges, clock, state, nodeId }: Pick<Door, 'edges' | 'clock' | 'state' | 'nodeId'>,
+): RankedEdge[] {
+  const { place, country, asn } = location;
+  const policy = state.settingsOf(nodeId, stream).ranking ?? {};
+  return rankEdges(edges.look(), { place, country, asn, address, stream }, { policy, nowMs: clock.nowMs() });
 }
 
 interface Admitted extends Session {

@@ -8,6 +8,9 @@ export interface GeoEvents {
   started(port: number, url: string): void;
   viewerSent(stream: string, edge: string, distanceKm: number | null): void;
   edgesListed(stream: string): void;
+  steered(): void;
+  /** by its probes */
+  edgeJudged(id: string, verdict: string): void;
   /** @param uriSigning the CDNI code of a session token's refusal (RFC 9246 §6.4), where there was one */
   viewerRefused(code: ProblemCode, uriSigning: number | undefined): void;
   failed(error: unknown): void;
@@ -16,6 +19,7 @@ export interface GeoEvents {
 export function createEvents(log: Log, metrics: Metrics): GeoEvents {
   const sent = metrics.counter('headwater_geo_redirects_total', 'Viewers sent to an edge.');
   const listed = metrics.counter('headwater_geo_lists_total', 'Lists of edges given out.');
+  const steered = metrics.counter('headwater_geo_steering_total', 'Steering manifests given out.');
   const failures = metrics.counter('headwater_geo_failures_total', 'Requests that failed by a fault of ours.');
   const refused = new Map<ProblemCode, Series>();
   return {
@@ -25,6 +29,12 @@ export function createEvents(log: Log, metrics: Metrics): GeoEvents {
     viewerSent(stream, edge, distanceKm) {
       sent.add(1);
       log('debug', 'viewer_sent', { stream, edge, distanceKm });
+    },
+    edgeJudged(id, verdict) {
+      log(verdict === 'down' ? 'warn' : 'info', 'edge_judged', { id, verdict });
+    },
+    steered() {
+      steered.add(1);
     },
     edgesListed(stream) {
       listed.add(1);

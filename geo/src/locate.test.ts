@@ -14,6 +14,7 @@ test('finds countries in the default database', async () => {
   assert.deepEqual(locate('81.2.69.142'), {
     place: { latitude: 51.5, longitude: -0.1 },
     country: 'GB',
+    asn: null,
     source: 'country',
   });
   assert.equal(locate('2001:4860:4860::8888').country, 'US');
@@ -31,19 +32,29 @@ test('takes private addresses to stand beside it', async () => {
     'fd00::1',
     'fe80::1',
   ]) {
-    assert.deepEqual(locate(address), { place: HERE, country: null, source: 'default' }, address);
+    assert.deepEqual(locate(address), { place: HERE, country: null, asn: null, source: 'default' }, address);
   }
   assert.equal(locate('172.32.0.1').source, 'country');
-  assert.deepEqual((await openLocator(DATABASE, null))('127.0.0.1'), { place: null, country: null, source: 'unknown' });
+  assert.deepEqual((await openLocator(DATABASE, null))('127.0.0.1'), {
+    place: null,
+    country: null,
+    asn: null,
+    source: 'unknown',
+  });
 });
 
 test('reads flat and nested records, and what is in neither', () => {
   const place = { latitude: 1, longitude: 2 };
-  assert.deepEqual(locationOf({ country_code: 'DE', ...place }), { place, country: 'DE', source: 'database' });
+  assert.deepEqual(locationOf({ country_code: 'DE', ...place }), {
+    place,
+    country: 'DE',
+    asn: null,
+    source: 'database',
+  });
   const nested = { country: { iso_code: 'DE' }, location: place };
-  assert.deepEqual(locationOf(nested), { place, country: 'DE', source: 'database' });
-  assert.deepEqual(locationOf({ country_code: 'ZZ' }), { place: null, country: 'ZZ', source: 'unknown' });
-  assert.deepEqual(locationOf(null), { place: null, country: null, source: 'unknown' });
+  assert.deepEqual(locationOf(nested), { place, country: 'DE', asn: null, source: 'database' });
+  assert.deepEqual(locationOf({ country_code: 'ZZ' }), { place: null, country: 'ZZ', asn: null, source: 'unknown' });
+  assert.deepEqual(locationOf(null), { place: null, country: null, asn: null, source: 'unknown' });
 });
 
 test('the table holds every country once, on the globe', () => {

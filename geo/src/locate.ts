@@ -10,6 +10,8 @@ import { COUNTRY_PLACES } from './country-places.ts';
 export interface Location {
   readonly place: Place | null;
   readonly country: string | null;
+  /** autonomous system number */
+  readonly asn: number | null;
   readonly source: 'database' | 'country' | 'default' | 'unknown';
 }
 
@@ -24,7 +26,8 @@ export type Locator = (address: string) => Location;
 export async function openLocator(file: string, beside: Place | null): Promise<Locator> {
   const database = new Reader<Response>(await readFile(file));
   return (address) => {
-    if (isPrivate(address)) return { place: beside, country: null, source: beside === null ? 'unknown' : 'default' };
+    if (isPrivate(address))
+      return { place: beside, country: null, asn: null, source: beside === null ? 'unknown' : 'default' };
     return locationOf(database.get(address));
   };
 }
@@ -33,15 +36,19 @@ export async function openLocator(file: string, beside: Place | null): Promise<L
 export function locationOf(record: unknown): Location {
   const fields = (record ?? {}) as DatabaseRecord;
   const country = fields.country_code ?? fields.country?.iso_code ?? null;
+  const asn = fields.autonomous_system_number ?? null;
   const { latitude, longitude } = fields.location ?? fields;
   if (typeof latitude === 'number' && typeof longitude === 'number') {
-    return { place: { latitude, longitude }, country, source: 'database' };
+    return { place: { latitude, longitude }, country, asn, source: 'database' };
   }
   const place = country === null ? undefined : COUNTRY_PLACES.get(country);
-  return place === undefined ? { place: null, country, source: 'unknown' } : { place, country, source: 'country' };
+  return place === undefined
+    ? { place: null, country, asn, source: 'unknown' }
+    : { place, country, asn, source: 'country' };
 }
 
 interface DatabaseRecord {
+  readonly autonomous_system_number?: number;
   readonly country_code?: string;
   readonly country?: { readonly iso_code?: string };
   readonly latitude?: number;

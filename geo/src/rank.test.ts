@@ -1,72 +1,161 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { IDLE_LOAD, type NodeRecord, type Place } from '@headwater/protocol/node';
+import type { NodeRecord, Place } from '@headwater/protocol/node';
+import type { RankingPolicy } from '@headwater/protocol/settings';
 import { testRecord } from '@headwater/protocol/test-node';
-import { rankEdges } from './rank.ts';
+import { type EdgeView, type Viewer, rankEdges } from './rank.ts';
 
 const FRANKFURT: Place = { latitude: 50.1, longitude: 8.7 };
 const PARIS: Place = { latitude: 48.9, longitude: 2.4 };
 const SYDNEY: Place = { latitude: -33.9, longitude: 151.2 };
-const BERLIN = { place: { latitude: 52.5, longitude: 13.4 }, key: '203.0.113.7' };
+const BERLIN: Viewer = {
+  place: { latitude: 52.5, longitude: 13.4 },
+  address: '203.0.113.7',
+  country: 'DE',
+  asn: 64_500,
+  stream: 'show',
+};
+const NOW_MS = 1_000_000_000;
 
-function edge(id: string, place: Place | null, changes: Partial<NodeRecord> & { cpu?: number } = {}): NodeRecord {
-  const { cpu = 0, ...rest } = changes;
-  return testRecord({ id, place, load: { cpu }, ...rest });
+type Change = Omit<Parameters<typeof testRecord>[0] & object, 'id' | 'place'>;
+
+function edge(id: string, place: Place | null, change: Change = {}, view: Partial<EdgeView> = {}): EdgeView {
+  const node = testRecord({ id, place, ...change });
+  return { node, answers: node.healthy, busy: false, suspect: false, pendingViewers: 0, ...view };
 }
 
-function order(nodes: NodeRecord[], viewer: Parameters<typeof rankEdges>[1] = BERLIN): string[] {
-  return rankEdges(nodes, viewer).map((ranked) => ranked.edge.id);
+function order(fleet: EdgeView[], viewer: Partial<Viewer> = {}, policy: RankingPolicy = {}): string[] {
+  return rankEdges(fleet, { ...BERLIN, ...viewer }, { nowMs: NOW_MS, policy }).map((ranked) => ranked.edge.id);
 }
 
 test('the nearest comes first, round the globe', () => {
   assert.deepEqual(order([edge('syd', SYDNEY), edge('par', PARIS), edge('fra', FRANKFURT)]), ['fra', 'par', 'syd']);
-  const suva = { place: { latitude: -18.1, longitude: 178.4 }, key: 'x' };
+  const suva = { place: { latitude: -18.1, longitude: 178.4 } };
   const apia = edge('apia', { latitude: -13.8, longitude: -171.8 });
   assert.deepEqual(order([edge('syd', SYDNEY), apia], suva), ['apia', 'syd']);
 });
 
-test('distances are great-circle kilometres', () => {
-  const [first] = rankEdges([edge('fra', FRANKFURT)], BERLIN);
+test('distances are great-circle kilometres, and the reasons say why', () => {
+  const [first] = rankEdges([edge('fra', FRANKFURT)], BERLIN, { nowMs: NOW_MS });
   assert.ok(Math.abs((first?.distanceKm ?? 0) - 424) < 5, String(first?.distanceKm));
   assert.deepEqual(first?.reasons, ['healthy', '422 km away', 'load 0%']);
 });
 
-test('among equally near edges the less loaded comes first', () => {
-  const nodes = [edge('a', FRANKFURT, { cpu: 0.55 }), edge('b', FRANKFURT, { cpu: 0.15 })];
-  assert.deepEqual(order(nodes), ['b', 'a']);
-  const lagging = edge('lag', FRANKFURT, {
-    load: { ...IDLE_LOAD, loopLagMs: 120 },
-  });
-  assert.deepEqual(order([lagging, edge('b', FRANKFURT, { cpu: 0.15 })]), ['b', 'lag']);
-});
-
-test('an overloaded edge comes after a far one, then the draining, then the silent', () => {
-  const nodes = [
-    edge('silent', FRANKFURT, { healthy: false }),
+test('conditions come before distance, from serving to down', () => {
+  const fleet = [
+    edge('down', FRANKFURT, { healthy: false }),
+    edge('partitioned', FRANKFURT, { healthy: false }, { answers: true }),
     edge('draining', FRANKFURT, { draining: true }),
-    edge('busy', FRANKFURT, { cpu: 0.9 }),
-    edge('far', SYDNEY, { cpu: 0.89 }),
+    edge('probing', FRANKFURT, { servingSinceMs: null }),
+    edge('suspect', FRANKFURT, {}, { suspect: true }),
+    edge('busy', FRANKFURT, {}, { busy: true }),
+    edge('far', SYDNEY),
   ];
-  assert.deepEqual(order(nodes), ['far', 'busy', 'draining', 'silent']);
+  assert.deepEqual(order(fleet), ['far', 'busy', 'suspect', 'probing', 'draining', 'partitioned', 'down']);
+  const silent = edge('silent', FRANKFURT, {}, { answers: false });
+  assert.deepEqual(order([silent, edge('far', SYDNEY)]), ['far', 'silent'], 'a probe knows before the heartbeat');
 });
 
 test('when everything is down, the down are still answered, nearest first', () => {
-  const nodes = [edge('par', PARIS, { healthy: false }), edge('fra', FRANKFURT, { healthy: false })];
-  assert.deepEqual(order(nodes), ['fra', 'par']);
-});
-
-test('only edges are ranked', () => {
-  assert.deepEqual(order([edge('o', FRANKFURT, { role: 'origin' }), edge('e', SYDNEY)]), ['e']);
+  const fleet = [edge('par', PARIS, { healthy: false }), edge('fra', FRANKFURT, { healthy: false })];
+  assert.deepEqual(order(fleet), ['fra', 'par']);
+  assert.deepEqual(order([]), []);
 });
 
 test('an edge whose place is unknown comes after those that are known', () => {
   assert.deepEqual(order([edge('nowhere', null), edge('syd', SYDNEY)]), ['syd', 'nowhere']);
 });
 
-test('equally good edges share the viewers evenly, and each viewer keeps its edge', () => {
-  const nodes = [edge('a', FRANKFURT), edge('b', FRANKFURT)];
-  const firsts = Array.from({ length: 1000 }, (_, n) => order(nodes, { place: null, key: `10.0.0.${n}` })[0]);
-  const onA = firsts.filter((id) => id === 'a').length;
-  assert.ok(onA > 440 && onA < 560, `${onA} of 1000`);
-  assert.deepEqual(order(nodes.toReversed()), order(nodes));
+test('equal edges share the streams, each stream keeps its edge, and a new edge moves only what it gains', () => {
+  const fleet = Array.from({ length: 4 }, (_, n) => edge(`e${n}`, FRANKFURT));
+  const streams = Array.from({ length: 2_000 }, (_, n) => `s${n}`);
+  const firstOf = (views: EdgeView[]): string[] => streams.map((stream) => order(views, { stream })[0] ?? '');
+  const before = firstOf(fleet);
+  for (const { node } of fleet) {
+    const share = before.filter((id) => id === node.id).length;
+    assert.ok(share > 400 && share < 600, `${node.id} has ${share} of 2000`);
+  }
+  assert.deepEqual(firstOf(fleet.toReversed()), before);
+  const after = firstOf([...fleet, edge('e4', FRANKFURT)]);
+  for (const [index, id] of after.entries()) assert.ok(id === 'e4' || id === before[index]);
+});
+
+test('an edge of twice the capacity gets twice the streams', () => {
+  const fleet = [edge('big', FRANKFURT, { capacityBitsPerSecond: 2e9 }), edge('small', FRANKFURT)];
+  const firsts = Array.from({ length: 3_000 }, (_, n) => order(fleet, { stream: `s${n}` })[0]);
+  const big = firsts.filter((id) => id === 'big').length;
+  assert.ok(big > 1_850 && big < 2_150, `${big} of 3000`);
+});
+
+test('a hot stream spreads: an edge that carries more than its share passes viewers on, and not before', () => {
+  const idle = [edge('a', FRANKFURT), edge('b', FRANKFURT), edge('c', FRANKFURT)];
+  const [first = '', second = ''] = order(idle);
+  const egress = (share: number) => ({ load: { egressBytesPerSecond: (share * 1e9) / 8 } });
+  const loaded = (share: number): EdgeView[] =>
+    idle.map((view) => (view.node.id === first ? edge(first, FRANKFURT, egress(share)) : view));
+  assert.equal(order(loaded(0.09))[0], first, 'below a tenth nobody moves');
+  assert.equal(order(loaded(0.3))[0], second);
+  const all = idle.map(({ node: { id } }) => edge(id, FRANKFURT, egress(0.5)));
+  assert.equal(order(all)[0], first, 'as loaded as the others');
+  const sent = idle.map((view) => (view.node.id === first ? { ...view, pendingViewers: 100 } : view));
+  assert.equal(order(sent)[0], second, 'viewers just sent count before the load tells');
+});
+
+test('processor, event loop and line: the scarcest is the load', () => {
+  const loads = [{ cpu: 0.5 }, { loopLagMs: 100 }, { egressBytesPerSecond: 62_500_000 }];
+  for (const load of loads) {
+    const [ranked] = rankEdges([edge('a', FRANKFURT, { load })], BERLIN, { nowMs: NOW_MS });
+    assert.equal(ranked?.load, 0.5);
+  }
+});
+
+test('an edge in slow start gets a share that grows, and each viewer keeps its answer', () => {
+  const young = (ageMs: number): EdgeView[] => [
+    edge('old', FRANKFURT),
+    edge('young', FRANKFURT, { servingSinceMs: NOW_MS - ageMs, capacityBitsPerSecond: 1e15 }),
+  ];
+  const share = (ageMs: number): number => {
+    const addresses = Array.from({ length: 1_000 }, (_, n) => `10.0.${n >> 8}.${n & 255}`);
+    return addresses.filter((address) => order(young(ageMs), { address })[0] === 'young').length / 1_000;
+  };
+  assert.ok(Math.abs(share(0) - 0.05) < 0.03, String(share(0)));
+  assert.ok(Math.abs(share(15_000) - 0.55) < 0.06, String(share(15_000)));
+  assert.equal(share(30_000), 1);
+  assert.equal(order(young(0), {}, { slowStartSeconds: 0 })[0], 'young');
+});
+
+test('a rule sends viewers to zones, in order; only these, when it says so', () => {
+  const fleet = [
+    edge('fra', FRANKFURT, { zone: 'eu' }),
+    edge('syd', SYDNEY, { zone: 'au' }),
+    edge('par', PARIS, { zone: 'fr' }, { busy: true }),
+  ];
+  const rules = [{ countries: ['DE'], zones: ['au', 'fr'] }];
+  assert.deepEqual(order(fleet, {}, { rules }), ['syd', 'fra', 'par']);
+  assert.deepEqual(order(fleet, {}, { rules: [{ zones: ['au', 'fr'], only: true }] }), ['syd', 'par', 'fra']);
+  assert.deepEqual(order(fleet, { country: 'FR' }, { rules }), ['fra', 'syd', 'par']);
+  for (const condition of [{ prefixes: ['203.0.113.0/24'] }, { asns: [64_500] }, { streams: ['show'] }]) {
+    assert.equal(order(fleet, {}, { rules: [{ ...condition, zones: ['au'] }] })[0], 'syd');
+    const other = { address: '198.51.100.1', asn: 1, stream: 'other' };
+    assert.equal(order(fleet, other, { rules: [{ ...condition, zones: ['au'] }] })[0], 'fra');
+  }
+});
+
+test('the second choice does not fail with the first', () => {
+  const rack = { failureDomain: 'rack-1' };
+  const fleet = [edge('a', FRANKFURT, rack), edge('b', FRANKFURT, rack), edge('c', PARIS)];
+  const [first = '', second] = order(fleet);
+  assert.ok(['a', 'b'].includes(first));
+  assert.equal(second, 'c');
+  const gone = [edge('a', FRANKFURT, rack), edge('b', FRANKFURT, rack), edge('c', PARIS, { healthy: false })];
+  assert.equal(order(gone)[2], 'c', 'one that is down is no way out');
+});
+
+test('a limit cuts the list after it is ordered', () => {
+  const fleet = [edge('syd', SYDNEY), edge('fra', FRANKFURT), edge('par', PARIS)];
+  const ranked = rankEdges(fleet, BERLIN, { nowMs: NOW_MS, limit: 2 });
+  assert.deepEqual(
+    ranked.map((entry): NodeRecord['id'] => entry.edge.id),
+    ['fra', 'par'],
+  );
 });

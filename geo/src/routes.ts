@@ -10,10 +10,13 @@ import { problemResponse } from '@headwater/service/problem-response';
 import { type Context, Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { type Door, type DoorAnswer, answerDoor } from './door.ts';
+import type { EdgeViews } from './edge-views.ts';
+import { answerSteering } from './steer.ts';
 import type { GeoEvents } from './events.ts';
 
 export interface RouteParts {
   readonly door: Door;
+  readonly edges: Pick<EdgeViews, 'sent'>;
   readonly page: WatchPage;
   readonly events: GeoEvents;
   readonly metrics: Metrics;
@@ -34,17 +37,17 @@ export function createRoutes(parts: RouteParts): Hono<Env> {
     if ((context.env.incoming.url ?? '').length > URL_LIMIT_CHARS) return problemResponse('uri_too_long');
     return next();
   });
-  app.use(
-    '/live/*',
-    cors({
-      origin: '*',
-      allowMethods: ['GET', 'HEAD', 'OPTIONS'],
-      allowHeaders: ['authorization', 'range', 'cmcd-object', 'cmcd-request', 'cmcd-session', 'cmcd-status'],
-      exposeHeaders: ['date', EDGE_ID],
-      maxAge: PREFLIGHT_SECONDS,
-    }),
-  );
+  const forPlayers = cors({
+    origin: '*',
+    allowMethods: ['GET', 'HEAD', 'OPTIONS'],
+    allowHeaders: ['authorization', 'range', 'cmcd-object', 'cmcd-request', 'cmcd-session', 'cmcd-status'],
+    exposeHeaders: ['date', EDGE_ID],
+    maxAge: PREFLIGHT_SECONDS,
+  });
+  app.use('/live/*', forPlayers);
+  app.use('/steering/*', forPlayers);
   app.get('/live/*', (context) => openDoor(context, parts));
+  app.get('/steering/*', (context) => steer(context, parts));
   app.get('/watch/:stream', (context) => showPage(context.req.param('stream'), page));
   app.get('/players/*', (context) => sendPageFile(context, page));
   app.get('/healthz', (context) => context.text('ok\n'));
@@ -63,7 +66,7 @@ export function createRoutes(parts: RouteParts): Hono<Env> {
 
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-function openDoor(context: Context<Env>, { door, events }: RouteParts): Response {
+function openDoor(context: Context<Env>, { door, edges, events }: RouteParts): Response {
   const { incoming } = context.env;
   const socketAddress = incoming.socket.remoteAddress ?? '';
   const answer = answerDoor(
@@ -81,14 +84,27 @@ function openDoor(context: Context<Env>, { door, events }: RouteParts): Response
     events.viewerRefused(answer.code, answer.uriSigning);
     return problemResponse(answer.code);
   }
-  return wantsList(context.req.header('accept')) ? list(answer, events) : redirect(answer, events);
+  return wantsList(context.req.header('accept')) ? list(answer, events) : redirect(answer, edges, events);
+}
+
+function steer(context: Context<Env>, { door, events }: RouteParts): Response {
+  const { incoming } = context.env;
+  const socketAddress = incoming.socket.remoteAddress ?? '';
+  const forwardedFor = context.req.header('x-forwarded-for');
+  const manifest = answerSteering({ url: incoming.url ?? '', socketAddress, forwardedFor }, door);
+  if (manifest === null) return problemResponse('not_found');
+  events.steered();
+  const headers = { 'content-type': 'application/json', 'cache-control': 'private, no-store' };
+  return new Response(manifest, { headers });
 }
 
 type Edges = Extract<DoorAnswer, { kind: 'edges' }>;
 
 /** 307: the way in ends, so no cache may keep it. */
-function redirect({ stream, edges }: Edges, events: GeoEvents): Response {
-  const best = edges[0] as Edges['edges'][number];
+function redirect(answer: Edges, edges: RouteParts['edges'], events: GeoEvents): Response {
+  const { stream } = answer;
+  const best = answer.edges[0] as Edges['edges'][number];
+  edges.sent(best.edge.id);
   events.viewerSent(stream, best.edge.id, best.distanceKm);
   const headers = { location: best.url, 'cache-control': 'private, no-store', vary: 'accept', [EDGE_ID]: best.edge.id };
   return new Response(null, { status: 307, headers });

@@ -60,7 +60,7 @@ test('lists the edges with its reasons to who asks for JSON', async () => {
     body.edges.map(({ id, url, reasons }) => [id, url, reasons[0]]),
     [
       ['edge-2', 'http://127.0.0.1:2/live/news/manifest.mpd', 'healthy'],
-      ['edge-1', 'http://127.0.0.1:1/live/news/manifest.mpd', 'no heartbeat: used only when nothing else is there'],
+      ['edge-1', 'http://127.0.0.1:1/live/news/manifest.mpd', 'does not answer: used only when nothing else is there'],
     ],
   );
 });

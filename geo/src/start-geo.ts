@@ -16,6 +16,8 @@ import { describeNode } from '@headwater/service/node-identity';
 import { refuseTunnel, refuseUnreadable } from '@headwater/service/problem-response';
 import type { GeoConfig } from './config.ts';
 import { createEvents } from './events.ts';
+import { EdgeViews } from './edge-views.ts';
+import { Probes } from './health.ts';
 import { openLocator } from './locate.ts';
 import { UsedTokens } from './replay-guard.ts';
 import { createRoutes } from './routes.ts';
@@ -45,11 +47,13 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
   const metrics = new Metrics();
   const events = createEvents(log, metrics);
   const locate = await openLocator(config.databaseFile, config.place);
-  const { trustedProxies, audience } = config;
-  const door = { state, locate, clock, trustedProxies, audience, replay: new UsedTokens(clock) };
+  const { trustedProxies, audience, nodeId } = config;
+  const probes = new Probes({ state, onChange: (id, verdict) => events.edgeJudged(id, verdict) });
+  const edges = new EdgeViews({ state, clock, nodeId, probes });
+  const door = { state, locate, edges, clock, trustedProxies, audience, nodeId, replay: new UsedTokens(clock) };
 
   let stopping = false;
-  const routes = createRoutes({ door, page: await loadWatchPage(), events, metrics, ready: () => !stopping });
+  const routes = createRoutes({ door, edges, page: await loadWatchPage(), events, metrics, ready: () => !stopping });
   const handle = getRequestListener(routes.fetch);
   const options = {
     maxHeaderSize: HEADER_LIMIT_BYTES,
@@ -89,6 +93,7 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
     async [Symbol.asyncDispose]() {
       stopping = true;
       meter[Symbol.dispose]();
+      await probes[Symbol.asyncDispose]();
       await link[Symbol.asyncDispose]();
       server.closeIdleConnections();
       await server[Symbol.asyncDispose]();

@@ -9,7 +9,7 @@ import { CHROMIUM } from './config.ts';
 import { until } from './until.ts';
 
 /** The players of the watch page. */
-export type PlayerName = 'hls' | 'hls-ts' | 'dash' | 'shaka';
+export type PlayerName = 'hls' | 'hls-classic' | 'hls-ts' | 'dash' | 'shaka';
 
 /** One look at a frame on screen. */
 interface FrameSample {
@@ -26,6 +26,7 @@ interface PageStats {
   readonly currentTime: number;
   readonly decodedFrames: number;
   readonly droppedFrames: number;
+  readonly bufferSeconds: number;
   readonly stalls: number;
   readonly rendition: string | null;
   readonly edge: string | null;
@@ -39,6 +40,8 @@ export interface Seen {
   readonly firstFrameMs: number;
   /** times of the video's `waiting` events after the first frame, in ms since navigation */
   readonly waits: readonly number[];
+  /** times without a new frame, beyond 80 ms: when they ended, in Unix time, and how long they were */
+  readonly freezes: readonly { readonly atMs: number; readonly ms: number }[];
   readonly samples: readonly FrameSample[];
 }
 

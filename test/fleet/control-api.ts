@@ -48,6 +48,10 @@ export class ControlApi {
     return this.#json<CreatedToken>('POST', '/v1/tokens', token);
   }
 
+  async drain(node: string, draining: boolean): Promise<void> {
+    await this.#json('POST', `/v1/nodes/${node}/drain`, { draining });
+  }
+
   async nodes(): Promise<readonly NodeRecord[]> {
     const answer = await this.#json<{ nodes: readonly NodeRecord[] } | readonly NodeRecord[]>('GET', '/v1/nodes');
     return 'nodes' in answer ? answer.nodes : answer;

@@ -8,6 +8,8 @@ interface FrameProbe {
   firstFrameMs: number | null;
   /** of the video's `waiting` events after the first frame */
   readonly waits: number[];
+  /** longer than {@link FREEZE_MS} without a new frame: when it ended, and how long it was */
+  readonly freezes: { readonly atMs: number; readonly ms: number }[];
   readonly samples: { atMs: number; clock: number | null; mediaTime: number; presented: number }[];
 }
 
@@ -20,8 +22,9 @@ interface ClockBar {
 
 const DRAWN_WIDTH = 1280;
 const READ_EVERY_MS = 200;
+const FREEZE_MS = 80;
 
-const frameProbe: FrameProbe = { firstFrameMs: null, waits: [], samples: [] };
+const frameProbe: FrameProbe = { firstFrameMs: null, waits: [], freezes: [], samples: [] };
 Object.assign(globalThis, { frameProbe });
 document.addEventListener('DOMContentLoaded', () => {
   const video = document.querySelector('video');
@@ -31,11 +34,15 @@ document.addEventListener('DOMContentLoaded', () => {
 
 function watchFrames(video: HTMLVideoElement, context: CanvasRenderingContext2D): void {
   let lastReadMs = -Infinity;
+  let lastShownMs = Infinity;
   video.addEventListener('waiting', () => {
     if (frameProbe.firstFrameMs !== null) frameProbe.waits.push(Math.round(performance.now()));
   });
   const look = (nowMs: number, frame: VideoFrameCallbackMetadata): void => {
     frameProbe.firstFrameMs ??= frame.presentationTime;
+    const stillMs = frame.presentationTime - lastShownMs;
+    lastShownMs = frame.presentationTime;
+    if (stillMs > FREEZE_MS) frameProbe.freezes.push({ atMs: performance.timeOrigin + lastShownMs, ms: stillMs });
     if (nowMs - lastReadMs >= READ_EVERY_MS) {
       lastReadMs = nowMs;
       const clock = readClockBar(video, context);

@@ -17,6 +17,8 @@ export interface MpdMoment {
   readonly clockUrl: string;
   /** time shift, Unix time */
   readonly fromMs?: number | undefined;
+  /** where the stream is to be had besides, and who says which place is best */
+  readonly steered?: Pick<Mpd, 'locations' | 'steering'>;
 }
 
 /** The MPD of a stream; null while there is nothing to show. */
@@ -40,6 +42,7 @@ export function mpdOf(timeline: Timeline, moment: MpdMoment): Mpd | null {
     // The moment of writing, `direct`, is old by the time a busy page has read it: dash.js then was up to 1 s late for good.
     utcTiming: { scheme: 'urn:mpeg:dash:utc:http-xsdate:2014', value: moment.clockUrl },
     periods,
+    ...moment.steered,
     ...(isLive
       ? { minimumUpdatePeriodMs: segmentDurationMs }
       : { mediaPresentationDurationMs: (newest + 1) * segmentDurationMs }),

@@ -6,6 +6,7 @@
 import type { MediaPlaylist, PlaylistSegment } from '@headwater/media/hls/media-playlist';
 import type { AudioRendition, Multivariant, Variant } from '@headwater/media/hls/multivariant';
 import type { Timeline, Track } from '@headwater/protocol/timeline';
+import type { Pathway } from '../pathways.ts';
 import { type Flavour, mediaUri, playlistUri } from '../target.ts';
 import { type Position, nextPart, positionOf } from '../timeline-reading.ts';
 import { type ShownSegment, lastComplete, numberAt, shownWindow } from './window.ts';
@@ -50,6 +51,42 @@ export function multivariantOf(timeline: Timeline, flavour: Flavour, query: stri
   });
   if (flavour === 'ts') return { variants };
   return { variants, audio: audios.map((track, index) => audioRendition(track, uri(track), index === 0)) };
+}
+
+/** The same renditions by every way: each with a group of its own, since a rendition group belongs to one pathway. */
+export function alongPathways(plain: Multivariant, { ways, rootPath, steeringUri }: HlsPathways): Multivariant {
+  const [first] = ways;
+  if (first === undefined || ways.length < 2) return plain;
+  const along = ways.map(({ id, baseUrl }) => {
+    const prefix = baseUrl === null ? '' : `${baseUrl}${rootPath}`;
+    const groupOf = (groupId: string): string => (baseUrl === null ? groupId : `${groupId}-${id}`);
+    return {
+      audio: (plain.audio ?? []).map((rendition) => ({
+        ...rendition,
+        uri: prefix + rendition.uri,
+        groupId: groupOf(rendition.groupId),
+      })),
+      variants: plain.variants.map(({ audioGroupId, ...variant }) => ({
+        ...variant,
+        uri: prefix + variant.uri,
+        pathwayId: id,
+        ...(audioGroupId === undefined ? {} : { audioGroupId: groupOf(audioGroupId) }),
+      })),
+    };
+  });
+  return {
+    steering: { serverUri: steeringUri, pathwayId: first.id },
+    audio: along.flatMap(({ audio }) => audio),
+    variants: along.flatMap(({ variants }) => variants),
+  };
+}
+
+/** The ways to a stream, for {@link alongPathways}. */
+export interface HlsPathways {
+  readonly ways: readonly Pathway[];
+  /** of the stream's folder, the same at every edge */
+  readonly rootPath: string;
+  readonly steeringUri: string;
 }
 
 function audioRendition(track: Track, uri: string, isDefault: boolean): AudioRendition {

@@ -31,6 +31,7 @@ const FILES: Readonly<Record<string, string>> = {
   'browser/hls-driver.ts': '@headwater/players/browser/hls-driver.ts',
   'browser/dash-driver.ts': '@headwater/players/browser/dash-driver.ts',
   'browser/shaka-driver.ts': '@headwater/players/browser/shaka-driver.ts',
+  'browser/fetch-deadline.ts': '@headwater/players/browser/fetch-deadline.ts',
   'browser/libraries.ts': '@headwater/players/browser/libraries.ts',
   'browser/stalls.ts': '@headwater/players/browser/stalls.ts',
   'browser/clock.ts': '@headwater/players/browser/clock.ts',

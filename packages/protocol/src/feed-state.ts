@@ -3,7 +3,7 @@
 import type { FeedMessage, FeedPage, Issuer, PathKey, StreamEntry } from './feed.ts';
 import type { NodeRecord } from './node.ts';
 import { type PathKeyring, makeKeyring } from './path-token.ts';
-import type { ConfigEntry } from './settings.ts';
+import { ALL_STREAMS, type ConfigEntry, type Settings, runningVersion } from './settings.ts';
 
 /** A node remembers this many revocations; the control plane keeps no more. */
 export const REVOCATION_LIMIT = 100_000;
@@ -39,6 +39,13 @@ export class FeedState {
   /** Configurations by scope: a stream's name, or `*`. */
   get configs(): ReadonlyMap<string, ConfigEntry> {
     return this.#configs;
+  }
+
+  /** What a node runs with: the settings for all streams, and over them those of the stream. */
+  settingsOf(nodeId: string, stream?: string): Settings {
+    const scopes = stream === undefined ? [ALL_STREAMS] : [ALL_STREAMS, stream];
+    const entries = scopes.flatMap((scope) => this.#configs.get(scope) ?? []);
+    return Object.assign({}, ...entries.map((entry) => runningVersion(nodeId, entry).settings)) as Settings;
   }
 
   /** Keys of the path token; `current` is null before the first page. */

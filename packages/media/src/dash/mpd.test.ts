@@ -199,15 +199,18 @@ test('text cannot break out of an attribute or an element, and is read back unch
   const video = set('video', 'e1', FIRST);
   const text = renderMpd({
     ...live({ ...period(hostile, FIRST), adaptationSets: [{ ...video, language: hostile }] }),
-    baseUrls: ['http://h/?a=1&b=<2>'],
+    locations: [{ id: 'e', baseUrl: 'http://h/?a=1&b=<2>', mpdUrl: 'http://h/m' }],
   });
   assert.equal(text.match(/a&#34;b'&#60;c&#62;&#38;d&#10;&#9;/g)?.length, 2);
-  assert.match(text, /<BaseURL>http:\/\/h\/\?a=1&#38;b=&#60;2&#62;<\/BaseURL>/);
+  assert.match(text, /<BaseURL serviceLocation="e">http:\/\/h\/\?a=1&#38;b=&#60;2&#62;<\/BaseURL>/);
   const manifest = parse(text, { manifestUri: 'http://h/manifest.mpd', NOW: (FIRST + 2) * SEGMENT_MS });
   assert.equal(manifest.playlists.length, 2);
 });
 
 test('characters that XML cannot hold become U+FFFD', () => {
-  const text = renderMpd({ ...live(period('e1', FIRST)), baseUrls: ['a\u0000b\ud800c\u{1f600}d\udc00'] });
-  assert.match(text, /<BaseURL>a\ufffdb\ufffdc\u{1f600}d\ufffd<\/BaseURL>/u);
+  const text = renderMpd({
+    ...live(period('e1', FIRST)),
+    locations: [{ id: 'e', baseUrl: 'a\u0000b\ud800c\u{1f600}d\udc00', mpdUrl: '' }],
+  });
+  assert.match(text, /<BaseURL serviceLocation="e">a\ufffdb\ufffdc\u{1f600}d\ufffd<\/BaseURL>/u);
 });

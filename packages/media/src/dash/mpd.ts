@@ -23,6 +23,20 @@ export interface LatencyTarget {
   readonly maxPlaybackRate?: number;
 }
 
+/** One of several places that have the same (§5.6.5). */
+export interface ServiceLocation {
+  readonly id: string;
+  /** base of relative URLs */
+  readonly baseUrl: string;
+  readonly mpdUrl: string;
+}
+
+/** Where players ask which service location to use (ETSI TS 103 998 §6). */
+export interface ContentSteering {
+  readonly serverUrl: string;
+  readonly defaultServiceLocation: string;
+}
+
 /** All that an MPD says. Times are Unix time, or durations from `availabilityStartMs`, in ms. */
 export interface Mpd {
   /** `static` also for a live stream that ended, once players need not follow it any more */
@@ -39,7 +53,9 @@ export interface Mpd {
   readonly maxSegmentDurationMs: number;
   readonly latency?: LatencyTarget;
   readonly utcTiming?: UtcTiming;
-  readonly baseUrls?: readonly string[];
+  /** where segments and, at `mpdUrl`, this document are to be had; best first */
+  readonly locations?: readonly ServiceLocation[];
+  readonly steering?: ContentSteering;
   readonly periods: readonly Period[];
 }
 
@@ -48,11 +64,22 @@ const PROFILES = 'urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cm
 /** The document. Equal models give equal bytes. */
 export function renderMpd(mpd: Mpd): string {
   let text = `<?xml version="1.0" encoding="UTF-8"?>\n<MPD${attributes(mpdAttributes(mpd))}>\n`;
-  for (const url of mpd.baseUrls ?? []) text += `  <BaseURL>${escapeXml(url)}</BaseURL>\n`;
+  for (const { id, baseUrl } of mpd.locations ?? []) text += located('BaseURL', id, baseUrl);
+  for (const { id, mpdUrl } of mpd.locations ?? []) text += located('Location', id, mpdUrl);
+  if (mpd.steering !== undefined) text += renderSteering(mpd.steering);
   if (mpd.latency !== undefined) text += renderServiceDescription(mpd.latency, producerReferenceId(mpd.periods));
   for (const period of mpd.periods) text += renderPeriod(period, mpd.utcTiming);
   if (mpd.utcTiming !== undefined) text += renderUtcTiming(mpd.utcTiming, '  ');
   return `${text}</MPD>\n`;
+}
+
+function located(element: 'BaseURL' | 'Location', serviceLocation: string, url: string): string {
+  return `  <${element}${attributes({ serviceLocation })}>${escapeXml(url)}</${element}>\n`;
+}
+
+function renderSteering({ serverUrl, defaultServiceLocation }: ContentSteering): string {
+  const told = attributes({ defaultServiceLocation, queryBeforeStart: 'false' });
+  return `  <ContentSteering${told}>${escapeXml(serverUrl)}</ContentSteering>\n`;
 }
 
 function mpdAttributes(mpd: Mpd): Record<string, string | undefined> {

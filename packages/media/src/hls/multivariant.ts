@@ -29,12 +29,22 @@ export interface Variant {
   /** frames per second as a fraction */
   readonly frameRate?: readonly [numerator: number, denominator: number];
   readonly audioGroupId?: string;
+  /** of the pathway that it belongs to (§4.4.6.2, PATHWAY-ID) */
+  readonly pathwayId?: string;
+}
+
+/** Where players ask which pathway to use (RFC 8216bis §4.4.6.6). */
+export interface ContentSteering {
+  readonly serverUri: string;
+  /** the pathway they begin with */
+  readonly pathwayId: string;
 }
 
 /** All that a multivariant playlist says. */
 export interface Multivariant {
   readonly variants: readonly Variant[];
   readonly audio?: readonly AudioRendition[];
+  readonly steering?: ContentSteering;
 }
 
 /** Nothing here needs a version (§8); 6 is what its fMP4 media playlists say at least. */
@@ -43,9 +53,14 @@ const VERSION = 6;
 /** The playlist, in the order given: players begin with the first variant. */
 export function renderMultivariant(playlist: Multivariant): string {
   let text = `#EXTM3U\n#EXT-X-VERSION:${VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n`;
+  if (playlist.steering !== undefined) text += renderSteering(playlist.steering);
   for (const rendition of playlist.audio ?? []) text += renderAudio(rendition);
   for (const variant of playlist.variants) text += renderVariant(variant);
   return text;
+}
+
+function renderSteering({ serverUri, pathwayId }: ContentSteering): string {
+  return `#EXT-X-CONTENT-STEERING:SERVER-URI="${uriText(serverUri)}",PATHWAY-ID=${quoted(pathwayId)}\n`;
 }
 
 function renderAudio(rendition: AudioRendition): string {
@@ -69,6 +84,7 @@ function renderVariant(variant: Variant): string {
   }
   if (variant.frameRate !== undefined) attributes.push(`FRAME-RATE=${frameRateText(variant.frameRate)}`);
   if (variant.audioGroupId !== undefined) attributes.push(`AUDIO=${quoted(variant.audioGroupId)}`);
+  if (variant.pathwayId !== undefined) attributes.push(`PATHWAY-ID=${quoted(variant.pathwayId)}`);
   return `#EXT-X-STREAM-INF:${attributes.join(',')}\n${uriText(variant.uri)}\n`;
 }
 

@@ -1,8 +1,9 @@
 /** dash.js behind the page's interface. */
 
-import type { Representation } from 'dashjs';
-import { DASH_PRESET } from '../presets.ts';
+import type { MediaPlayerClass, Representation } from 'dashjs';
+import { DASH_PRESET, DASH_SILENCE_MS } from '../presets.ts';
 import { type Driver, type DriverOptions, EDGE_HEADER, hostOf, renditionLabel, type Rendition } from './driver.ts';
+import { installFetchDeadline } from './fetch-deadline.ts';
 import { loadDash } from './libraries.ts';
 
 export async function startDash({ video, url, onError }: DriverOptions): Promise<Driver> {
@@ -13,8 +14,14 @@ export async function startDash({ video, url, onError }: DriverOptions): Promise
   player.on(MediaPlayer.events.FRAGMENT_LOADING_COMPLETED, (event: { request?: { url?: string | null } }) => {
     host = hostOf(event.request?.url ?? '');
   });
-  player.on(MediaPlayer.events.ERROR, (event: unknown) => onError(describe(event), true));
+  player.on(MediaPlayer.events.ERROR, (event: unknown) => {
+    // What cannot be had here is had elsewhere, once the picture plays.
+    const passes = video.currentTime > 0 && DOWNLOADS.has(codeOf(event));
+    onError(describe(event), !passes);
+  });
+  turnToOtherLocations(player);
   player.initialize(video, url, true);
+  const takeDeadlineAway = installFetchDeadline(DASH_SILENCE_MS);
 
   const representations = (): Representation[] => player.getRepresentationsByType('video');
   return {
@@ -40,8 +47,37 @@ export async function startDash({ video, url, onError }: DriverOptions): Promise
         'video',
         EDGE_HEADER,
       ) ?? host,
-    destroy: async () => player.destroy(),
+    destroy: async () => {
+      takeDeadlineAway();
+      player.destroy();
+    },
   };
+}
+
+/** `Errors.DOWNLOAD_ERROR_ID_*`: MPD, media, initialization. */
+const DOWNLOADS = new Set([25, 27, 28]);
+
+/**
+ * dash.js asks again for an MPD where it could not be had, and gives updates up when that fails too. Each try goes to the next
+ * of the MPD's locations instead.
+ */
+function turnToOtherLocations(player: MediaPlayerClass): void {
+  let failures = 0;
+  player.addRequestInterceptor(async (request) => {
+    if (!isMpd(request)) return request;
+    const places = player.getAvailableLocations();
+    const place = failures === 0 ? undefined : places[failures % places.length];
+    failures += 1;
+    return place === undefined ? request : { ...request, url: place.url };
+  });
+  player.addResponseInterceptor(async (response) => {
+    if (isMpd(response.request) && response.status === 200) failures = 0;
+    return response;
+  });
+}
+
+function isMpd(request: { readonly customData?: unknown }): boolean {
+  return (request.customData as { request?: { type?: string } } | undefined)?.request?.type === 'MPD';
 }
 
 /** dash.js's own declaration lacks the first parameter. */
@@ -51,6 +87,11 @@ interface FragmentHeaders {
 
 function rendition({ id, height, bandwidth }: Representation): Rendition {
   return { id, label: renditionLabel(height, bandwidth) };
+}
+
+function codeOf(event: unknown): number {
+  const { error } = event as { error?: { code?: number } | string };
+  return typeof error === 'object' ? (error.code ?? 0) : 0;
 }
 
 function describe(event: unknown): string {

@@ -27,14 +27,17 @@ export interface Stats {
 interface Player {
   readonly manifest: string;
   readonly start: (options: DriverOptions) => Promise<Driver>;
+  /** dash.js listens for `play` once it has a stream: one that comes before leaves it without MPD updates and steering */
+  readonly playsByItself?: true;
 }
 
-type PlayerName = 'hls' | 'hls-ts' | 'dash' | 'shaka';
+type PlayerName = 'hls' | 'hls-classic' | 'hls-ts' | 'dash' | 'shaka';
 
 const PLAYERS: Readonly<Record<PlayerName, Player>> = {
   hls: { manifest: 'master.m3u8', start: startHls },
+  'hls-classic': { manifest: 'classic.m3u8', start: startHls },
   'hls-ts': { manifest: 'ts.m3u8', start: startHls },
-  dash: { manifest: 'manifest.mpd', start: startDash },
+  dash: { manifest: 'manifest.mpd', start: startDash, playsByItself: true },
   shaka: { manifest: 'manifest.mpd', start: startShaka },
 };
 const DEFAULT_PLAYER: PlayerName = 'hls';
@@ -87,7 +90,7 @@ async function play(name: PlayerName): Promise<void> {
     const started = await player.start({ video, url, onError });
     if (mine !== turn) return await started.destroy();
     driver = started;
-    await video.play();
+    if (player.playsByItself !== true) await video.play();
   } catch (error) {
     // Interrupted by the next choice, or kept from starting by the browser: then the viewer presses play.
     const name = error instanceof Error ? error.name : '';

@@ -1,0 +1,22 @@
+/** Content steering: which of the edges that a player's manifest names it should use next. */
+
+import { parseSteering, STEERING_TTL_SECONDS, steeringManifest } from '@headwater/protocol/steering';
+import { type Door, type DoorRequest, rankFor } from './door.ts';
+import { viewerAddress } from './viewer-address.ts';
+
+/** The body of a steering manifest; null for a question that is none. Tells of edges alone, so it wants no token. */
+export function answerSteering(
+  request: Pick<DoorRequest, 'url' | 'socketAddress' | 'forwardedFor'>,
+  door: Door,
+): string | null {
+  const question = parseSteering(request.url);
+  if (question === null) return null;
+  const address = viewerAddress(request.socketAddress, request.forwardedFor, door.trustedProxies);
+  const location = door.locate(address);
+  const ranked = rankFor({ stream: question.stream, address, location }, door).map(({ edge }) => edge.id);
+  // A pathway whose edge is no longer in the fleet comes last: the player knows no other.
+  const known = ranked.filter((id) => question.pathways.includes(id));
+  const gone = question.pathways.filter((id) => !known.includes(id));
+  const ttlSeconds = door.state.settingsOf(door.nodeId, question.stream).steeringTtlSeconds ?? STEERING_TTL_SECONDS;
+  return steeringManifest([...known, ...gone], ttlSeconds);
+}

@@ -1,0 +1,139 @@
+/** The edge that a player is on dies, hangs or is drained: the player goes on at another, and nobody sees it. */
+
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { openWatchPage, startBrowser, type PlayerName, type Seen, type WatchPage } from '../fleet/browser.ts';
+import { startFleet, type Fleet, type OnAir } from '../fleet/fleet.ts';
+import { newestSegments, readRenditions } from '../fleet/stream-reader.ts';
+import { until } from '../fleet/until.ts';
+
+/** With how much media ahead each plays as it is set up: whoever has more sees nothing of a fault. */
+const PLAYERS: readonly { readonly player: PlayerName; readonly seesNothing: boolean }[] = [
+  { player: 'hls-classic', seesNothing: true },
+  { player: 'hls', seesNothing: false },
+  { player: 'dash', seesNothing: false },
+  { player: 'shaka', seesNothing: false },
+];
+/** Within which time a player must play from another edge; one that is drained serves on meanwhile. */
+const FAULTS = [
+  { name: 'killed', movedMs: 3_000 },
+  { name: 'hung', movedMs: 5_000 },
+  { name: 'drained', movedMs: 5_000 },
+] as const;
+/** From such a buffer on nothing may be seen. */
+const ENOUGH_SECONDS = 4.5;
+const SEGMENTS = 6;
+/** Watched after the player moved. */
+const AFTER_MS = 4_000;
+
+suite('an edge fails under a player', () => {
+  let fleet: Fleet;
+  let show: OnAir;
+  let browser: Browser;
+  before(async () => {
+    fleet = await startFleet({ edges: 3 });
+    show = await fleet.putOnAir('show');
+    await longEnough(`${fleet.plan.edgeUrls[0]}${show.viewer.path}`);
+    browser = await startBrowser();
+  });
+  after(async () => {
+    await browser?.close();
+    await fleet?.[Symbol.asyncDispose]();
+  });
+
+  for (const { name: fault, movedMs } of FAULTS) {
+    for (const { player, seesNothing } of PLAYERS) {
+      test(`${player}: ${fault}`, async (context) => {
+        await using page = await openWatchPage(browser, show.viewer.urls.watch, { player });
+        await page.playing(15_000);
+        const edge = await settled(page, seesNothing ? ENOUGH_SECONDS : 0);
+        const before = await page.seen();
+        const startMs = performance.now();
+        const faultMs = Date.now();
+        await using _ = await inflict(fault, edge);
+        const took = await moved(page, edge, startMs);
+        await until('the player to play on', AFTER_MS + 10_000, async () => {
+          const { stats } = await page.seen();
+          return stats.currentTime > before.stats.currentTime + (took + AFTER_MS) / 1000;
+        });
+        const seen = await page.seen();
+        const stallMs = longestStillMs(seen, faultMs);
+        context.diagnostic(
+          `moved from ${edge} to ${seen.stats.edge} in ${Math.round(took)} ms, stalled ${Math.round(stallMs)} ms, ` +
+            `buffer ${before.stats.bufferSeconds.toFixed(1)} s; ${seen.stats.errors.join('; ')}`,
+        );
+        assert.ok(took < movedMs, `it moved after ${took} ms`);
+        if (seesNothing) assert.deepEqual(seen.waits, before.waits, 'it ran out of media');
+        if (fault === 'drained') assert.deepEqual(page.refused, []);
+      });
+    }
+  }
+
+  /** Does it, and undoes it when the test is over. */
+  async function inflict(fault: (typeof FAULTS)[number]['name'], edge: string): Promise<AsyncDisposable> {
+    const child = fleet.services.get(edge);
+    switch (fault) {
+      case 'killed':
+        await child?.kill();
+        return undo(() => fleet.restart(edge));
+      case 'hung':
+        child?.signal('SIGSTOP');
+        return undo(async () => {
+          child?.signal('SIGCONT');
+          await healthy(edge);
+        });
+      case 'drained':
+        await fleet.api.drain(edge, true);
+        return undo(() => fleet.api.drain(edge, false));
+    }
+  }
+
+  async function healthy(edge: string): Promise<void> {
+    await until(`${edge} to be healthy`, 10_000, async () => {
+      return (await fleet.api.nodes()).some(({ id, healthy }) => id === edge && healthy);
+    });
+  }
+});
+
+/** A player that keeps seconds ahead needs a stream that has been on air for some. */
+async function longEnough(base: string): Promise<void> {
+  const { variants } = await readRenditions(`${base}/classic.m3u8`);
+  const [rung] = variants;
+  await until('six segments', 30_000, async () => {
+    return rung !== undefined && (await newestSegments(rung.url, SEGMENTS)).length === SEGMENTS;
+  });
+}
+
+function undo(work: () => Promise<unknown>): AsyncDisposable {
+  return {
+    async [Symbol.asyncDispose]() {
+      await work();
+    },
+  };
+}
+
+/** The edge that a player has settled on, with so much media ahead. */
+async function settled(page: WatchPage, bufferSeconds: number): Promise<string> {
+  const since = performance.now();
+  return until(`the player to settle with ${bufferSeconds} s ahead`, 20_000, async () => {
+    const { stats } = await page.seen();
+    const isSettled = performance.now() - since > 4_000 && stats.bufferSeconds >= bufferSeconds;
+    return isSettled && stats.edge?.startsWith('edge-') === true ? stats.edge : null;
+  });
+}
+
+/** How long until media came from another edge. */
+async function moved(page: WatchPage, edge: string, startMs: number): Promise<number> {
+  return until('the player to move', 20_000, async () => {
+    const { stats } = await page.seen();
+    return stats.edge !== null && stats.edge.startsWith('edge-') && stats.edge !== edge
+      ? performance.now() - startMs
+      : null;
+  });
+}
+
+/** The longest time that the picture stood still since a moment. */
+function longestStillMs({ freezes }: Seen, sinceMs: number): number {
+  return Math.max(0, ...freezes.filter(({ atMs }) => atMs > sinceMs).map(({ ms }) => ms));
+}

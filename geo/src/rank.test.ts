@@ -124,7 +124,7 @@ test('an edge in slow start gets a share that grows, and each viewer keeps its a
   assert.equal(order(young(0), {}, { slowStartSeconds: 0 })[0], 'young');
 });
 
-test('a rule sends viewers to zones, in order; only these, when it says so', () => {
+test('a rule sends viewers to zones, in order; exclusively, when it says so', () => {
   const fleet = [
     edge('fra', FRANKFURT, { zone: 'eu' }),
     edge('syd', SYDNEY, { zone: 'au' }),
@@ -132,7 +132,7 @@ test('a rule sends viewers to zones, in order; only these, when it says so', () 
   ];
   const rules = [{ countries: ['DE'], zones: ['au', 'fr'] }];
   assert.deepEqual(order(fleet, {}, { rules }), ['syd', 'fra', 'par']);
-  assert.deepEqual(order(fleet, {}, { rules: [{ zones: ['au', 'fr'], only: true }] }), ['syd', 'par', 'fra']);
+  assert.deepEqual(order(fleet, {}, { rules: [{ zones: ['au', 'fr'], exclusive: true }] }), ['syd', 'par', 'fra']);
   assert.deepEqual(order(fleet, { country: 'FR' }, { rules }), ['fra', 'syd', 'par']);
   for (const condition of [{ prefixes: ['203.0.113.0/24'] }, { asns: [64_500] }, { streams: ['show'] }]) {
     assert.equal(order(fleet, {}, { rules: [{ ...condition, zones: ['au'] }] })[0], 'syd');

@@ -110,8 +110,8 @@ export function rankEdges(fleet: readonly EdgeView[], viewer: Viewer, options: R
     };
   });
   markOverBound(candidates, policy.boundedLoadFactor ?? DEFAULT_POLICY.boundedLoadFactor);
-  const isOnly = rule?.only === true;
-  candidates.sort((a, b) => compare(a, b, isOnly));
+  const isExclusive = rule?.exclusive === true;
+  candidates.sort((a, b) => compare(a, b, isExclusive));
   return apartFromFirst(candidates)
     .slice(0, limit)
     .map((candidate) => explained(candidate, rule));
@@ -127,10 +127,10 @@ function processLoad({ cpu, loopLagMs }: Load): number {
   return Math.max(cpu, loopLagMs / FULL_LOOP_LAG_MS);
 }
 
-function compare(a: Candidate, b: Candidate, isOnly: boolean): number {
+function compare(a: Candidate, b: Candidate, isExclusive: boolean): number {
   return (
-    // "Only" these zones: what serves elsewhere comes after what is merely busy here.
-    (isOnly ? Number(isElsewhere(a)) - Number(isElsewhere(b)) : 0) ||
+    // Exclusively these zones: what serves elsewhere comes after what is merely busy here.
+    (isExclusive ? Number(isElsewhere(a)) - Number(isElsewhere(b)) : 0) ||
     CONDITIONS.indexOf(a.condition) - CONDITIONS.indexOf(b.condition) ||
     a.zonePreference - b.zonePreference ||
     band(a.distanceKm) - band(b.distanceKm) ||

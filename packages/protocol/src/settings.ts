@@ -35,7 +35,7 @@ export interface RankingRule {
   readonly streams?: readonly string[];
   readonly zones: readonly string[];
   /** edges of other zones are used only when none of these serves */
-  readonly only?: boolean;
+  readonly exclusive?: boolean;
 }
 
 /** The scope of a configuration that is for every stream. */

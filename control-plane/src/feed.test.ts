@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict';
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { FeedMessage, FeedPage } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
 import { IDLE_LOAD } from '@headwater/protocol/node';
 import { mintPathToken, verifyPathToken } from '@headwater/protocol/path-token';
+import { systemClock } from '@headwater/service/clock';
+import { openDatabase } from './database.ts';
+import { openEnrolledNodes } from './enrolled-nodes.ts';
+import { Feed } from './feed.ts';
+import { Fleet } from './fleet.ts';
+import { openEmbeddedRegistry } from './registry/embedded-registry.ts';
+import { openEmbeddedStore } from './state/embedded-store.ts';
+import { State } from './state/state.ts';
 import { type TestPlane, joinAs, startTestPlane } from './test-plane.ts';
 
 async function poll(plane: TestPlane, credential: string, cursor?: string): Promise<FeedPage> {
@@ -101,6 +112,58 @@ test('a control plane that ends answers those who wait', async () => {
   await waiters(plane, 1);
   await plane.stop();
   assert.deepEqual((await waiting).messages, []);
+});
+
+test('a node that was removed and came back is there for whoever was away for both', async () => {
+  await using plane = await startTestPlane();
+  const watcher = await joinAs(plane, { id: 'edge-1' });
+  await joinAs(plane, { id: 'edge-2' });
+  const state = new FeedState();
+  state.apply(await poll(plane, watcher));
+  await plane.call('DELETE', '/v1/nodes/edge-2');
+  await joinAs(plane, { id: 'edge-2' });
+  const page = await poll(plane, watcher, state.cursor ?? '');
+  assert.deepEqual(typesOf(page.messages), ['node-removed', 'node']);
+  state.apply(page);
+  assert.ok(state.nodes.has('edge-2'));
+  await plane.call('DELETE', '/v1/nodes/edge-2');
+  await plane.restart();
+  state.apply(await poll(plane, watcher, state.cursor ?? ''));
+  assert.deepEqual([...state.nodes.keys()], ['edge-1']);
+});
+
+test('what many wait for is read and written once', async () => {
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-feed-'));
+  using database = openDatabase(join(directory.path, 'state.db'));
+  const store = openEmbeddedStore(database);
+  const enrolled = await openEnrolledNodes(store);
+  await using registry = openEmbeddedRegistry({ replica: 'one', store, clock: systemClock });
+  using fleet = new Fleet({ enrolled, registry, store, clock: systemClock });
+  let reads = 0;
+  const state = new State(store);
+  const changesSince = state.changesSince.bind(state);
+  state.changesSince = (cursor, limit) => {
+    reads += 1;
+    return changesSince(cursor, limit);
+  };
+  const feed = new Feed({ state, fleet, waitMs: 20_000, waiterLimit: 100 });
+  const { signal } = new AbortController();
+  const next = async (n: number, cursor: string | null): Promise<FeedPage> => {
+    const page = await feed.next({ node: `edge-${n}`, role: 'edge', cursor, signal });
+    assert.ok(page !== 'too_many_waiters');
+    return page;
+  };
+  const { cursor } = await next(0, null);
+  const waiting = Array.from({ length: 100 }, (_, n) => next(n, cursor));
+  await new Promise((resolve) => setImmediate(resolve));
+  reads = 0;
+  await state.createIssuer({ iss: 'x', alg: 'HS256', secret: 'y' }, 9);
+  const pages = await Promise.all(waiting);
+  assert.equal(reads, 1);
+  assert.deepEqual(typesOf(pages[0]?.messages ?? []), ['issuer']);
+  assert.equal(new Set(pages).size, 1);
+  assert.deepEqual(JSON.parse(feed.textOf(pages[0] as FeedPage)), pages[0]);
+  feed.close();
 });
 
 test('loads reach geo and no one else, and never the log', async () => {

@@ -42,6 +42,9 @@ interface Waiter {
 export class Feed {
   readonly #options: FeedOptions;
   readonly #waiters = new Map<string, Waiter>();
+  /** being read: all who wait wake together, and most of them ask the same */
+  readonly #pages = new Map<string, Promise<FeedPage>>();
+  readonly #texts = new WeakMap<FeedPage, string>();
   readonly #unsubscribe: readonly (() => void)[];
 
   constructor(options: FeedOptions) {
@@ -76,6 +79,13 @@ export class Feed {
     }
   }
 
+  /** A page as JSON, written once for all who get it. */
+  textOf(page: FeedPage): string {
+    const text = this.#texts.get(page) ?? JSON.stringify(page);
+    this.#texts.set(page, text);
+    return text;
+  }
+
   /** Answers those who wait. */
   close(): void {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
@@ -87,7 +97,7 @@ export class Feed {
       // Waiting begins before the look, so that nothing falls between the two.
       const { promise: news, resolve } = Promise.withResolvers<void>();
       waiter.wake = resolve;
-      const page = await this.#page(poll.role, cursor);
+      const page = await this.#sharedPage(poll.role === READS_LOADS, cursor);
       if (page.snapshot || page.messages.length > 0 || waiter.isOver) return page;
       // Entries that are not for nodes may fill a page: there may be more behind them.
       if (page.cursor === cursor) await news;
@@ -96,16 +106,29 @@ export class Feed {
   }
 
   #wake(which: (waiter: Waiter) => boolean): void {
+    // What is being read may be older than the news.
+    this.#pages.clear();
     for (const waiter of this.#waiters.values()) if (which(waiter)) waiter.wake();
   }
 
-  async #page(role: NodeRole, cursor: string | null): Promise<FeedPage> {
+  #sharedPage(withLoads: boolean, cursor: string | null): Promise<FeedPage> {
+    const key = `${withLoads} ${cursor}`;
+    const reading = this.#pages.get(key);
+    if (reading !== undefined) return reading;
+    const page = this.#page(withLoads, cursor).finally(() => {
+      if (this.#pages.get(key) === page) this.#pages.delete(key);
+    });
+    this.#pages.set(key, page);
+    return page;
+  }
+
+  async #page(withLoads: boolean, cursor: string | null): Promise<FeedPage> {
     const [logCursor = '', boot = '', tick = ''] = (cursor ?? '').split('~');
     const page = await this.#logPage(logCursor);
     const { news } = this.#options.fleet;
     const isOurs = !page.snapshot && boot === news.boot && /^\d{1,15}$/.test(tick);
     const messages = page.messages.filter(({ type }) => type !== 'node-changed');
-    const fleet = isOurs ? this.#fleetSince(Number(tick), role, messages) : this.#wholeFleet();
+    const fleet = isOurs ? this.#fleetSince(Number(tick), withLoads, messages) : this.#wholeFleet();
     return { ...page, cursor: `${page.cursor}~${news.boot}~${news.tick}`, messages: [...messages, ...fleet] };
   }
 
@@ -125,9 +148,9 @@ export class Feed {
   }
 
   /** What the log says is removed may have come back since, and then was told of before: it is told again. */
-  #fleetSince(tick: number, role: NodeRole, log: readonly FeedMessage[]): readonly FeedMessage[] {
+  #fleetSince(tick: number, withLoads: boolean, log: readonly FeedMessage[]): readonly FeedMessage[] {
     const { fleet } = this.#options;
-    const { changed, removed } = fleet.news.since(tick, role === READS_LOADS);
+    const { changed, removed } = fleet.news.since(tick, withLoads);
     const inLog = log.flatMap((message) => (message.type === 'node-removed' ? [message.id] : []));
     const present = [...new Set([...changed, ...inLog])].flatMap((id): FeedMessage[] => {
       const member = fleet.member(id);

@@ -14,6 +14,7 @@ import { Fleet } from './fleet.ts';
 import { LAPSE_MS } from './heard-nodes.ts';
 import { openEmbeddedRegistry } from './registry/embedded-registry.ts';
 import type { Instance, Registry } from './registry/registry.ts';
+import { until } from './registry/test-registries.ts';
 import { openEmbeddedStore } from './state/embedded-store.ts';
 import type { Store } from './state/store.ts';
 
@@ -90,12 +91,6 @@ async function join1({ fleet, enrolled }: Replica, node = EDGE): Promise<void> {
   const terms = { limit: 99, takeOver: true, makeRoom: () => null };
   assert.equal(await enrolled.enrol(entry, terms), 'enrolled');
   await fleet.announce(node);
-  await settled();
-}
-
-/** Everything that was to happen in a turn of the event loop has. */
-async function settled(): Promise<void> {
-  for (let turns = 0; turns < 3; turns += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Time passes as it does for processes that run: sweeps come along, and exchanges. */
@@ -187,14 +182,12 @@ test('draining is the node\u2019s word, the operator\u2019s, or that of who look
   await one.registry.setMaintenance('edge-1', false);
   await one.enrolled.update('edge-1', (node) => ({ ...node, drained: true }));
   assert.equal(draining(), true);
-  await settled();
-  assert.equal(one.registry.instances().get('edge-1')?.maintenance, true);
+  await until('it is mirrored', () => one.registry.instances().get('edge-1')?.maintenance === true);
   await one.fleet.announce(EDGE);
   one.fleet.heartbeat('edge-1', BEAT);
   assert.equal(draining(), true);
   await one.enrolled.update('edge-1', (node) => ({ ...node, drained: false }));
-  await settled();
-  assert.equal(draining(), false);
+  await until('it is back in service', () => draining() === false);
 });
 
 test('a restart knows the fleet, and gives it three seconds', async () => {
@@ -229,6 +222,7 @@ test('a node that joins at one replica is well at the other, before anything was
   const [one, two] = [await place.open('one'), await place.open('two')];
   await join1(one);
   assert.equal(healthOf(two), true);
+  await until('it is told of', () => two.fleet.news.ids().length === 1);
   assert.equal(two.fleet.news.tick, 1);
   await pass(place, LAPSE_MS, [two]);
   assert.equal(healthOf(two), false);
@@ -271,13 +265,11 @@ test('a node that one replica drains or removes is taken out of the registry by 
   const [one, two] = [await place.open('one'), await place.open('two')];
   await join1(one);
   await two.enrolled.update('edge-1', (node) => ({ ...node, drained: true }));
-  await settled();
-  assert.equal(one.registry.instances().get('edge-1')?.maintenance, true);
+  await until('it is mirrored', () => one.registry.instances().get('edge-1')?.maintenance === true);
   assert.equal(one.fleet.member('edge-1')?.record.draining, true);
   const { tick } = one.fleet.news;
   await two.enrolled.remove('edge-1', 1);
-  await settled();
-  assert.equal(one.registry.instances().size, 0);
+  await until('it is out', () => one.registry.instances().size === 0);
   assert.equal(one.fleet.member('edge-1'), null);
   assert.deepEqual(one.fleet.news.since(tick, true), { changed: [], removed: ['edge-1'] });
 });

@@ -33,6 +33,8 @@ interface FleetOptions {
 /** Whom news concerns: everybody, or only those who rank by load. */
 type NewsListener = (onlyLoads: boolean) => void;
 
+/** Changes within this time are looked at together. */
+const LOOK_AFTER_MS = 20;
 /** News that come close together are told together. */
 const NEWS_EVERY_MS = 100;
 
@@ -45,7 +47,7 @@ export class Fleet implements Disposable {
   readonly #mirrored = new Map<string, boolean>();
   readonly #listeners = new Set<NewsListener>();
   readonly #unsubscribe: readonly (() => void)[];
-  #looking: NodeJS.Immediate | null = null;
+  #looking: NodeJS.Timeout | null = null;
   #telling: NodeJS.Timeout | null = null;
   #isOwed = false;
 
@@ -128,7 +130,7 @@ export class Fleet implements Disposable {
 
   [Symbol.dispose](): void {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    if (this.#looking !== null) clearImmediate(this.#looking);
+    if (this.#looking !== null) clearTimeout(this.#looking);
     if (this.#telling !== null) clearTimeout(this.#telling);
   }
 
@@ -164,7 +166,7 @@ export class Fleet implements Disposable {
 
   /** The registry may not know: an agent of it died, forgot, or cannot be asked. Then it counts who hears the node. */
   #isHealthy(id: string, instance: Instance | undefined): boolean {
-    if (this.#heard.isHeardHere(id) || this.#heard.isHeardElsewhere(id)) return true;
+    if (this.#heard.isHeard(id)) return true;
     return !this.#isOurs(instance) && instance?.passing === true;
   }
 
@@ -172,13 +174,14 @@ export class Fleet implements Disposable {
     return this.members().map(({ record }) => record);
   }
 
-  /** Looks once at all that changes in this turn of the event loop. */
+  /** Looks once at all that changes together: when a whole fleet joins, each look is at all of it. */
   #lookSoon(): void {
-    this.#looking ??= setImmediate(() => this.#look());
+    this.#looking ??= setTimeout(() => this.#look(), LOOK_AFTER_MS).unref();
   }
 
   /** Compares the fleet with what was told of it. */
   #look(): void {
+    if (this.#looking !== null) clearTimeout(this.#looking);
     this.#looking = null;
     this.#followEnrolment();
     if (this.news.tellAll(this.#records())) this.#tellSoon();
@@ -189,13 +192,10 @@ export class Fleet implements Disposable {
     if (member !== null && this.news.tell(member.record)) this.#tellSoon();
   }
 
-  /** What another replica let in, drained or removed. What is heard here stands in the registry as ours. */
+  /** What another replica drained or removed may be heard here, and then stands in the registry as ours. */
   #followEnrolment(): void {
     const { all } = this.#enrolled;
-    const told = new Set(this.news.ids());
-    // One that joined at another replica has to be heard of first.
-    for (const id of all.keys()) if (!told.has(id)) this.#heard.expect(id);
-    for (const id of told) {
+    for (const id of this.news.ids()) {
       if (all.has(id)) continue;
       this.#heard.forget(id);
       this.#mirrored.delete(id);

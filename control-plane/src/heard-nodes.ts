@@ -81,16 +81,17 @@ export class HeardNodes {
     this.#here.heard(id);
   }
 
-  /** Nothing is known of it yet; it counts as heard for as long as any other that says nothing. */
-  expect(id: string): void {
-    this.#here.heard(id);
-  }
-
   forget(id: string): void {
     this.#here.forget(id);
     this.#elsewhere.forget(id);
     this.#heard.delete(id);
     this.#untold.delete(id);
+  }
+
+  /** By any replica. Of one that nothing is known of yet silence begins to count now: it may have joined elsewhere. */
+  isHeard(id: string): boolean {
+    if (!this.#here.knows(id) && !this.#elsewhere.knows(id)) this.#here.heard(id);
+    return this.isHeardHere(id) || this.isHeardElsewhere(id);
   }
 
   isHeardHere(id: string): boolean {

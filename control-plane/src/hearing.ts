@@ -30,6 +30,10 @@ export class Hearing {
     this.#silent.delete(id);
   }
 
+  knows(id: string): boolean {
+    return this.#sinceMs.has(id);
+  }
+
   /** Also true of one that was never heard. */
   isSilent(id: string): boolean {
     return this.#silent.has(id) || !this.#sinceMs.has(id);

@@ -27,7 +27,7 @@ const WAIT_MS = 10_000;
 /** Consul adds up to a sixteenth to the wait. */
 const DEADLINE_MS = WAIT_MS + WAIT_MS / 16 + 1_000;
 /** When a whole fleet changes at once, some of it comes with each answer. */
-const LEAST_GAP_MS = 50;
+const LEAST_GAP_MS = 150;
 const RETRY = { firstMs: 100, maxMs: 1_000, random: Math.random } as const;
 const START = 0n;
 

@@ -111,7 +111,8 @@ export function membershipRoutes(services: Services): Hono {
       cursor,
       signal: AbortSignal.any([context.req.raw.signal, stopping]),
     });
-    return page === 'too_many_waiters' ? problemResponse('too_many_waiters') : context.json(page);
+    if (page === 'too_many_waiters') return problemResponse('too_many_waiters');
+    return context.body(feed.textOf(page), 200, { 'content-type': 'application/json' });
   });
 
   return routes;

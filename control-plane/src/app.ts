@@ -5,12 +5,14 @@ import { problemResponse } from '@headwater/service/problem-response';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { requireAdmin } from './bearer.ts';
+import { configRoutes } from './routes/configs.ts';
 import { issuerRoutes } from './routes/issuers.ts';
 import { joinTokenRoutes } from './routes/join-tokens.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { membershipRoutes } from './routes/membership.ts';
 import { nodeRoutes } from './routes/nodes.ts';
 import { publishRoutes } from './routes/publishes.ts';
+import { purgeRoutes } from './routes/purges.ts';
 import { revocationRoutes } from './routes/revocations.ts';
 import { streamRoutes } from './routes/streams.ts';
 import { tokenRoutes } from './routes/tokens.ts';
@@ -29,6 +31,13 @@ const METHODS: readonly (readonly [path: string, methods: string])[] = [
   ['/v1/issuers/:iss', 'DELETE'],
   ['/v1/revocations', 'POST'],
   ['/v1/keys/rotate', 'POST'],
+  ['/v1/purges', 'POST'],
+  ['/v1/purges/:id', 'GET'],
+  ['/v1/configs', 'GET, POST'],
+  ['/v1/configs/:scope', 'GET'],
+  ['/v1/configs/:scope/versions/:version', 'GET'],
+  ['/v1/configs/:scope/promote', 'POST'],
+  ['/v1/configs/:scope/rollback', 'POST'],
   ['/v1/join-tokens', 'GET, POST'],
   ['/v1/join-tokens/:id', 'DELETE'],
   ['/v1/nodes', 'GET'],
@@ -80,6 +89,8 @@ export function createApp(services: Services, metrics: Metrics): Hono {
   app.route('/v1/issuers', issuerRoutes(services));
   app.route('/v1/revocations', revocationRoutes(services));
   app.route('/v1/keys', keyRoutes(services));
+  app.route('/v1/purges', purgeRoutes(services));
+  app.route('/v1/configs', configRoutes(services));
   app.route('/v1/join-tokens', joinTokenRoutes(services));
   app.route('/v1/nodes', nodeRoutes(services));
   for (const [path, methods] of METHODS) app.all(path, () => notAllowed(methods));

@@ -11,6 +11,7 @@ const SWEEP_MS = 250;
 const PROBE_MS = 250;
 const EXCHANGE_MS = 1_000;
 const LOADS_MS = 2_000;
+const JUDGE_MS = 1_000;
 const STALE_MS = 5_000;
 
 /**
@@ -18,7 +19,7 @@ const STALE_MS = 5_000;
  * @param leaderStore lets no one write who does not lead
  */
 export function startChores(services: Services, leaderStore: Store): () => void {
-  const { registry, fleet, admission, clock, events } = services;
+  const { registry, fleet, admission, configs, clock, events } = services;
   const leaderState = new State(leaderStore);
   const every = (ms: number, task: string, work: () => Promise<unknown>): NodeJS.Timeout =>
     setInterval(() => void work().catch((error: unknown) => noteFailure(events, task, error)), ms);
@@ -36,6 +37,11 @@ export function startChores(services: Services, leaderStore: Store): () => void 
       PROBE_MS,
       'probe',
       asLeader(() => admission.probe()),
+    ),
+    every(
+      JUDGE_MS,
+      'judge',
+      asLeader(() => configs.judge()),
     ),
     every(
       STALE_MS,

@@ -15,6 +15,10 @@ export interface Events {
   nodeRemoved(id: string): void;
   joinTokenMade(id: string, role: string): void;
   registryTrouble(what: string, error: unknown): void;
+  purgeOrdered(id: string): void;
+  configRolled(scope: string, version: number, sharePercent: number): void;
+  /** a canary was given to all, or taken back */
+  configJudged(scope: string, version: number, verdict: string): void;
   streamCreated(name: string): void;
   streamDeleted(name: string): void;
   claimMoved(stream: string, from: string | null, to: string | null, why: string): void;
@@ -46,6 +50,9 @@ export function createEvents(log: Log, metrics: Metrics): Events {
     nodeRemoved: (id) => log('info', 'node_removed', { id }),
     joinTokenMade: (token, role) => log('info', 'join_token_made', { token, role }),
     registryTrouble: (what, error) => log('warn', 'registry_trouble', { what, reason: reasonOf(error) }),
+    purgeOrdered: (purge) => log('info', 'purge_ordered', { purge }),
+    configRolled: (scope, version, sharePercent) => log('info', 'config_rolled', { scope, version, sharePercent }),
+    configJudged: (scope, version, verdict) => log('warn', 'config_judged', { scope, version, verdict }),
     streamCreated: (stream) => log('info', 'stream_created', { stream }),
     streamDeleted: (stream) => log('info', 'stream_deleted', { stream }),
     claimMoved: (stream, from, to, why) => log('info', 'claim_moved', { stream, from, to, why }),

@@ -46,6 +46,7 @@ export class Fleet implements Disposable {
   /** what the registry was told of the operator's drain, of each node that is heard here */
   readonly #mirrored = new Map<string, boolean>();
   readonly #listeners = new Set<NewsListener>();
+  readonly #acknowledgements = new Set<() => void>();
   readonly #unsubscribe: readonly (() => void)[];
   #looking: NodeJS.Timeout | null = null;
   #telling: NodeJS.Timeout | null = null;
@@ -75,6 +76,12 @@ export class Fleet implements Disposable {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Calls back after a node has acknowledged what it took in, until the returned function is called. */
+  onAcknowledged(listener: () => void): () => void {
+    this.#acknowledgements.add(listener);
+    return () => this.#acknowledgements.delete(listener);
+  }
+
   /** A process of a node has started, or says something new of itself. */
   async announce(node: NodeDescription): Promise<void> {
     this.#heard.startAnew(node.id);
@@ -102,6 +109,7 @@ export class Fleet implements Disposable {
   /** What a node has taken in of the feed, as its poll says before its heartbeat does. */
   acknowledged(id: string, cursor: string): void {
     this.#heard.acknowledge(id, cursor);
+    for (const listener of this.#acknowledgements) listener();
   }
 
   /** Marks those unhealthy that were silent for too long. Called a few times a second. */

@@ -9,6 +9,8 @@ import type { KeyObject } from 'node:crypto';
 import type { Admission } from './admission.ts';
 import type { EnrolledNodes } from './enrolled-nodes.ts';
 import type { Fleet } from './fleet.ts';
+import type { Purges } from './purges.ts';
+import type { ConfigVersions } from './config-versions.ts';
 import type { Registry } from './registry/registry.ts';
 import type { State } from './state/state.ts';
 
@@ -21,6 +23,8 @@ export interface Services {
   readonly enrolled: EnrolledNodes;
   readonly fleet: Fleet;
   readonly admission: Admission;
+  readonly purges: Purges;
+  readonly configs: ConfigVersions;
   readonly feed: Feed;
   readonly signer: SigningKey;
   readonly adminToken: string;

@@ -17,12 +17,15 @@ import { openDatabase } from './database.ts';
 import { openEnrolledNodes } from './enrolled-nodes.ts';
 import { type Events, createEvents } from './events.ts';
 import { FEED_WAIT_MS, Feed } from './feed.ts';
+import { ConfigVersions } from './config-versions.ts';
+import { Purges } from './purges.ts';
 import { Fleet } from './fleet.ts';
 import { keptToken } from './kept-token.ts';
 import { ensurePathKey } from './path-key-rotation.ts';
 import { openConsulRegistry } from './registry/consul-registry.ts';
 import { openEmbeddedRegistry } from './registry/embedded-registry.ts';
 import type { Registry } from './registry/registry.ts';
+import type { Services } from './services.ts';
 import { openSessionIssuer } from './session-issuer.ts';
 import { openEmbeddedStore } from './state/embedded-store.ts';
 import { FencedStore } from './state/fenced-store.ts';
@@ -83,11 +86,13 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
     store: leaderStore,
     onAdmitted: (id) => events.nodeAdmitted(id),
   });
+  const purges = cleanup.use(new Purges({ store, fleet, clock }));
+  const configs = openConfigs({ store, registry, fleet, clock, events });
   measure(metrics, feed, fleet);
 
   const adminToken = config.adminToken ?? keptToken(join(config.dataDir, 'admin-token'));
   const joinToken = config.joinToken ?? keptToken(join(config.dataDir, 'join-token'));
-  const known = { state, registry, enrolled, fleet, admission, feed, signer };
+  const known = { state, registry, enrolled, fleet, admission, purges, configs, feed, signer };
   const services = { config, clock, events, ...known, adminToken, joinToken, credentialKey };
   const app = createApp({ ...services, stopping: stopping.signal }, metrics);
   const answer = getRequestListener(app.fetch);
@@ -136,6 +141,16 @@ function openRegistry(
   const onTrouble: Events['registryTrouble'] = (what, error) => events.registryTrouble(what, error);
   if (url === null) return openEmbeddedRegistry({ store, replica, clock, onTrouble });
   return openConsulRegistry({ url, token, replica, clock, onTrouble });
+}
+
+function openConfigs({
+  registry,
+  events,
+  ...parts
+}: Pick<Services, 'registry' | 'events' | 'fleet' | 'clock'> & { readonly store: Store }): ConfigVersions {
+  const onVerdict = (scope: string, version: number, verdict: string): void =>
+    events.configJudged(scope, version, verdict);
+  return new ConfigVersions({ ...parts, kv: registry.kv, onVerdict });
 }
 
 async function openCredentialKey(state: State): Promise<KeyObject> {

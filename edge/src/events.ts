@@ -43,6 +43,7 @@ function createCounters(metrics: Metrics) {
     ),
     sentBytes: metrics.counter('headwater_edge_sent_bytes_total', 'Body bytes handed to viewers.'),
     misdirected: metrics.counter('headwater_edge_misdirected_total', 'Requests for what no edge has.'),
+    purges: metrics.counter('headwater_edge_purges_total', 'Purges carried out.'),
     steered: metrics.counter('headwater_edge_steering_total', 'Steering manifests given out.'),
     fillsStarted: metrics.counter('headwater_edge_fills_started_total', 'Objects fetched or assembled.'),
     fillsJoined: metrics.counter('headwater_edge_fills_joined_total', 'Requests that joined a fill under way.'),
@@ -63,12 +64,12 @@ export function createEvents(log: Log, metrics: Metrics) {
       count.requests[kind][outcome].add(1);
       count.sentBytes.add(bytes);
     },
-    steered(): void {
-      count.steered.add(1);
+    purged(id: string, objects: number): void {
+      count.purges.add(1);
+      log('info', 'purged', { id, objects });
     },
-    misdirected(): void {
-      count.misdirected.add(1);
-    },
+    steered: (): void => count.steered.add(1),
+    misdirected: (): void => count.misdirected.add(1),
     fillStarted(): void {
       count.fillsStarted.add(1);
     },

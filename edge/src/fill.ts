@@ -170,6 +170,7 @@ interface FillEvents {
 export class Fills {
   readonly #options: FillsOptions;
   readonly #byKey = new Map<string, Fill>();
+  readonly #disowned = new WeakSet<Fill>();
   /** recipes at work, those of aborted fills among them */
   #running = 0;
 
@@ -198,6 +199,15 @@ export class Fills {
     return { fill, joined: false };
   }
 
+  /** Those under way of matching names are joined by nobody from now on, and not stored; their readers get what they asked for. */
+  disown(matches: (key: string) => boolean): void {
+    for (const [key, fill] of this.#byKey) {
+      if (!matches(key)) continue;
+      this.#byKey.delete(key);
+      this.#disowned.add(fill);
+    }
+  }
+
   /** Stops all of them. */
   abortAll(): void {
     for (const fill of this.#byKey.values()) fill.abort('abandoned');
@@ -214,7 +224,7 @@ export class Fills {
     });
     clearTimeout(timer);
     const result = fill.result ?? ended;
-    if (result.ok) cache.set(key, result.stored);
+    if (result.ok && !this.#disowned.has(fill)) cache.set(key, result.stored);
     this.#running -= 1;
     if (this.#byKey.get(key) === fill) this.#byKey.delete(key);
     fill.settle(result);

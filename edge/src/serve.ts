@@ -158,7 +158,7 @@ async function fillMedia(
   signal: AbortSignal,
 ): Promise<void> {
   const startedMs = edge.clock.monotonicMs();
-  const patience = { withinMs: edge.limits.deadlineMs, signal };
+  const patience = { withinMs: deadlineMs(edge, target), signal };
   const view = edge.views.open(target.stream);
   if (view === null) return fail(edge, exchange, target, 'too_many_streams');
   await view.until(() => view.standing !== 'unknown', patience);
@@ -231,7 +231,7 @@ async function awaitManifest(
     signal,
   }: { readonly view: StreamView; readonly directives: Directives; readonly signal: AbortSignal },
 ): Promise<void> {
-  const patience = { withinMs: edge.limits.deadlineMs, signal };
+  const patience = { withinMs: deadlineMs(edge, target), signal };
   await view.until(() => hasSettled(view, target.resource), patience);
   if (view.timeline === undefined) return fail(edge, exchange, target, codeOfStanding(view.standing));
   const { resource } = target;
@@ -328,6 +328,11 @@ function later(
       exchange.response.off('close', leave);
       edge.waiting.count -= 1;
     });
+}
+
+/** As configured for the stream or the fleet, else as this edge was started. */
+function deadlineMs({ feed, id, limits }: Edge, { stream }: Target): number {
+  return feed.settingsOf(id, stream).edgeDeadlineMs ?? limits.deadlineMs;
 }
 
 interface Complaint {

@@ -19,6 +19,7 @@ import { Fills } from './fill.ts';
 import { createViewerServer } from './http-server.ts';
 import { MediaDesk } from './media-desk.ts';
 import { OriginClient } from './origin-client.ts';
+import { purgeAfter } from './purge.ts';
 import { cacheStatuses } from './reply.ts';
 import { type Edge, serve } from './serve.ts';
 import { Views } from './views.ts';
@@ -74,6 +75,7 @@ export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {
     const egress = rateOf(clock, () => events.sentBytes());
     const requests = rateOf(clock, () => events.answers());
     const errors = rateOf(clock, () => events.failures());
+    const onPurged = (id: string, objects: number): void => events.purged(id, objects);
     const link = await startFleetLink({
       controlUrls: config.controlUrls,
       joinToken: config.joinToken,
@@ -90,6 +92,7 @@ export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {
         errorsPerSecond: errors(),
       }),
       draining: () => state.draining,
+      onPage: (page) => purgeAfter(page, { cache: edge.cache, fills: edge.fills, onPurged }),
     });
     return async () => {
       meter[Symbol.dispose]();

@@ -4,6 +4,7 @@
  */
 
 import type { FeedMessage, FeedPage, Issuer, Ladder, PathKey, StreamEntry } from '@headwater/protocol/feed';
+import type { ConfigEntry } from '@headwater/protocol/settings';
 import { streamEntry } from '../stream-entry.ts';
 import type { Change, Collection, Outcome, Step, Store } from './store.ts';
 
@@ -155,6 +156,7 @@ export class State {
     const messages: FeedMessage[] = [{ type: 'path-keys', keys: (await this.pathKeys()).map(publicKey) }];
     for (const issuer of await this.issuers()) messages.push({ type: 'issuer', issuer });
     for (const stream of await this.streams()) messages.push({ type: 'stream', stream: streamEntry(stream) });
+    for (const config of await this.#bodies<ConfigEntry>('config')) messages.push({ type: 'config', config });
     const revocations = await this.#bodies<Revocation>('revocation');
     for (const revocation of revocations.toSorted((a, b) => a.atMs - b.atMs)) {
       messages.push({ type: 'revocation', ...revocation });

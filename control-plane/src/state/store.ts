@@ -8,7 +8,19 @@ import type { FeedMessage, FeedPage } from '@headwater/protocol/feed';
 
 /** What documents are of. */
 export type Collection =
-  'stream' | 'issuer' | 'path-keys' | 'revocation' | 'secret' | 'node' | 'removed-node' | 'join-token' | 'kv' | 'fence';
+  | 'stream'
+  | 'issuer'
+  | 'path-keys'
+  | 'revocation'
+  | 'secret'
+  | 'node'
+  | 'removed-node'
+  | 'purge'
+  | 'config'
+  | 'config-version'
+  | 'join-token'
+  | 'kv'
+  | 'fence';
 
 /** A document as it is kept. */
 export interface Document {

@@ -17,6 +17,8 @@ export const PROBLEM_STATUS = {
   node_clock: 403,
   node_exists: 409,
   join_token_not_found: 404,
+  purge_not_found: 404,
+  config_not_found: 404,
   token_missing: 403,
   token_malformed: 403,
   token_expired: 403,

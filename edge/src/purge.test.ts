@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { FeedPage, Purge } from '@headwater/protocol/feed';
+import { createCache } from './cache.ts';
+import { Fills } from './fill.ts';
+import { purgeAfter } from './purge.ts';
+import { storeText } from './stored.ts';
+
+const KEYS = ['show/v0/abcdefgh/1.m4s', 'show/v0/abcdefgh/2.m4s', 'show-2/v0/abcdefgh/1.m4s'];
+const QUIET = {
+  fillStarted: () => undefined,
+  fillJoined: () => undefined,
+  fillEnded: () => undefined,
+  recipeThrew: () => undefined,
+};
+
+function makeParts() {
+  const cache = createCache(1_000_000);
+  const limits = { limit: 9, objectLimitBytes: 1_000, deadlineMs: 1_000 };
+  const fills = new Fills({ cache, events: QUIET, ...limits });
+  const purged: [string, number][] = [];
+  for (const key of KEYS) cache.set(key, storeText('text/plain', key));
+  return { cache, fills, purged, onPurged: (id: string, objects: number) => void purged.push([id, objects]) };
+}
+
+function page(purge: Omit<Purge, 'id' | 'soft' | 'atMs'>): FeedPage {
+  return {
+    cursor: 'c',
+    snapshot: false,
+    messages: [{ type: 'purge', purge: { id: 'p1', soft: false, atMs: 1, ...purge } }],
+  };
+}
+
+for (const [name, order, left] of [
+  ['a URL', { url: '/live/show/v0/abcdefgh/1.m4s' }, [1, 2]],
+  ['a URL with host and query', { url: 'https://edge.example/live/show/v0/abcdefgh/1.m4s?x=1' }, [1, 2]],
+  ['a prefix', { prefix: '/live/show/' }, [2]],
+  ['a stream’s tag', { tag: 'stream:show' }, [2]],
+  ['everything', { all: true }, []],
+  ['a URL of nothing here', { url: '/elsewhere' }, [0, 1, 2]],
+  ['a prefix of nothing here', { prefix: 'https://other.example/' }, [0, 1, 2]],
+  ['a tag of nothing here', { tag: 'other' }, [0, 1, 2]],
+] as const) {
+  test(`a purge of ${name}`, () => {
+    const parts = makeParts();
+    purgeAfter(page(order), parts);
+    const kept = new Set(left.map((index) => KEYS[index]));
+    assert.deepEqual(new Set(parts.cache.keys()), kept);
+    assert.deepEqual(parts.purged, [['p1', KEYS.length - kept.size]]);
+  });
+}
+
+test('a snapshot empties the cache: orders may have been missed', () => {
+  const parts = makeParts();
+  purgeAfter({ cursor: 'c', snapshot: true, messages: [] }, parts);
+  assert.equal(parts.cache.size, 0);
+});
+
+test('what is on its way in at that moment serves its readers and is not stored', async () => {
+  const parts = makeParts();
+  const { promise: end, resolve } = Promise.withResolvers<void>();
+  const stored = storeText('text/plain', 'old');
+  const key = 'show/v0/abcdefgh/3.m4s';
+  const opened = parts.fills.joinOrStart(key, async () => {
+    await end;
+    return { ok: true, stored };
+  });
+  purgeAfter(page({ tag: 'stream:show' }), parts);
+  const fresh = storeText('text/plain', 'new');
+  const again = parts.fills.joinOrStart(key, async () => ({ ok: true, stored: fresh }));
+  assert.equal(again?.joined, false, 'who asks after the purge does not join');
+  const patience = { withinMs: 1_000, signal: new AbortController().signal };
+  await again.fill.whole(patience);
+  resolve();
+  assert.deepEqual(await opened?.fill.whole(patience), { ok: true, stored });
+  assert.equal(parts.cache.get(key), fresh);
+});

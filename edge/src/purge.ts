@@ -1,0 +1,56 @@
+/** Purges as the feed orders them: what is stored and what is on its way in must not be answered with any more. */
+
+import type { FeedPage, Purge } from '@headwater/protocol/feed';
+import type { Cache } from './cache.ts';
+import type { Fills } from './fill.ts';
+
+interface PurgeParts {
+  readonly cache: Cache;
+  readonly fills: Fills;
+  readonly onPurged: (id: string, objects: number) => void;
+}
+
+const LIVE_ROOT = '/live/';
+/** What every object of a stream is tagged with. */
+const STREAM_TAG = 'stream:';
+
+/**
+ * Carries out the orders of a page. Who gets a snapshot was away for longer than the log reaches back: it may have missed any
+ * order, so all goes.
+ */
+export function purgeAfter(page: FeedPage, parts: PurgeParts): void {
+  if (page.snapshot) purgeMatching(() => true, parts);
+  for (const message of page.messages) {
+    if (message.type !== 'purge') continue;
+    parts.onPurged(message.purge.id, purgeMatching(matcherOf(message.purge), parts));
+  }
+}
+
+/** How many stored objects went. A fill under way still serves its readers, whose requests came before; it is not stored. */
+function purgeMatching(matches: (key: string) => boolean, { cache, fills }: PurgeParts): number {
+  const keys = [...cache.keys()].filter(matches);
+  for (const key of keys) cache.delete(key);
+  fills.disown(matches);
+  return keys.length;
+}
+
+/** Cache keys are the path below `/live/`. */
+function matcherOf({ url, prefix, tag }: Purge): (key: string) => boolean {
+  if (url !== undefined) {
+    const wanted = keyOf(url);
+    return (key) => key === wanted;
+  }
+  if (prefix !== undefined) {
+    const start = keyOf(prefix);
+    return (key) => start !== null && key.startsWith(start);
+  }
+  if (tag === undefined) return () => true;
+  const stream = tag.startsWith(STREAM_TAG) ? `${tag.slice(STREAM_TAG.length)}/` : null;
+  return (key) => stream !== null && key.startsWith(stream);
+}
+
+/** Null for a URL of nothing that is cached here. */
+function keyOf(url: string): string | null {
+  const path = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/]*/, '');
+  return path.startsWith(LIVE_ROOT) ? (path.slice(LIVE_ROOT.length).split('?', 1)[0] ?? '') : null;
+}

@@ -33,7 +33,7 @@ export interface Difference {
   readonly to: unknown;
 }
 
-export type Verdict = 'promoted' | 'rolled back';
+type Verdict = 'promoted' | 'rolled back';
 
 interface ConfigVersionsOptions {
   readonly store: Store;

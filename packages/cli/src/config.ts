@@ -1,7 +1,7 @@
 /** What the `headwater` command itself takes from the environment; everything else is the services' and is handed on. */
 
 import { resolve } from 'node:path';
-import { type Environment, oneOf, port, text } from '@headwater/service/env';
+import { type Environment, httpUrls, oneOf, port, text } from '@headwater/service/env';
 
 export interface CliConfig {
   readonly controlPort: number;
@@ -21,6 +21,8 @@ export interface CliConfig {
   readonly adminToken: string | null;
   readonly joinToken: string | null;
   readonly nodeId: string | null;
+  /** where operators' commands go */
+  readonly controlUrl: string;
   /** handed to the services */
   readonly environment: Environment;
 }
@@ -41,7 +43,14 @@ export function readConfig(env: Environment = process.env): CliConfig {
     ffmpeg: text(env, 'HEADWATER_FFMPEG', 'ffmpeg'),
     adminToken: text(env, 'HEADWATER_ADMIN_TOKEN', undefined) ?? null,
     joinToken: text(env, 'HEADWATER_JOIN_TOKEN', undefined) ?? null,
+    controlUrl: controlUrl(env),
     nodeId: text(env, 'HEADWATER_NODE_ID', undefined) ?? null,
     environment: env,
   };
+}
+
+/** Of several replicas the first; without any, the one of this machine. */
+function controlUrl(env: Environment): string {
+  const own = `http://127.0.0.1:${port(env, 'HEADWATER_CONTROL_PORT', 7000)}`;
+  return httpUrls(env, 'HEADWATER_CONTROL_URL', own)[0] ?? own;
 }

@@ -23,13 +23,32 @@ function headwater(
 }
 
 test('tells what it can do, and what it cannot', () => {
-  assert.match(headwater(['--help']).out, /headwater up .*\n.*headwater edge/);
-  assert.equal(headwater([]).code, 0);
-  assert.deepEqual(headwater(['fly']), {
-    code: 64,
-    out: '',
-    err: 'headwater: does not know "fly"; try headwater --help\n',
-  });
+  const { code, out } = headwater(['--help']);
+  assert.equal(code, 0);
+  for (const command of ['up', 'edge', 'token', 'nodes', 'streams', 'purge', 'config', 'top', 'completion']) {
+    assert.match(out, new RegExp(`^  ${command}\\b`, 'm'));
+  }
+  assert.equal(headwater([]).out, out);
+  const unknown = headwater(['fly']);
+  assert.deepEqual([unknown.code, unknown.out], [64, '']);
+  assert.match(unknown.err, /^headwater: unknown command 'fly'/);
+  assert.equal(headwater(['token', 'create', '--ttl', 'soon']).code, 64);
+});
+
+test('without a control plane, or without its token, there is one line that says so', () => {
+  const env = { HEADWATER_CONTROL_URL: 'http://127.0.0.1:9', HEADWATER_ADMIN_TOKEN: 'x' };
+  const away = headwater(['nodes'], env);
+  assert.equal(away.code, 69);
+  assert.match(away.err, /^headwater: the control plane at http:\/\/127\.0\.0\.1:9 does not answer: .*\n$/);
+  const lost = headwater(['nodes'], { HEADWATER_DATA_DIR: '/nonexistent', HEADWATER_ADMIN_TOKEN: '' });
+  assert.deepEqual([lost.code, lost.err], [77, 'headwater: set HEADWATER_ADMIN_TOKEN to the admin token\n']);
+});
+
+test('completions know every command and its options', () => {
+  const { out } = headwater(['completion']);
+  assert.match(out, /^    nodes\) words="list drain undrain remove .*--wait.*--help" ;;$/m);
+  assert.match(out, /^complete -F _headwater headwater$/m);
+  assert.equal(spawnSync('bash', ['-n'], { input: out }).status, 0);
 });
 
 test('a bad variable is one line that names it', () => {

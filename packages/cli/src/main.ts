@@ -1,16 +1,22 @@
 #!/usr/bin/env node
 import { ConfigError } from '@headwater/service/env';
 import { ListenError } from '@headwater/service/listen';
-import { type CliConfig, readConfig } from './config.ts';
-import { edge } from './edge.ts';
+import { CommanderError, Command } from 'commander';
+import { CommandError } from './command-error.ts';
+import { addCompletionCommand } from './commands/completion.ts';
+import { addConfigCommands } from './commands/config.ts';
+import { addEdgeCommands } from './commands/edge.ts';
+import { addNodeCommands } from './commands/nodes.ts';
+import { addPurgeCommand } from './commands/purge.ts';
+import { addStreamCommands } from './commands/streams.ts';
+import { addTokenCommands } from './commands/token.ts';
+import { addTopCommand } from './commands/top.ts';
+import { readConfig } from './config.ts';
+import { connectOperator } from './operator-api.ts';
 import { StartError, up } from './up.ts';
 
-const HELP = `headwater: an edge CDN for live and on-demand video
-
-  headwater up      control plane, geo, origin and two edges on this machine, with a test picture to watch
-  headwater edge    one edge, which joins the control plane at HEADWATER_CONTROL_URL
-
-Everything is set by environment variables; README.md lists them.`;
+const EX_USAGE = 64;
+const EX_CONFIG = 78;
 
 /** A terminal's Ctrl-C reaches us directly and again from whoever started us: any number of signals mean one stop. */
 function stopSignal(): AbortSignal {
@@ -23,26 +29,48 @@ function stopSignal(): AbortSignal {
   return controller.signal;
 }
 
-async function runCommand(words: readonly string[]): Promise<number> {
-  const [command, ...rest] = words;
-  if (command === undefined || command === '--help' || command === '-h' || command === 'help') {
-    console.log(HELP);
-    return 0;
-  }
-  if (rest.length > 0 || (command !== 'up' && command !== 'edge')) {
-    console.error(`headwater: does not know ${JSON.stringify(words.join(' '))}; try headwater --help`);
-    return 64;
-  }
-  const config: CliConfig = readConfig();
-  if (command === 'edge') return edge(config, stopSignal());
-  await up(config, stopSignal(), console.log);
-  return 0;
+/** Every command on one screen. */
+function makeProgram(): Command {
+  const program = new Command('headwater')
+    .description(
+      'An edge CDN for live and on-demand video. Operators set HEADWATER_CONTROL_URL and HEADWATER_ADMIN_TOKEN.',
+    )
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'headwater: ')) })
+    .exitOverride();
+  const connect = async () => connectOperator(readConfig());
+  program
+    .command('up')
+    .description('control plane, geo, origin and two edges on this machine, with a test picture to watch')
+    .action(() => up(readConfig(), stopSignal(), console.log));
+  addEdgeCommands(program, readConfig, stopSignal);
+  addTokenCommands(program, connect);
+  addNodeCommands(program, connect);
+  addStreamCommands(program, connect);
+  addPurgeCommand(program, connect);
+  addConfigCommands(program, connect);
+  addTopCommand(program, connect, stopSignal);
+  addCompletionCommand(program);
+  return program;
 }
 
+/** The exit code of what ended a command; what it has to say was not said yet only for errors of ours. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EX_USAGE;
+  const isKnown =
+    error instanceof ConfigError ||
+    error instanceof ListenError ||
+    error instanceof StartError ||
+    error instanceof CommandError;
+  console.error(isKnown ? `headwater: ${error.message}` : error);
+  if (error instanceof StartError || error instanceof CommandError) return error.exitCode;
+  return error instanceof ConfigError ? EX_CONFIG : 1;
+}
+
+const program = makeProgram();
 try {
-  process.exit(await runCommand(process.argv.slice(2)));
+  if (process.argv.length <= 2) program.outputHelp();
+  else await program.parseAsync();
+  process.exit(process.exitCode ?? 0);
 } catch (error) {
-  const known = error instanceof ConfigError || error instanceof ListenError || error instanceof StartError;
-  console.error(known ? `headwater: ${error.message}` : error);
-  process.exit(error instanceof StartError ? error.exitCode : error instanceof ConfigError ? 78 : 1);
+  process.exit(exitCodeOf(error));
 }

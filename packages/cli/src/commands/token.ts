@@ -1,0 +1,57 @@
+/** `headwater token`: join tokens for new nodes. */
+
+import { type Command, Option } from 'commander';
+import { parseSeconds } from '../duration.ts';
+import type { OperatorApi } from '../operator-api.ts';
+import { print } from '../output.ts';
+import { formatTable } from '../table.ts';
+
+interface JoinToken {
+  readonly id: string;
+  readonly role: string;
+  readonly zone: string | null;
+  readonly expiresAt: string;
+  readonly usedBy: string | null;
+}
+
+interface CreateOptions {
+  readonly role: string;
+  readonly zone?: string;
+  readonly ttl: number;
+  readonly json?: boolean;
+}
+
+export function addTokenCommands(program: Command, connect: () => Promise<OperatorApi>): void {
+  const token = program.command('token').description('join tokens for new nodes');
+  token
+    .command('create')
+    .description('make a token that lets one node in, once')
+    .addOption(new Option('--role <role>', 'what the node is').choices(['edge', 'origin', 'geo']).default('edge'))
+    .option('--zone <zone>', 'where it will be, whatever it says itself')
+    .option('--ttl <duration>', 'how long it is good for', parseSeconds, 3_600)
+    .option('--json', 'for programs')
+    .action(async (options: CreateOptions) => {
+      const { role, zone = null, ttl: ttlSeconds } = options;
+      const api = await connect();
+      const made = await api.ask<JoinToken & { token: string }>('POST', '/v1/join-tokens', { role, zone, ttlSeconds });
+      print(made, options, () => made.token);
+    });
+  token
+    .command('list')
+    .description('tokens that were made, without their secrets')
+    .option('--json', 'for programs')
+    .action(async (options: { json?: boolean }) => {
+      const api = await connect();
+      const { joinTokens } = await api.ask<{ joinTokens: readonly JoinToken[] }>('GET', '/v1/join-tokens');
+      print(joinTokens, options, () => {
+        const rows = joinTokens.map((one) => [one.id, one.role, one.zone ?? '-', one.expiresAt, one.usedBy ?? '-']);
+        return formatTable(['ID', 'ROLE', 'ZONE', 'EXPIRES', 'USED BY'], rows);
+      });
+    });
+  token
+    .command('delete <id>')
+    .description('take a token back')
+    .action(async (id: string) => {
+      await (await connect()).ask('DELETE', `/v1/join-tokens/${encodeURIComponent(id)}`);
+    });
+}

@@ -98,7 +98,9 @@ async function withKept(config: CliConfig): Promise<CliConfig> {
   });
   if (text === null) return config;
   try {
-    return readConfig({ ...(JSON.parse(text) as Kept), ...config.environment });
+    // An empty value counts as unset.
+    const given = Object.entries(config.environment).filter(([, value]) => value !== '');
+    return readConfig({ ...(JSON.parse(text) as Kept), ...Object.fromEntries(given) });
   } catch (error) {
     throw new CommandError(`${file} cannot be used: ${error instanceof Error ? error.message : String(error)}`, 78);
   }

@@ -13,7 +13,8 @@ export async function startShaka({ video, url, onError }: DriverOptions): Promis
   let edge: string | null = null;
   await player.attach(video);
   player.configure(SHAKA_PRESET);
-  player.getNetworkingEngine()?.registerResponseFilter((_, response) => {
+  player.getNetworkingEngine()?.registerResponseFilter((type, response) => {
+    if (type !== library.net.NetworkingEngine.RequestType.SEGMENT) return;
     edge = response.headers[EDGE_HEADER] ?? hostOf(response.uri);
   });
   player.addEventListener('error', (event) => {

@@ -37,7 +37,7 @@ async function startSite(): Promise<Site> {
   await using cleanup = new AsyncDisposableStack();
   const directory = await mkdtempDisposable(join(tmpdir(), 'headwater-replicas-'));
   cleanup.defer(() => directory.remove());
-  const redis = cleanup.use(await startTestRedis());
+  const redis = cleanup.use(await startTestRedis({ durable: true }));
   const first = cleanup.use(await startTestConsul());
   const second = cleanup.use(await startTestConsul({ join: first }));
   const start = (name: string, agent: TestConsul): Promise<PlaneProcess> =>

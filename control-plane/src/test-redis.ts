@@ -22,13 +22,15 @@ export interface TestRedis extends AsyncDisposable {
 
 /** Every write is on the disk before its answer, so that a crash loses nothing. */
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''];
+/** Quick also on a disk that is busy with something else. */
+const IN_MEMORY = ['--appendonly', 'no', '--save', ''];
 
 /** @throws Error when there is no redis-server on this machine */
-export async function startTestRedis(): Promise<TestRedis> {
+export async function startTestRedis({ durable = false } = {}): Promise<TestRedis> {
   const directory = await mkdtemp(join(tmpdir(), 'headwater-redis-'));
   const [port = 0] = await freePorts(1);
   const url = `redis://127.0.0.1:${port}`;
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, ...DURABLE];
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, ...(durable ? DURABLE : IN_MEMORY)];
   const client = new Redis(url, { lazyConnect: true, retryStrategy: () => 20, maxRetriesPerRequest: null });
   client.on('error', () => undefined);
   let child: ChildProcess | null = null;

@@ -15,6 +15,8 @@ export interface GeoConfig extends NodeIdentity {
   readonly databaseFile: string;
   /** whose X-Forwarded-For and X-Forwarded-Proto count */
   readonly trustedProxies: readonly IpPrefix[];
+  /** the zone that sends viewers to edges by DNS, and its port; null: none */
+  readonly dns: { readonly zone: string; readonly port: number } | null;
   /** our name in a session token's `aud` */
   readonly audience: string;
   readonly stateFile: string;
@@ -29,11 +31,21 @@ export function readConfig(env: Environment = process.env): GeoConfig {
     port: port(env, 'HEADWATER_GEO_PORT', 7100),
     publicUrl: httpUrl(env, 'HEADWATER_GEO_PUBLIC_URL', undefined) ?? null,
     databaseFile: text(env, 'HEADWATER_GEO_DATABASE_FILE', undefined) ?? defaultDatabase(),
+    dns: dnsZone(env),
     trustedProxies: prefixes(env, 'HEADWATER_TRUSTED_PROXIES'),
     audience: text(env, 'HEADWATER_TOKEN_AUDIENCE', 'headwater'),
     stateFile: join(text(env, 'HEADWATER_DATA_DIR', './data'), `${identity.nodeId}.json`),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
   };
+}
+
+const ZONE = /^(?=.{1,200}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$/;
+
+function dnsZone(env: Environment): GeoConfig['dns'] {
+  const zone = text(env, 'HEADWATER_DNS_ZONE', '').toLowerCase().replace(/\.$/, '');
+  if (zone === '') return null;
+  if (!ZONE.test(zone)) throw new ConfigError('HEADWATER_DNS_ZONE', 'wants a domain name such as cdn.example.com');
+  return { zone, port: port(env, 'HEADWATER_DNS_PORT', 5353) };
 }
 
 function defaultDatabase(): string {

@@ -51,6 +51,8 @@ export type DoorAnswer =
     }
   | { readonly kind: 'refused'; readonly code: ProblemCode; /** CDNI `s-uri-signing` */ readonly uriSigning?: number };
 
+/** Of both address families together. */
+const DNS_EDGES = 6;
 /** What an edge writes for a whole stream. */
 const PRESENTATIONS = new Set(['master.m3u8', 'classic.m3u8', 'ts.m3u8', 'manifest.mpd']);
 
@@ -85,6 +87,12 @@ export function rankFor(
   const { place, country, asn } = location;
   const policy = state.settingsOf(nodeId, stream).ranking ?? {};
   return rankEdges(edges.look(), { place, country, asn, address, stream }, { policy, nowMs: clock.nowMs() });
+}
+
+/** Hosts of the edges for who asks by DNS. */
+export function edgeHostsFor(address: string, stream: string, door: Door): string[] {
+  const ranked = rankFor({ stream, address, location: door.locate(address) }, door);
+  return ranked.slice(0, DNS_EDGES).map(({ edge }) => new URL(edge.url).hostname.replace(/^\[|\]$/g, ''));
 }
 
 interface Admitted extends Session {

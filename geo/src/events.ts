@@ -9,6 +9,7 @@ export interface GeoEvents {
   viewerSent(stream: string, edge: string, distanceKm: number | null): void;
   edgesListed(stream: string): void;
   steered(): void;
+  dnsAnswered(how: 'udp' | 'tcp' | 'limited' | 'malformed'): void;
   /** by its probes */
   edgeJudged(id: string, verdict: string): void;
   /** @param uriSigning the CDNI code of a session token's refusal (RFC 9246 §6.4), where there was one */
@@ -20,6 +21,14 @@ export function createEvents(log: Log, metrics: Metrics): GeoEvents {
   const sent = metrics.counter('headwater_geo_redirects_total', 'Viewers sent to an edge.');
   const listed = metrics.counter('headwater_geo_lists_total', 'Lists of edges given out.');
   const steered = metrics.counter('headwater_geo_steering_total', 'Steering manifests given out.');
+  const dnsCounter = (how: string): Series =>
+    metrics.counter('headwater_geo_dns_total', 'DNS queries, by how they were answered.', { how });
+  const dns = {
+    udp: dnsCounter('udp'),
+    tcp: dnsCounter('tcp'),
+    limited: dnsCounter('limited'),
+    malformed: dnsCounter('malformed'),
+  };
   const failures = metrics.counter('headwater_geo_failures_total', 'Requests that failed by a fault of ours.');
   const refused = new Map<ProblemCode, Series>();
   return {
@@ -29,6 +38,9 @@ export function createEvents(log: Log, metrics: Metrics): GeoEvents {
     viewerSent(stream, edge, distanceKm) {
       sent.add(1);
       log('debug', 'viewer_sent', { stream, edge, distanceKm });
+    },
+    dnsAnswered(how) {
+      dns[how].add(1);
     },
     edgeJudged(id, verdict) {
       log(verdict === 'down' ? 'warn' : 'info', 'edge_judged', { id, verdict });

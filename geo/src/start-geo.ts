@@ -15,7 +15,10 @@ import { Metrics } from '@headwater/service/metrics';
 import { describeNode } from '@headwater/service/node-identity';
 import { refuseTunnel, refuseUnreadable } from '@headwater/service/problem-response';
 import type { GeoConfig } from './config.ts';
-import { createEvents } from './events.ts';
+import type { DnsZone } from './dns-answer.ts';
+import { type DnsServer, startDnsServer } from './dns-server.ts';
+import { type Door, edgeHostsFor } from './door.ts';
+import { type GeoEvents, createEvents } from './events.ts';
 import { EdgeViews } from './edge-views.ts';
 import { Probes } from './health.ts';
 import { openLocator } from './locate.ts';
@@ -70,6 +73,8 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
   const url = config.publicUrl ?? `http://${config.publicHost}:${port}`;
   events.started(port, url);
 
+  const dns = config.dns === null ? null : await startDns(config, config.dns, { door, clock, events });
+
   const meter = new LoadMeter(clock);
   let connections = 0;
   server.on('connection', (socket: Socket) => {
@@ -94,9 +99,21 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
       stopping = true;
       meter[Symbol.dispose]();
       await probes[Symbol.asyncDispose]();
+      await dns?.[Symbol.asyncDispose]();
       await link[Symbol.asyncDispose]();
       server.closeIdleConnections();
       await server[Symbol.asyncDispose]();
     },
   };
+}
+
+function startDns(
+  config: GeoConfig,
+  { zone, port }: NonNullable<GeoConfig['dns']>,
+  { door, clock, events }: { readonly door: Door; readonly clock: Clock; readonly events: GeoEvents },
+): Promise<DnsServer> {
+  const edgeHosts = (address: string, stream: string): string[] => edgeHostsFor(address, stream, door);
+  const serial = (): number => Math.floor(clock.nowMs() / 1_000);
+  const served: DnsZone = { zone, serverHost: config.publicHost, edgeHosts, serial };
+  return startDnsServer({ zone: served, port, clock, onAnswered: (how) => events.dnsAnswered(how) });
 }

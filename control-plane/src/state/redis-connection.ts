@@ -15,7 +15,7 @@ const READY_DEADLINE_MS = 5_000;
  * ioredis' defaults keep a command for more than a minute when the server is gone. Here nothing is queued or sent twice: what
  * could not be sent fails, and whoever asked decides.
  */
-function optionsFor(deadlineMs: number | undefined) {
+function optionsFor(silenceMs: number | undefined) {
   return {
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -23,18 +23,33 @@ function optionsFor(deadlineMs: number | undefined) {
     autoResendUnfulfilledCommands: false,
     connectTimeout: CONNECT_DEADLINE_MS,
     retryStrategy: (times: number) => Math.min(times * RECONNECT.stepMs, RECONNECT.mostMs),
-    ...(deadlineMs === undefined ? {} : { commandTimeout: deadlineMs, socketTimeout: SILENCE_LIMIT_MS }),
+    ...(silenceMs === undefined ? {} : { socketTimeout: silenceMs }),
   } satisfies RedisOptions;
 }
 
 /** For commands. */
 export function connectRedis(url: string, onError: (error: Error) => void): Redis {
-  return listened(new Redis(url, optionsFor(COMMAND_DEADLINE_MS)), onError);
+  return listened(new Redis(url, optionsFor(SILENCE_LIMIT_MS)), onError);
 }
 
 /** For commands that block on the server until there is news. */
 export function connectBlocking(url: string, onError: (error: Error) => void): Redis {
   return listened(new Redis(url, optionsFor(undefined)), onError);
+}
+
+/**
+ * An answer in time. ioredis' own `commandTimeout` fires in an event loop that was busy although the answer lies in the socket:
+ * here the sockets are looked at once more before it is given up.
+ */
+export async function inTime<T>(answer: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const giveUp = (): void => late.reject(new Error(`no answer in ${COMMAND_DEADLINE_MS} ms`));
+  const timer = setTimeout(() => setImmediate(() => setImmediate(giveUp)), COMMAND_DEADLINE_MS);
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function listened(redis: Redis, onError: (error: Error) => void): Redis {

@@ -37,7 +37,7 @@ async function answered(store: Store): Promise<void> {
 }
 
 test('a dead Redis answers at once, and is used again when it is back', async () => {
-  await using redis = await startTestRedis();
+  await using redis = await startTestRedis({ durable: true });
   const changes: boolean[] = [];
   await using store = await open(redis, (available) => changes.push(available));
   await redis.kill();
@@ -66,7 +66,7 @@ test('a hung Redis costs 50 ms three times, and then nothing', async () => {
 });
 
 test('what was committed before a crash is there after it, and who waits for the log misses nothing', async () => {
-  await using redis = await startTestRedis();
+  await using redis = await startTestRedis({ durable: true });
   await using ours = await open(redis);
   const cursor = await ours.head();
   await redis.kill();

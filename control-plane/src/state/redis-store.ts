@@ -10,7 +10,7 @@ import type { Clock } from '@headwater/service/clock';
 import type { Redis } from 'ioredis';
 import { Breaker } from './breaker.ts';
 import { LOG_LIMIT } from './embedded-log.ts';
-import { connectBlocking, connectRedis, firstConnection } from './redis-connection.ts';
+import { connectBlocking, connectRedis, firstConnection, inTime } from './redis-connection.ts';
 import { CHANGES_SINCE, COMMIT } from './redis-script.ts';
 import {
   type Collection,
@@ -216,7 +216,7 @@ class RedisStore implements Store {
   async #ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
     if (!this.#breaker.admits()) throw new StoreUnavailable(`Redis is not there: ${this.#reason}`);
     try {
-      const answer = await question(this.#redis);
+      const answer = await inTime(question(this.#redis));
       this.#breaker.succeeded();
       return answer;
     } catch (cause) {

@@ -1,0 +1,139 @@
+/** The zone's server on UDP and TCP, with what keeps it from serving as anybody's amplifier. */
+
+import { type RemoteInfo, type Socket, createSocket } from 'node:dgram';
+import { type Server, type Socket as TcpSocket, createServer } from 'node:net';
+import type { Clock } from '@headwater/service/clock';
+import { listen } from '@headwater/service/listen';
+import { type DecodedPacket, type OptAnswer, type Packet, TRUNCATED_RESPONSE, decode, encode } from 'dns-packet';
+import { type DnsZone, UDP_PAYLOAD_BYTES, answerDns } from './dns-answer.ts';
+import { ResponseRate } from './response-rate.ts';
+
+interface DnsServerOptions {
+  readonly zone: DnsZone;
+  readonly port: number;
+  readonly clock: Clock;
+  readonly onAnswered: (how: 'udp' | 'tcp' | 'limited' | 'malformed') => void;
+}
+
+export interface DnsServer extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** Without EDNS (RFC 1035 §2.3.4). */
+const PLAIN_UDP_BYTES = 512;
+const TCP_CONNECTIONS = 256;
+const TCP_IDLE_MS = 5_000;
+/** No question is longer; a resolver that says otherwise is none. */
+const TCP_QUERY_BYTES = 4_096;
+
+/** Answers on one port of both protocols. */
+export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
+  const tcp = createServer((socket) => serveConnection(socket, options));
+  tcp.maxConnections = TCP_CONNECTIONS;
+  const port = await listen(tcp, { port: options.port, variable: 'HEADWATER_DNS_PORT' });
+  const udp = await bindUdp(port, options);
+  return { port, [Symbol.asyncDispose]: () => close(udp, tcp) };
+}
+
+async function bindUdp(port: number, options: DnsServerOptions): Promise<Socket> {
+  const socket = createSocket({ type: 'udp6', ipv6Only: false });
+  const rate = new ResponseRate(options.clock);
+  socket.on('message', (message, from) => {
+    const response = respondUdp(message, from, { ...options, rate });
+    if (response !== null) socket.send(response, from.port, from.address);
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind(port, resolve);
+  });
+  // From here on only what one datagram does wrong.
+  socket.removeAllListeners('error').on('error', () => options.onAnswered('malformed'));
+  return socket;
+}
+
+/**
+ * A network that asks for more than its rate is answered with truncation every other time, which costs it no more than its own
+ * question did, and a true resolver comes back by TCP; the other time it is not answered.
+ */
+function respondUdp(
+  message: Buffer,
+  { address }: RemoteInfo,
+  { zone, rate, onAnswered }: DnsServerOptions & { readonly rate: ResponseRate },
+): Buffer | null {
+  const query = read(message);
+  const from = plain(address);
+  const response = query === null ? null : answerDns(query, from, zone);
+  if (query === null || response === null) {
+    onAnswered('malformed');
+    return null;
+  }
+  const verdict = rate.judge(from);
+  onAnswered(verdict === 'answer' ? 'udp' : 'limited');
+  if (verdict === 'drop') return null;
+  if (verdict === 'truncate') return encode(truncated(response));
+  const bytes = encode(response);
+  return bytes.length > limitOf(query) ? encode(truncated(response)) : bytes;
+}
+
+function truncated(response: Packet): Packet {
+  return {
+    ...response,
+    flags: (response.flags ?? 0) | TRUNCATED_RESPONSE,
+    answers: [],
+    authorities: [],
+    additionals: [],
+  };
+}
+
+function limitOf(query: DecodedPacket): number {
+  const edns = query.additionals?.find((answer): answer is OptAnswer => answer.type === 'OPT');
+  return Math.min(Math.max(edns?.udpPayloadSize ?? PLAIN_UDP_BYTES, PLAIN_UDP_BYTES), UDP_PAYLOAD_BYTES);
+}
+
+/** Length-prefixed queries, answered in order (RFC 7766). */
+function serveConnection(socket: TcpSocket, { zone, onAnswered }: DnsServerOptions): void {
+  let received = Buffer.alloc(0);
+  socket.setTimeout(TCP_IDLE_MS, () => socket.destroy());
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (chunk) => {
+    received = Buffer.concat([received, chunk]);
+    while (received.length >= 2) {
+      const length = received.readUInt16BE(0);
+      if (length > TCP_QUERY_BYTES) return void socket.destroy();
+      if (received.length < 2 + length) return;
+      const query = read(received.subarray(2, 2 + length));
+      received = received.subarray(2 + length);
+      const response = query === null ? null : answerDns(query, plain(socket.remoteAddress ?? ''), zone);
+      onAnswered(response === null ? 'malformed' : 'tcp');
+      // Who does not read its answers gets no more of them.
+      if (response === null || !socket.write(framed(response))) return void socket.destroy();
+    }
+  });
+}
+
+function framed(response: Packet): Buffer {
+  const bytes = encode(response);
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}
+
+function read(message: Buffer): DecodedPacket | null {
+  try {
+    return decode(message);
+  } catch {
+    return null;
+  }
+}
+
+function plain(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+}
+
+async function close(udp: Socket, tcp: Server): Promise<void> {
+  const closed = Promise.all([
+    new Promise<void>((resolve) => udp.close(resolve)),
+    new Promise<void>((resolve) => tcp.close(() => resolve())),
+  ]);
+  await closed;
+}

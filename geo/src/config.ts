@@ -13,6 +13,8 @@ export interface GeoConfig extends NodeIdentity {
   readonly publicUrl: string | null;
   /** MaxMind DB */
   readonly databaseFile: string;
+  readonly asnFile: string | null;
+  readonly zonesFile: string | null;
   /** whose X-Forwarded-For and X-Forwarded-Proto count */
   readonly trustedProxies: readonly IpPrefix[];
   /** the zone that sends viewers to edges by DNS, and its port; null: none */
@@ -31,6 +33,8 @@ export function readConfig(env: Environment = process.env): GeoConfig {
     port: port(env, 'HEADWATER_GEO_PORT', 7100),
     publicUrl: httpUrl(env, 'HEADWATER_GEO_PUBLIC_URL', undefined) ?? null,
     databaseFile: text(env, 'HEADWATER_GEO_DATABASE_FILE', undefined) ?? defaultDatabase(),
+    asnFile: text(env, 'HEADWATER_GEO_ASN_DATABASE_FILE', undefined) ?? null,
+    zonesFile: text(env, 'HEADWATER_GEO_ZONES_FILE', undefined) ?? null,
     dns: dnsZone(env),
     trustedProxies: prefixes(env, 'HEADWATER_TRUSTED_PROXIES'),
     audience: text(env, 'HEADWATER_TOKEN_AUDIENCE', 'headwater'),

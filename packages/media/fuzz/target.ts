@@ -5,6 +5,8 @@ export interface FuzzTarget {
   readonly files: readonly string[];
   /** `boxes`: inputs are ISO-BMFF, and mutations know where boxes and their sizes are */
   readonly shape: 'boxes' | 'bytes';
+  /** how many parsers share the target; each has as many mutations as a target of one */
+  readonly parsers?: number;
   /** valid inputs, beside those in `corpus/NAME` */
   readonly seeds: readonly Uint8Array[];
   /**

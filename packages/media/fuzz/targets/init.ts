@@ -65,7 +65,7 @@ function withAvc3(header: Uint8Array): Uint8Array {
 
 export const target: FuzzTarget = {
   name: 'init',
-  files: ['mp4/init.ts', 'mp4/box-moov.ts', 'mp4/box-stbl.ts', 'mp4/box-stsd.ts'],
+  files: ['mp4/init.ts', 'mp4/box.ts', 'mp4/box-moov.ts', 'mp4/box-stbl.ts', 'mp4/box-stsd.ts'],
   shape: 'boxes',
   seeds: [writeInit(VIDEO), writeInit(AUDIO), withAvc3(writeInit(VIDEO))],
   run,

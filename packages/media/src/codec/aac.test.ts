@@ -173,4 +173,6 @@ test('ADTS has no room for a long frame, an odd rate, or eight channels', () => 
   assertMediaError(() => writeAdtsHeader(config, 0x2000 - ADTS_HEADER_BYTES, header, 0), 'adts');
   assertMediaError(() => writeAdtsHeader({ ...config, coreSampleRate: 12_345 }, 1, header, 0), 'adts');
   assertMediaError(() => writeAdtsHeader({ ...config, channelConfig: 12 }, 1, header, 0), 'adts');
+  assertMediaError(() => writeAdtsHeader({ ...config, channelConfig: 0 }, 1, header, 0), 'adts');
+  assertMediaError(() => writeAdtsHeader({ ...config, frameSamples: 960 }, 1, header, 0), 'adts');
 });

@@ -145,18 +145,23 @@ export function aacCodecString(config: AacConfig): string {
 export const ADTS_HEADER_BYTES = 7;
 /** aac_frame_length has 13 bits and counts the header. */
 const ADTS_FRAME_LIMIT_BYTES = 0x1fff;
-/** channel_configuration has 3 bits. */
+/** No header says anything else. */
+const ADTS_FRAME_SAMPLES = 1_024;
+/** channel_configuration has 3 bits; 0 would need the channels to be described in the stream itself. */
 const ADTS_CHANNEL_CONFIG_LIMIT = 7;
 
 /**
  * Writes the ADTS header (§1.A.2.2) of one frame of `frameBytes` bytes into `target` at `at`. SBR stays implicit, as ADTS has it.
- * @throws MediaError `adts` when the header cannot say it: a rate outside the table, a channel configuration above 7, a frame too long
+ * @throws MediaError `adts` when the header cannot say it: a rate outside the table, channels that are not one of the seven
+ *   configurations, frames of 960 samples, a frame too long
  */
 export function writeAdtsHeader(config: AacConfig, frameBytes: number, target: Uint8Array, at: number): void {
   const rateIndex = SAMPLE_RATES.indexOf(config.coreSampleRate);
   const length = frameBytes + ADTS_HEADER_BYTES;
   const { channelConfig, coreObjectType } = config;
-  if (rateIndex === NO_INDEX || channelConfig > ADTS_CHANNEL_CONFIG_LIMIT || length > ADTS_FRAME_LIMIT_BYTES) {
+  const isSayable = rateIndex !== NO_INDEX && config.frameSamples === ADTS_FRAME_SAMPLES;
+  const isChannels = channelConfig >= 1 && channelConfig <= ADTS_CHANNEL_CONFIG_LIMIT;
+  if (!isSayable || !isChannels || length > ADTS_FRAME_LIMIT_BYTES) {
     throw new MediaError('adts', at, `${config.coreSampleRate} Hz, configuration ${channelConfig}, ${length} bytes`);
   }
   // syncword, MPEG-4, layer 0, no CRC

@@ -22,8 +22,8 @@ export interface AvcConfig {
   };
 }
 
-/** Profiles whose record ends with the `high` fields. */
-const HIGH_PROFILES: ReadonlySet<number> = new Set([100, 110, 122, 144]);
+/** Profiles whose record ends without the `high` fields. */
+const PLAIN_PROFILES: ReadonlySet<number> = new Set([66, 77, 88]);
 
 /** The bits that the record holds at 1. */
 const RESERVED_6 = 0xfc;
@@ -46,7 +46,7 @@ export function parseAvcConfig(bytes: Uint8Array): AvcConfig {
   const sps = readNalUnits(reader, reader.u8() & 31);
   const pps = readNalUnits(reader, reader.u8());
   const config = { profile, compatibility, level, lengthSize, sps, pps };
-  if (!HIGH_PROFILES.has(profile) || reader.left < 4) return config;
+  if (PLAIN_PROFILES.has(profile) || reader.left < 4) return config;
   return {
     ...config,
     high: {

@@ -57,6 +57,8 @@ interface Frame {
   readonly arrivedMs: number;
 }
 
+/** No frame was taken so much later than it arrived, whatever its stamp says. */
+const AHEAD_LIMIT_MS = 5_000;
 const OWN_SOUND = readOwnSound();
 
 export class Broadcast implements AsyncDisposable {
@@ -88,6 +90,11 @@ export class Broadcast implements AsyncDisposable {
   /** Resolves with the reason when the stream is off air for good. */
   get ended(): Promise<string> {
     return this.#ended.promise;
+  }
+
+  /** Whether it is ending or has ended. */
+  get isOver(): boolean {
+    return this.#over;
   }
 
   /** How long its publisher has sent nothing. */
@@ -213,8 +220,10 @@ export class Broadcast implements AsyncDisposable {
   #arrive(frame: Omit<Frame, 'arrivedMs'>): boolean {
     const arrivedMs = this.#heardMs;
     this.#firstSeenMs[frame.kind] = Math.min(this.#firstSeenMs[frame.kind], arrivedMs);
-    this.#retimer.observe(frame.kind, frame.ptsMs, arrivedMs - LEAST_WAY_MS);
+    const leapt = this.#retimer.observe(frame.kind, frame.ptsMs, arrivedMs - LEAST_WAY_MS);
     if (this.#held === null) return this.#pass({ ...frame, arrivedMs });
+    // What came before a leap of the clock cannot be placed by the clock after it.
+    if (leapt) this.#held = [];
     this.#held.push({ ...frame, arrivedMs });
     if (this.#held.length >= MAX_HELD_PACKETS || arrivedMs - (this.#held[0]?.arrivedMs ?? 0) >= SETTLE_MS)
       this.#release();
@@ -234,6 +243,8 @@ export class Broadcast implements AsyncDisposable {
     const arrivalMs = this.#retimer.mediaMs(ptsMs);
     const wantedMs = this.#grid === null ? arrivalMs : this.#place(this.#grid, kind, arrivalMs);
     if (kind === 'audio' && wantedMs < this.#filler.soundEndMs - LATE_SOUND_MS) return true;
+    // Times never go back: one frame from the future would hold all that follow it there.
+    if (wantedMs > arrivedMs + AHEAD_LIMIT_MS) return true;
     const returns = this.#filler.heard(kind, arrivedMs, wantedMs);
     if (returns && kind === 'video' && !keyframe) this.#replay();
     const timeMs = this.#retimer.give(kind, wantedMs - compositionMs);
@@ -249,6 +260,7 @@ export class Broadcast implements AsyncDisposable {
 
   /** The frames after the stall build on those before it, not on the key frame that stood in for them. */
   #replay(): void {
+    if (this.#encoder?.isFull === true) return;
     for (const { payload, kind } of this.#group.packets) {
       if (kind !== 'video') continue;
       const timeMs = this.#retimer.give('video', this.#retimer.lastMs('video'));
@@ -321,7 +333,8 @@ export class Broadcast implements AsyncDisposable {
   #standIn(nowMs: number): void {
     for (const { kind, timeMs, payload } of this.#filler.due(nowMs, { video: this.#plan?.video !== null })) {
       const body = payload ?? this.#group.keyframe?.payload;
-      if (body === undefined) continue;
+      // An encoder that does not keep up gets no more than its publisher sent.
+      if (body === undefined || this.#encoder?.isFull === true) continue;
       const givenMs = this.#retimer.give(kind, timeMs);
       this.#encoder?.write({ kind, keyframe: false, timeMs: givenMs, ptsMs: givenMs, payload: body });
     }

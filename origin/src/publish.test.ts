@@ -62,6 +62,30 @@ test('of two at the same moment one is heard', async () => {
   await desk[Symbol.asyncDispose]();
 });
 
+test('a wrong key that is still judged stands in nobody’s way', async () => {
+  const wrong = Promise.withResolvers<Authorisation>();
+  let first = true;
+  const { desk, request } = makeDesk(2, async () => {
+    if (!first) return granted();
+    first = false;
+    return wrong.promise;
+  });
+  const attacker = desk.open(request('a'));
+  assert.equal((await desk.open(request('a'))).ok, true);
+  wrong.resolve({ ok: false, code: 'publish_denied' });
+  assert.deepEqual(await attacker, { ok: false, code: 'publish_denied' });
+  await desk[Symbol.asyncDispose]();
+});
+
+test('a publisher that comes back while its stream is going off air is told to come again', async () => {
+  const { desk, request } = makeDesk(2, granted);
+  assert.equal((await desk.open(request('a'))).ok, true);
+  const ending = [...desk.broadcasts.values()].map(({ broadcast }) => broadcast.end('over'));
+  assert.deepEqual(await desk.open(request('a')), { ok: false, code: 'not_ready' });
+  await Promise.all(ending);
+  await desk[Symbol.asyncDispose]();
+});
+
 test('a refusal is passed on, and the stream stays free', async () => {
   let code: 'publish_denied' | null = 'publish_denied';
   const { desk, request } = makeDesk(1, async () => (code === null ? granted() : { ok: false, code }));

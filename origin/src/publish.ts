@@ -67,7 +67,6 @@ interface OnAir {
 export class Desk implements PublishDesk, AsyncDisposable {
   readonly #options: DeskOptions;
   readonly #onAir = new Map<string, OnAir>();
-  readonly #deciding = new Set<string>();
   readonly #releasing = new Set<Promise<void>>();
   #closed = false;
 
@@ -83,16 +82,9 @@ export class Desk implements PublishDesk, AsyncDisposable {
   async open(request: PublishRequest): Promise<PublishDecision> {
     const { stream } = request;
     if (this.#closed) return { ok: false, code: 'not_ready' };
-    // Two at the same moment: the first is heard, the second would have to wait for it.
-    if (this.#deciding.has(stream)) return { ok: false, code: 'stream_claimed' };
-    this.#deciding.add(stream);
-    try {
-      // The key first: who does not hold it learns nothing of the stream.
-      const granted = await this.#options.authorise(request);
-      return granted.ok ? this.#admit(stream, granted) : granted;
-    } finally {
-      this.#deciding.delete(stream);
-    }
+    // The key first: who does not hold it learns nothing of the stream, and stands in nobody's way.
+    const granted = await this.#options.authorise(request);
+    return granted.ok ? this.#admit(stream, granted) : granted;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -106,6 +98,8 @@ export class Desk implements PublishDesk, AsyncDisposable {
     if (this.#closed) return { ok: false, code: 'not_ready' };
     const known = this.#onAir.get(stream);
     if (known === undefined && this.#onAir.size >= maxStreams) return { ok: false, code: 'too_many_streams' };
+    // It is on its way off air: what is sent now would go with it.
+    if (known?.broadcast.isOver === true) return { ok: false, code: 'not_ready' };
     if (known !== undefined && known.session !== null) {
       if (known.broadcast.silentMs < replaceAfterMs) return { ok: false, code: 'stream_claimed' };
       events.publisherReplaced(stream);

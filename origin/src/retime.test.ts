@@ -124,6 +124,17 @@ test('follows a publisher whose clock leaps, either way', () => {
   }
 });
 
+test('says when a publisher’s clock leapt, so that what came before is not placed by it', () => {
+  const { retimer, clock } = started();
+  assert.equal(retimer.observe('video', 60_000, clock.nowMs()), false, 'the first of a session');
+  clock.advance(20);
+  assert.equal(retimer.observe('audio', 60_010, clock.nowMs()), false);
+  clock.advance(20);
+  assert.equal(retimer.observe('video', 0, clock.nowMs()), true, 'back');
+  clock.advance(20);
+  assert.equal(retimer.observe('video', 3_600_000, clock.nowMs()), true, 'ahead');
+});
+
 test('follows a publisher that paused its clock while it was silent', () => {
   const { retimer, clock } = started();
   const before = publish(retimer, clock, { forMs: 15_000 });

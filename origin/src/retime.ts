@@ -66,22 +66,26 @@ export class Retimer {
    * Learns from an arrival.
    * @param timestampMs the presentation time on the publisher's clock
    * @param nowMs wall clock
+   * @returns whether the publisher's clock leapt: what came before does not count by it any more
    */
-  observe(kind: MediaKind, timestampMs: number, nowMs: number): void {
+  observe(kind: MediaKind, timestampMs: number, nowMs: number): boolean {
     const sampleMs = nowMs - timestampMs;
     const backMs = this.#lastTimestampMs[kind] - timestampMs;
     this.#lastTimestampMs[kind] = timestampMs;
     if (this.#offsetMs === null || backMs > LATE_FOR_MS) {
+      const isFirst = this.#offsetMs === null;
       this.#anchor(sampleMs, nowMs);
-      return;
+      return !isFirst;
     }
     this.#remember(sampleMs, nowMs);
     // Ahead of the wall clock by more than the slew explains: the publisher's clock leapt.
-    if (this.#offsetMs - sampleMs > (this.#isFresh(nowMs) ? BACKLOG_MS : JUMP_MS)) this.#anchor(sampleMs, nowMs);
+    const leaps = this.#offsetMs - sampleMs > (this.#isFresh(nowMs) ? BACKLOG_MS : JUMP_MS);
+    if (leaps) this.#anchor(sampleMs, nowMs);
     if (sampleMs - this.#offsetMs <= JUMP_MS) this.#lateSinceMs = null;
     else if (this.#lateSinceMs === null) this.#lateSinceMs = nowMs;
     else if (nowMs - this.#lateSinceMs > LATE_FOR_MS) this.#anchor(this.#leastSince(this.#lateSinceMs), nowMs);
     this.#slew(nowMs);
+    return leaps;
   }
 
   /** Takes up at once what was learned since the session began: nothing of it has been given out yet. */

@@ -107,6 +107,11 @@ export class Encoder implements AsyncDisposable {
     return timeMs < 0 || run.process.write(flvTag(packet.kind, timeMs, packet.payload));
   }
 
+  /** It has not taken in yet what it was given. */
+  get isFull(): boolean {
+    return this.#run?.process.isFull() ?? false;
+  }
+
   async drained(): Promise<void> {
     await this.#run?.process.drained();
   }

@@ -13,6 +13,8 @@ const KEPT_LINE_CHARS = 300;
 export interface FfmpegProcess {
   /** @returns false when the caller should wait for {@link FfmpegProcess.drained} */
   write(bytes: Uint8Array): boolean;
+  /** It was given more than it has taken. */
+  isFull(): boolean;
   /** Resolves when input is taken again, or the process is gone. */
   drained(): Promise<void>;
   /** Ends the input: the encoder writes out what it has and exits. */
@@ -62,6 +64,7 @@ export function startFfmpeg({ path, job, socketPath }: FfmpegOptions): FfmpegPro
   command.run();
   return {
     write: (bytes) => input.destroyed || input.write(bytes),
+    isFull: () => input.writableNeedDrain,
     drained: () => drainedOrGone(input),
     end: () => void input.end(),
     kill() {

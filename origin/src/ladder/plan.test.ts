@@ -12,7 +12,8 @@ const sizes: { source: [number, number]; rungs: string[] }[] = [
   { source: [640, 480], rungs: ['v480 640x480', 'v360 480x360'] },
   { source: [720, 1280], rungs: ['v1080 608x1080', 'v720 406x720', 'v480 270x480', 'v360 202x360'] },
   { source: [320, 180], rungs: ['v180 320x180'] },
-  { source: [321, 181], rungs: ['v182 322x182'] },
+  { source: [321, 181], rungs: ['v180 320x180'] },
+  { source: [321, 241], rungs: ['v240 320x240'] },
   { source: [2, 2], rungs: ['v2 2x2'] },
 ];
 

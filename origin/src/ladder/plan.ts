@@ -108,13 +108,18 @@ function distinctHeights(rungs: readonly Rung[]): Rung[] {
 /** The smallest rung's rate for a source below it: H.264 wants even sizes. */
 function ownSize(video: SourceVideo, rungs: readonly Rung[]): Rung {
   const smallest = distinctHeights(rungs).at(-1);
-  return { height: Math.max(2, even(video.height)), bitsPerSecond: smallest?.bitsPerSecond ?? 800_000 };
+  return { height: floorEven(video.height), bitsPerSecond: smallest?.bitsPerSecond ?? 800_000 };
 }
 
 function sizeRung(rung: Rung, video: SourceVideo): VideoRung {
   const height = Math.max(2, even(rung.height));
-  const width = Math.max(2, even((height * video.width) / video.height));
+  const width = Math.min(floorEven(video.width), Math.max(2, even((height * video.width) / video.height)));
   return { trackId: `v${height}`, width, height, bitsPerSecond: rung.bitsPerSecond };
+}
+
+/** The most that a source has of both. */
+function floorEven(pixels: number): number {
+  return Math.max(2, 2 * Math.floor(pixels / 2));
 }
 
 function even(pixels: number): number {

@@ -18,6 +18,9 @@ interface OnAirOptions {
   readonly onEpoch: (ordinal: number, reason: 'new' | 'changed') => void;
 }
 
+/** No origin is so far ahead of its own clock. */
+const FUTURE_SEGMENTS = 5;
+
 /** The target of one broadcast's encoders. */
 export function createTarget({ stream, plan, ledger, lastOrdinal, onEpoch }: OnAirOptions): EncoderTarget {
   let opened = false;
@@ -29,7 +32,11 @@ export function createTarget({ stream, plan, ledger, lastOrdinal, onEpoch }: OnA
       const newestSegment = Math.max(kept?.newestSegment ?? -1, stream.newestNumber);
       const ordinal = Math.max(kept?.ordinal ?? -1, stream.epoch?.ordinal ?? -1, lastOrdinal) + 1;
       // A number is never used in two epochs: players know a segment by it.
-      const firstSegment = Math.max(Math.floor(startMs / plan.grid.segmentDurationMs), newestSegment + 1);
+      const nowSegment = Math.floor(startMs / plan.grid.segmentDurationMs);
+      // One from the future means that the machine's clock was set back: numbers begin anew rather than wait for it. Names do
+      // not repeat, since the epoch's id stands in them.
+      const isFuture = newestSegment > nowSegment + FUTURE_SEGMENTS;
+      const firstSegment = isFuture ? nowSegment : Math.max(nowSegment, newestSegment + 1);
       stream.openEpoch({ ordinal, firstSegment, grid: plan.grid, tracks });
       ledger.set(stream.name, { ordinal, newestSegment });
       onEpoch(ordinal, opened ? 'changed' : 'new');

@@ -132,6 +132,16 @@ test('above the byte ceiling the oldest numbers go, on every track, and everybod
   assert.ok(stream.bytes <= 2 * 3 * 60 * (frameBytes + 40));
 });
 
+test('the byte ceiling holds also when a track has come to a stand', () => {
+  const frameBytes = 1_000;
+  const windowBytes = 2 * 3 * 60 * (frameBytes + 40);
+  const stream = onAir({ windowBytes });
+  pushBoth(stream, { number: FIRST, bytes: frameBytes });
+  for (let index = 1; index < 12; index += 1) pushFrames(stream, 'v720', { number: FIRST + index, bytes: frameBytes });
+  assert.ok(stream.bytes <= windowBytes, `${stream.bytes} of ${windowBytes} bytes`);
+  assert.equal(whole(stream).windows['v360']?.length, 1);
+});
+
 test('only segments near the live edge list their parts, but their parts stay readable', () => {
   const stream = onAir();
   for (let index = 0; index < 6; index += 1) pushBoth(stream, { number: FIRST + index });

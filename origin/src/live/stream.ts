@@ -292,9 +292,9 @@ export class LiveStream {
   /** Above the ceiling the oldest number goes, on every track alike, and all are told the whole window anew. */
   #keepWithinBytes(): void {
     while (this.bytes > this.#options.limits.windowBytes) {
-      const oldest = Math.min(
-        ...[...this.#tracks.values()].map(({ window }) => window.segments[0]?.number ?? Infinity),
-      );
+      // The newest of a track always stays, also of one that has come to a stand.
+      const droppable = [...this.#tracks.values()].filter(({ window }) => window.segments.length > 1);
+      const oldest = Math.min(...droppable.map(({ window }) => window.segments[0]?.number ?? Infinity));
       if (!this.#dropBelow(oldest + 1)) return;
       this.#wholeSince = this.#bump();
     }

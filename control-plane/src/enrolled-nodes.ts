@@ -13,8 +13,10 @@ export interface EnrolledNode {
   readonly role: NodeRole;
   /** base64url */
   readonly publicKey: string;
-  /** what its newest process said of itself; its zone is what the join token said, where that said one */
+  /** what its newest process said of itself, in the zone below where there is one */
   readonly node: NodeDescription;
+  /** what its join token said, whatever the node says; null: its own word counts */
+  readonly zone: string | null;
   /** the operator's word */
   readonly drained: boolean;
   readonly enrolledAtMs: number;
@@ -22,13 +24,18 @@ export interface EnrolledNode {
   readonly servingSinceMs: number | null;
 }
 
-/** `taken`: the id belongs to a node with another key or role; `removed`: an operator took out the node with this key. */
-export type Enrolment = 'enrolled' | 'full' | 'taken' | 'removed';
+/**
+ * `taken`: the id belongs to a node with another key or role; `removed`: an operator took out the node with this key;
+ * `outrun`: another node was let in by the same word a moment before.
+ */
+export type Enrolment = 'enrolled' | 'full' | 'taken' | 'removed' | 'outrun';
 
 interface Terms {
   readonly limit: number;
-  /** a standing token may replace the node of an id, but not bring back one that was removed */
+  /** may replace the node of an id, as a standing token may */
   readonly takeOver: boolean;
+  /** uses up the word by which the node is let in, in the same step; an operator's fresh word also brings back a removed node */
+  readonly use: Change | null;
   /** at the limit: names a node that goes, or null */
   readonly makeRoom: () => string | null;
 }
@@ -64,9 +71,10 @@ export class EnrolledNodes implements Disposable {
   }
 
   /** Lets a node in. The same key may come again, as after an answer that was lost. */
-  async enrol(node: EnrolledNode, { limit, takeOver, makeRoom }: Terms): Promise<Enrolment> {
+  async enrol(node: EnrolledNode, { limit, takeOver, use, makeRoom }: Terms): Promise<Enrolment> {
     const removed = await this.#store.get('removed-node', node.publicKey);
-    if (removed !== null && takeOver) return 'removed';
+    if (removed !== null && use === null) return 'removed';
+    const alongside = [...(use === null ? [] : [use]), ...forgotten(removed)];
     for (let tries = 0; tries < TRIES; tries += 1) {
       const there = await this.#store.get('node', node.id);
       const known = there?.body as EnrolledNode | undefined;
@@ -75,12 +83,10 @@ export class EnrolledNodes implements Disposable {
       const body: EnrolledNode = known === undefined ? node : { ...node, drained: known.drained };
       const room = known === undefined ? { room: { collection: 'node', most: limit } as const } : {};
       const change: Change = { collection: 'node', id: node.id, expect: there?.revision ?? 0, body };
-      const outcome = await this.#store.commit({
-        changes: [change, ...forgotten(removed)],
-        log: [changed(node.id)],
-        ...room,
-      });
+      const changes = [change, ...alongside];
+      const outcome = await this.#store.commit({ changes, log: [changed(node.id)], ...room });
       if (outcome === 'done') return this.#done(node.id, body, 'enrolled');
+      if (outcome === 'conflict' && (await this.#isGone(use))) return 'outrun';
       if (outcome === 'full') {
         const gone = makeRoom();
         if (gone === null) return 'full';
@@ -139,6 +145,10 @@ export class EnrolledNodes implements Disposable {
 
   [Symbol.dispose](): void {
     this.#unsubscribe();
+  }
+
+  async #isGone(use: Change | null): Promise<boolean> {
+    return use !== null && (await this.#store.get(use.collection, use.id))?.revision !== use.expect;
   }
 
   async #drop(id: string, alongside: (node: EnrolledNode) => Promise<Change[]>): Promise<boolean> {

@@ -10,6 +10,7 @@ import { IDLE_LOAD, type NodeDescription } from '@headwater/protocol/node';
 import { testNode } from '@headwater/protocol/test-node';
 import { systemClock } from '@headwater/service/clock';
 import { type FleetLink, startFleetLink } from '@headwater/service/fleet-link';
+import { readNodeState } from '@headwater/service/node-state-file';
 import { JOIN, type TestPlane, joinAs, startTestPlane } from './test-plane.ts';
 
 interface TestNode extends AsyncDisposable {
@@ -174,6 +175,7 @@ test('a node that was removed is told so, is not let in again by a standing toke
   await using again = await startNode({ plane, stateFile });
   await again.until(() => again.events.includes('fleet_join_failed'));
   assert.equal((await plane.call('GET', '/v1/nodes/edge-1')).status, 404);
+  assert.equal(again.events.filter((event) => event === 'fleet_removed').length, 1);
   await again[Symbol.asyncDispose]();
 
   // A token that was made for it is the operator's word that it may come back.
@@ -199,6 +201,33 @@ test('a node that joined once needs no token to come back, and its credential re
   await node.until(() => node.state.streams.has('show'));
   await healthOf(plane, 'edge-1', true);
   assert.ok(!node.events.includes('fleet_removed'));
+});
+
+test('a key is kept before a token is used up for it', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  const stateFile = join(directory.path, 'state.json');
+  const node = await startNode({ plane, stateFile, joinToken: 'wrong' });
+  await node.until(() => node.events.includes('fleet_join_failed'));
+  await node[Symbol.asyncDispose]();
+  const kept = await readNodeState(stateFile);
+  assert.equal(kept?.isEnrolled, false);
+  await using again = await startNode({ plane, stateFile });
+  await again.until(() => again.state.keyring.current !== null);
+  assert.equal((await readNodeState(stateFile))?.privateKey.equals(kept.privateKey), true);
+});
+
+test('a node whose id another machine took over comes back by its standing token', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  const stateFile = join(directory.path, 'state.json');
+  const before = await startNode({ plane, stateFile });
+  await before.until(() => before.state.cursor !== null);
+  await before[Symbol.asyncDispose]();
+  await joinAs(plane);
+  await using node = await startNode({ plane, stateFile });
+  await makeStream(plane, 'show');
+  await node.until(() => node.state.streams.has('show'));
 });
 
 test('a replica that does not answer is left for the next', async () => {

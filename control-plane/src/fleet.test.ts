@@ -87,8 +87,8 @@ const BEAT: Heartbeat = { cursor: 'c.1', load: { ...IDLE_LOAD, cpu: 0.5, connect
 
 async function join1({ fleet, enrolled }: Replica, node = EDGE): Promise<void> {
   const { id, role } = node;
-  const entry = { id, role, publicKey: id, node, drained: false, enrolledAtMs: 1, servingSinceMs: 1 };
-  const terms = { limit: 99, takeOver: true, makeRoom: () => null };
+  const entry = { id, role, publicKey: id, node, zone: null, drained: false, enrolledAtMs: 1, servingSinceMs: 1 };
+  const terms = { limit: 99, takeOver: true, use: null, makeRoom: () => null };
   assert.equal(await enrolled.enrol(entry, terms), 'enrolled');
   await fleet.announce(node);
 }

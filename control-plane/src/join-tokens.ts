@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { NodeRole } from '@headwater/protocol/node';
 import { credentialHash } from './kept-token.ts';
-import type { Store } from './state/store.ts';
+import type { Change, Store } from './state/store.ts';
 
 /** What is kept of a token, under the hash of its secret. */
 export interface JoinToken {
@@ -19,9 +19,14 @@ export interface JoinToken {
 
 export type JoinTokenOrder = Pick<JoinToken, 'role' | 'zone'> & { readonly ttlMs: number; readonly nowMs: number };
 
-/** What became of a token that a node came with. */
+/** What a token does for the node that came with it. */
 export type TokenUse =
-  | { readonly ok: true; readonly token: JoinToken }
+  | {
+      readonly ok: true;
+      readonly token: JoinToken;
+      /** uses the token up, together with what it was used for; null when this node had used it up before */
+      readonly use: Change | null;
+    }
   | {
       readonly ok: false;
       readonly code: 'join_token_unknown' | 'join_token_expired' | 'join_token_used' | 'join_token_role';
@@ -68,22 +73,24 @@ export async function deleteJoinToken(store: Store, id: string): Promise<boolean
   return (await store.commit({ changes: [change] })) === 'done';
 }
 
-/** Uses a token up. The same node may use it again, as after an answer that was lost. */
-export async function useJoinToken(store: Store, secret: string, newcomer: Newcomer, nowMs: number): Promise<TokenUse> {
-  const { node, role, publicKey } = newcomer;
+/** Looks at a token that a node came with. The node that has used it may come again, as after an answer that was lost. */
+export async function readJoinToken(
+  store: Store,
+  secret: string,
+  { node, role, publicKey }: Newcomer,
+  nowMs: number,
+): Promise<TokenUse> {
   const kept = await store.get('join-token', credentialHash(secret));
   if (kept === null) return { ok: false, code: 'join_token_unknown' };
   const token = kept.body as JoinToken;
   if (token.usedBy !== null) {
     const isSame = token.usedBy.node === node && token.usedBy.publicKey === publicKey;
-    return isSame ? { ok: true, token } : { ok: false, code: 'join_token_used' };
+    return isSame ? { ok: true, token, use: null } : { ok: false, code: 'join_token_used' };
   }
   if (token.expiresAtMs <= nowMs) return { ok: false, code: 'join_token_expired' };
   if (token.role !== role) return { ok: false, code: 'join_token_role' };
   const used: JoinToken = { ...token, usedBy: { node, publicKey } };
-  const change = { collection: 'join-token', id: kept.id, expect: kept.revision, body: used } as const;
-  if ((await store.commit({ changes: [change] })) === 'done') return { ok: true, token: used };
-  return useJoinToken(store, secret, newcomer, nowMs);
+  return { ok: true, token, use: { collection: 'join-token', id: kept.id, expect: kept.revision, body: used } };
 }
 
 async function dropEnded(store: Store, nowMs: number): Promise<void> {

@@ -162,6 +162,25 @@ test('a replica that is killed loses no node: they go on at the other, and nobod
   await until('all know it', () => nodes.every(({ state }) => state.streams.has('show')));
 });
 
+test('a replica that hangs costs its nodes one deadline: news come by the other, and nobody is told of a lapse', async () => {
+  await using site = await startSite();
+  const { one, two } = site;
+  const nodes = await Promise.all(['node-a', 'node-b'].map((id) => site.startNode(id, one)));
+  const watcher = await site.startNode('watcher', two);
+  await until('all are known', () => watcher.state.nodes.size === 3);
+  one.child.kill('SIGSTOP');
+  try {
+    assert.equal((await two.call('POST', '/v1/streams', { body: { name: 'show', policy: 'token' } })).status, 201);
+    const newsMs = await until('all know it', () => nodes.every(({ state }) => state.streams.has('show')));
+    assert.ok(newsMs < 4_000, `${newsMs} ms`);
+    await forMs(4_000);
+    assert.deepEqual([...watcher.sick], []);
+    for (const { link } of nodes) assert.equal(link.connected, true);
+  } finally {
+    one.child.kill('SIGCONT');
+  }
+});
+
 test('an agent that is killed makes no node sick: its replica hears them still', async () => {
   await using site = await startSite();
   const { one, two, agents } = site;

@@ -84,6 +84,7 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
     enrolled,
     clock,
     store: leaderStore,
+    random: Math.random,
     onAdmitted: (id) => events.nodeAdmitted(id),
   });
   const purges = cleanup.use(new Purges({ store, fleet, clock }));

@@ -1,7 +1,7 @@
 /** A node's own requests: join, credential, heartbeat, feed. */
 
 import { isNodeId, isStreamName, isZone } from '@headwater/protocol/names';
-import type { NodeDescription, NodeSession } from '@headwater/protocol/node';
+import type { CredentialRequest, JoinRequest, NodeRole, NodeSession } from '@headwater/protocol/node';
 import {
   CREDENTIAL_SECONDS,
   isNodeKey,
@@ -16,7 +16,7 @@ import { z } from 'zod';
 import { askingNode, bearerOf, unauthorized } from '../bearer.ts';
 import { reconcileClaims } from '../claims.ts';
 import type { EnrolledNode } from '../enrolled-nodes.ts';
-import { looksLikeJoinToken, useJoinToken } from '../join-tokens.ts';
+import { looksLikeJoinToken, readJoinToken } from '../join-tokens.ts';
 import { isSameToken } from '../kept-token.ts';
 import { readBody } from '../request-body.ts';
 import type { Services } from '../services.ts';
@@ -44,7 +44,7 @@ const NODE = z.strictObject({
 });
 
 const JOIN = z.strictObject({ node: NODE, publicKey: z.string().refine(isNodeKey, 'wants an Ed25519 key, base64url') });
-const CREDENTIAL = z.strictObject({ ...JOIN.shape, proof: z.string().max(256) });
+const CREDENTIAL = z.strictObject({ ...JOIN.shape, proof: z.string().max(256), starting: z.boolean() });
 
 const HEARTBEAT = z.strictObject({
   cursor: z.string().max(200).nullable(),
@@ -80,9 +80,9 @@ export function membershipRoutes(services: Services): Hono {
   routes.post('/nodes/:id/credential', async (context) => {
     const body = await readBody(context, CREDENTIAL);
     if (!body.ok) return body.refusal;
-    const { node } = body.value;
-    if (node.id !== context.req.param('id'))
+    if (body.value.node.id !== context.req.param('id')) {
       return problemResponse('bad_field', { detail: 'node.id: not the path\u2019s' });
+    }
     return introduce(services, body.value);
   });
 
@@ -118,29 +118,23 @@ export function membershipRoutes(services: Services): Hono {
   return routes;
 }
 
-interface Newcomer {
-  readonly node: NodeDescription;
-  readonly publicKey: string;
-}
-
 /** Lets a node in with a standing token, which may take an id over, or with one that was made for it. */
-async function join(services: Services, bearer: string, newcomer: Newcomer): Promise<Response> {
+async function join(services: Services, bearer: string, newcomer: JoinRequest): Promise<Response> {
   const { state, enrolled, fleet, config, clock, events, joinToken } = services;
-  const { publicKey } = newcomer;
-  const { id, role } = newcomer.node;
-  const isStanding = isSameToken(bearer, joinToken);
-  let { node } = newcomer;
-  if (!isStanding) {
-    const use = await useJoinToken(state.store, bearer, { node: id, role, publicKey }, clock.nowMs());
-    if (!use.ok) return refuse(services, id, use.code);
-    node = { ...node, zone: use.token.zone ?? node.zone };
-  }
+  const { node, publicKey } = newcomer;
+  const { id, role } = node;
   const nowMs = Math.floor(clock.nowMs());
-  // Only edges have viewers to be kept from them until they have answered a probe.
-  const servingSinceMs = role === 'edge' ? null : nowMs;
-  const entry: EnrolledNode = { id, role, publicKey, node, drained: false, enrolledAtMs: nowMs, servingSinceMs };
-  const terms = { limit: config.limits.nodes, takeOver: isStanding, makeRoom: () => longestSilent(services) };
-  const outcome = await enrolled.enrol(entry, terms);
+  const isStanding = isSameToken(bearer, joinToken);
+  const word = isStanding ? STANDING : await readJoinToken(state.store, bearer, { node: id, role, publicKey }, nowMs);
+  if (!word.ok) return refuse(services, id, word.code);
+  const { zone } = word.token;
+  const told = { ...node, zone: zone ?? node.zone };
+  const entry = { id, role, publicKey, node: told, zone, drained: false, enrolledAtMs: nowMs };
+  const terms = { limit: config.limits.nodes, takeOver: isStanding, use: word.use };
+  const outcome = await enrolled.enrol(
+    { ...entry, servingSinceMs: servesFrom(role, nowMs) },
+    { ...terms, makeRoom: () => longestSilent(services) },
+  );
   switch (outcome) {
     case 'full':
       events.nodeRefused(id, outcome);
@@ -149,36 +143,51 @@ async function join(services: Services, bearer: string, newcomer: Newcomer): Pro
       return refuse(services, id, 'node_exists');
     case 'removed':
       return refuse(services, id, 'node_removed');
+    case 'outrun':
+      return join(services, bearer, newcomer);
     case 'enrolled':
       events.nodeJoined(id, role, node.url);
-      await fleet.announce(node);
-      return Response.json(openSession(services, entry), { status: 201 });
+      await fleet.announce(told);
+      return Response.json(openSession(services, { id, publicKey }), { status: 201 });
   }
 }
 
+const STANDING = { ok: true, token: { zone: null }, use: null } as const;
+
+/** Only edges have viewers to be kept from them until they have answered a probe. */
+function servesFrom(role: NodeRole, nowMs: number): number | null {
+  return role === 'edge' ? null : nowMs;
+}
+
 /** An enrolled node shows its key: a process of it started, or renews its credential. */
-async function introduce(services: Services, request: Newcomer & { readonly proof: string }): Promise<Response> {
-  const { node, proof } = request;
+async function introduce(services: Services, request: CredentialRequest): Promise<Response> {
+  const { node, publicKey, proof, starting } = request;
   const { enrolled, fleet, clock } = services;
-  // One that joined at another replica a moment ago may not be known here yet.
-  if (!enrolled.all.has(node.id)) await enrolled.refresh();
-  const known = enrolled.all.get(node.id);
-  if (known === undefined) {
-    const wasRemoved = await enrolled.isRemoved(request.publicKey);
-    return refuse(services, node.id, wasRemoved ? 'node_removed' : 'node_unknown');
-  }
-  const { publicKey } = known;
-  const verdict = verifyNodeProof(proof, { node: node.id, publicKey, nowMs: clock.nowMs() });
+  const nowMs = clock.nowMs();
+  const verdict = verifyNodeProof(proof, { node: node.id, publicKey, nowMs });
   if (verdict === 'clock') return refuse(services, node.id, 'node_clock');
-  if (verdict !== 'ok' || node.role !== known.role) return refuse(services, node.id, 'node_proof');
-  const told = { ...node, zone: known.node.zone };
+  if (verdict !== 'ok') return refuse(services, node.id, 'node_proof');
+  // One that joined at another replica a moment ago may not be known here yet.
+  if (enrolled.all.get(node.id)?.publicKey !== publicKey) await enrolled.refresh();
+  const known = enrolled.all.get(node.id);
+  if (known === undefined || known.publicKey !== publicKey || known.role !== node.role) {
+    if (await enrolled.isRemoved(publicKey)) return refuse(services, node.id, 'node_removed');
+    return refuse(services, node.id, known === undefined ? 'node_unknown' : 'node_proof');
+  }
+  const told = { ...node, zone: known.zone ?? node.zone };
   const isNews = JSON.stringify(told) !== JSON.stringify(known.node);
-  if (isNews) await enrolled.update(node.id, (before) => ({ ...before, node: told }));
+  // What viewers were sent to before it started, or moved, may not be there any more.
+  const isUntried = starting || told.url !== known.node.url;
+  const servingSinceMs = isUntried ? servesFrom(node.role, Math.floor(nowMs)) : known.servingSinceMs;
+  if (isNews || isUntried) await enrolled.update(node.id, (before) => ({ ...before, node: told, servingSinceMs }));
   if (isNews || !fleet.hears(node.id)) await fleet.announce(told);
   return Response.json(openSession(services, known));
 }
 
-function openSession({ clock, credentialKey }: Services, { id, publicKey }: EnrolledNode): NodeSession {
+function openSession(
+  { clock, credentialKey }: Services,
+  { id, publicKey }: Pick<EnrolledNode, 'id' | 'publicKey'>,
+): NodeSession {
   const expiresS = Math.floor(clock.nowMs() / 1000) + CREDENTIAL_SECONDS;
   const keyThumbprint = nodeKeyThumbprint(publicKey);
   const credential = mintNodeCredential({ node: id, keyThumbprint, expiresS }, credentialKey);

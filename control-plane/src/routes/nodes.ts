@@ -13,11 +13,15 @@ export function nodeRoutes(services: Services): Hono {
   const { fleet, enrolled, registry, admission, clock, events } = services;
   const routes = new Hono();
 
-  routes.get('/', (context) => context.json({ nodes: fleet.members().map(describe) }));
+  routes.get('/', async (context) => {
+    const refusals = await admission.refusals();
+    return context.json({ nodes: fleet.members().map((member) => describe(member, refusals)) });
+  });
 
-  routes.get('/:id', (context) => {
+  routes.get('/:id', async (context) => {
     const member = fleet.member(context.req.param('id'));
-    return member === null ? problemResponse('node_not_found') : context.json(describe(member));
+    if (member === null) return problemResponse('node_not_found');
+    return context.json(describe(member, await admission.refusals()));
   });
 
   routes.delete('/:id', async (context) => {
@@ -40,10 +44,10 @@ export function nodeRoutes(services: Services): Hono {
     return context.json({ id, draining: fleet.member(id)?.record.draining ?? draining });
   });
 
-  function describe({ record, cursor, heardAtMs }: Member): object {
-    const probe = record.servingSinceMs === null ? { probe: admission.refusal(record.id) } : {};
-    return { ...record, ...probe, cursor, heardAt: heardAtMs === null ? null : new Date(heardAtMs).toISOString() };
-  }
-
   return routes;
+}
+
+function describe({ record, cursor, heardAtMs }: Member, refusals: ReadonlyMap<string, string>): object {
+  const probe = record.servingSinceMs === null ? { probe: refusals.get(record.id) ?? null } : {};
+  return { ...record, ...probe, cursor, heardAt: heardAtMs === null ? null : new Date(heardAtMs).toISOString() };
 }

@@ -40,6 +40,8 @@ export interface CredentialRequest {
   readonly publicKey: string;
   /** see `node-credential.ts` */
   readonly proof: string;
+  /** its process has just begun: an edge is asked whether it is ready before it gets viewers again */
+  readonly starting: boolean;
 }
 
 /** The answer to both: what heartbeats and the feed are asked with. */

@@ -29,6 +29,8 @@ const CONNECT_DEADLINE_MS = 2_000;
 export class ControlClient {
   readonly #pools: readonly Pool[];
   #current = 0;
+  /** falls when the present replica is given up */
+  #leaving = new AbortController();
 
   /** @param controlUrls at least one */
   constructor(controlUrls: readonly string[]) {
@@ -42,21 +44,29 @@ export class ControlClient {
     );
   }
 
-  /** Asks the replica that answered last; one that does not answer is left for the next one, which later requests ask. */
+  /** Asks the replica that answered last. One that does not answer is left, by all who wait for it, for the next one. */
   async request(wanted: ControlRequest): Promise<ControlAnswer> {
-    const asked = this.#current;
-    const answer = await this.#ask(this.#pools[asked] as Pool, wanted);
+    const leaving = this.#leaving;
+    const signals = [leaving.signal, ...(wanted.signal === undefined ? [] : [wanted.signal])];
+    const answer = await this.#ask(this.#pools[this.#current] as Pool, wanted, AbortSignal.any(signals));
     const isGone = answer.kind === 'unreachable' && wanted.signal?.aborted !== true;
     // Of several requests that fail together only the first moves on.
-    if (isGone && this.#current === asked) this.#current = (asked + 1) % this.#pools.length;
+    if (isGone && this.#leaving === leaving) this.moveOn();
     return answer;
+  }
+
+  /** Asks the next replica from now on, with a single one on new connections; requests under way are broken off. */
+  moveOn(): void {
+    this.#current = (this.#current + 1) % this.#pools.length;
+    this.#leaving.abort();
+    this.#leaving = new AbortController();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#pools.map((pool) => pool.destroy()));
   }
 
-  async #ask(pool: Pool, wanted: ControlRequest): Promise<ControlAnswer> {
+  async #ask(pool: Pool, wanted: ControlRequest, broken: AbortSignal): Promise<ControlAnswer> {
     const deadline = AbortSignal.timeout(wanted.deadlineMs);
     try {
       const answer = await pool.request({
@@ -67,7 +77,7 @@ export class ControlClient {
           ...(wanted.body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         body: wanted.body === undefined ? null : JSON.stringify(wanted.body),
-        signal: wanted.signal === undefined ? deadline : AbortSignal.any([deadline, wanted.signal]),
+        signal: AbortSignal.any([deadline, broken]),
         headersTimeout: wanted.deadlineMs,
         bodyTimeout: wanted.deadlineMs,
       });

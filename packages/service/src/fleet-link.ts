@@ -1,6 +1,7 @@
 /**
- * A node's link to the control plane: joins once, shows itself by its key from then on, sends a heartbeat a second, follows the feed into a FeedState, and keeps what it
- * knows on disk. It never gives up and never empties what is known: a node plays on without a control plane.
+ * A node's link to the control plane: joins once, shows itself by its key from then on, sends a heartbeat a second, follows
+ * the feed into a FeedState, and keeps what it knows on disk. It never gives up and never empties what is known: a node plays on
+ * without a control plane.
  */
 
 import { type KeyObject, generateKeyPairSync } from 'node:crypto';
@@ -56,12 +57,18 @@ export interface FleetLink {
 
 const ASK_DEADLINE_MS = 2_000;
 const ENTER_DEADLINE_MS = 5_000;
+/** A replica that hangs is left before the other nodes take this one for lapsed (3 s). */
+const BEAT_DEADLINE_MS = 1_500;
 /** Above the control plane's own wait of 20 s, so that only a dead connection runs into it. */
 const FEED_DEADLINE_MS = 30_000;
 const RETRY = { firstMs: 100, maxMs: 5_000, random: Math.random } as const;
 const SHORT_MEMBERSHIP_MS = 5_000;
 /** A node that was removed asks again so seldom. */
 const REMOVED_PAUSE_MS = 30_000;
+/** A process that is let in later than this did not wait for it: it has served meanwhile by what it knew. */
+const YOUNG_MS = 30_000;
+/** Refusals of a node that showed its key, after which a join token may let it in. */
+const STRANGER_CODES = ['node_unknown', 'node_proof', 'node_removed'] as const satisfies readonly ProblemCode[];
 /** Changes within this time are written to disk together. */
 const SAVE_DELAY_MS = 500;
 
@@ -81,13 +88,18 @@ class Link implements FleetLink {
   #saving: Promise<void> = Promise.resolve();
   #saveTimer: NodeJS.Timeout | undefined;
   #privateKey: KeyObject | null = null;
+  #isKeyKept = false;
   #isEnrolled = false;
+  #isStarting = true;
+  #isRemoved = false;
+  readonly #startedMs: number;
   #session: NodeSession | null = null;
   #connected = false;
 
   constructor(options: FleetLinkOptions) {
     this.#options = options;
     this.#client = new ControlClient(options.controlUrls);
+    this.#startedMs = options.clock.monotonicMs();
   }
 
   get connected(): boolean {
@@ -107,6 +119,7 @@ class Link implements FleetLink {
       const kept = await readNodeState(stateFile);
       if (kept === null) return;
       this.#privateKey = kept.privateKey;
+      this.#isKeyKept = true;
       this.#isEnrolled = kept.isEnrolled;
       if (kept.page === null) return;
       state.apply(kept.page);
@@ -126,9 +139,7 @@ class Link implements FleetLink {
     await this.#running;
     await this.#client[Symbol.asyncDispose]();
     if (this.#saveTimer === undefined) return this.#saving;
-    clearTimeout(this.#saveTimer);
-    this.#save();
-    await this.#saving;
+    await this.#save();
   }
 
   /** Each turn is one membership: from the moment this process is known to the credential's refusal. */
@@ -157,26 +168,41 @@ class Link implements FleetLink {
   async #enter(): Promise<NodeSession | null> {
     const { log } = this.#options;
     for (let attempt = 0; !this.#stop.signal.aborted; attempt += 1) {
-      const answer = this.#isEnrolled ? await this.#introduce() : await this.#join();
-      if (answer.kind === 'answer' && (answer.status === 200 || answer.status === 201)) {
+      const answer = await this.#knock();
+      if (answer.kind === 'answer' && isGranted(answer)) {
         if (!this.#isEnrolled) log('info', 'fleet_joined', { attempt });
         this.#isEnrolled = true;
+        this.#isStarting = false;
+        this.#isRemoved = false;
         this.#saveSoon();
         return answer.body as NodeSession;
       }
       // One line for the first refusal; the rest of a long outage is not news.
       if (attempt === 0) log('warn', 'fleet_join_failed', describe(answer));
       if (hasCode(answer, 'node_removed')) await this.#afterRemoval();
-      // A control plane that lost what it knew, or another one: this node joins it as it did the first.
-      else if (hasCode(answer, 'node_unknown') && this.#isEnrolled) this.#isEnrolled = false;
       else await this.#pause(attempt);
+      // Nothing holds this node to a replica that cannot let anybody in.
+      if (answer.kind === 'answer' && answer.status >= 500) this.#client.moveOn();
     }
     return null;
   }
 
+  /** A control plane that does not take the key (any more), or lost what it knew, is joined as the first one was. */
+  async #knock(): Promise<ControlAnswer> {
+    const answer = this.#isEnrolled ? await this.#introduce() : null;
+    const isStranger = answer !== null && STRANGER_CODES.some((code) => hasCode(answer, code));
+    if (answer !== null && !(isStranger && this.#options.joinToken !== '')) return answer;
+    const joined = await this.#join();
+    return answer === null || isGranted(joined) ? joined : answer;
+  }
+
   async #join(): Promise<ControlAnswer> {
     const { joinToken, node } = this.#options;
-    const body: JoinRequest = { node: node(), publicKey: nodeKeyOf(this.#key()) };
+    const publicKey = nodeKeyOf(this.#key());
+    // A token that was used up for a key that is lost would help nobody.
+    if (!this.#isKeyKept) await this.#save();
+    this.#isKeyKept = true;
+    const body: JoinRequest = { node: node(), publicKey };
     return this.#post('/v1/nodes/join', body, joinToken);
   }
 
@@ -185,14 +211,20 @@ class Link implements FleetLink {
     const { node, clock } = this.#options;
     const description = node();
     const proof = signNodeProof(description.id, clock.nowMs(), this.#key());
-    const body: CredentialRequest = { node: description, publicKey: nodeKeyOf(this.#key()), proof };
+    const isYoung = clock.monotonicMs() - this.#startedMs < YOUNG_MS;
+    const body: CredentialRequest = {
+      node: description,
+      publicKey: nodeKeyOf(this.#key()),
+      proof,
+      starting: this.#isStarting && isYoung,
+    };
     return this.#post(`/v1/nodes/${description.id}/credential`, body);
   }
 
   /** An operator took this node out. With a token it may come back; it plays on with what it knows meanwhile. */
   async #afterRemoval(): Promise<void> {
-    if (this.#isEnrolled) this.#options.log('error', 'fleet_removed');
-    this.#isEnrolled = false;
+    if (!this.#isRemoved) this.#options.log('error', 'fleet_removed');
+    this.#isRemoved = true;
     await wait(REMOVED_PAUSE_MS, this.#stop.signal);
   }
 
@@ -222,7 +254,7 @@ class Link implements FleetLink {
         path: `/v1/nodes/${this.#options.node().id}/heartbeat`,
         bearer: this.#session?.credential ?? '',
         body: this.#heartbeat(),
-        deadlineMs: ASK_DEADLINE_MS,
+        deadlineMs: BEAT_DEADLINE_MS,
         signal: over,
       });
       if (isRefused(answer)) return;
@@ -295,18 +327,24 @@ class Link implements FleetLink {
   }
 
   #saveSoon(): void {
-    this.#saveTimer ??= setTimeout(() => this.#save(), SAVE_DELAY_MS).unref();
+    this.#saveTimer ??= setTimeout(() => void this.#save(), SAVE_DELAY_MS).unref();
   }
 
   /** One write at a time; a change during a write has set the timer anew. */
-  #save(): void {
+  async #save(): Promise<void> {
     const { state, stateFile, log } = this.#options;
+    clearTimeout(this.#saveTimer);
     this.#saveTimer = undefined;
     const kept = { privateKey: this.#key(), isEnrolled: this.#isEnrolled, page: state.snapshot() };
     this.#saving = this.#saving
       .then(() => writeNodeState(stateFile, kept))
       .catch((error: unknown) => log('error', 'fleet_state_not_saved', { file: stateFile, reason: String(error) }));
+    return this.#saving;
   }
+}
+
+function isGranted(answer: ControlAnswer): boolean {
+  return answer.kind === 'answer' && (answer.status === 200 || answer.status === 201);
 }
 
 /** The control plane does not take this credential (any more): show the key again. */

@@ -15,6 +15,7 @@ export interface OriginConfig extends NodeIdentity {
   readonly tlsCertFile: string | undefined;
   readonly tlsKeyFile: string | undefined;
   readonly dataDirectory: string;
+  readonly stateFile: string;
   readonly ffmpegPath: string;
   readonly logLevel: LogLevel;
   readonly live: LiveLimits;
@@ -42,13 +43,15 @@ const MIB = 1024 * 1024;
 /** @throws ConfigError naming the variable that does not read as it should */
 export function readConfig(env: Environment = process.env): OriginConfig {
   const identity = readNodeIdentity(env, 'origin-1');
+  const dataDir = text(env, 'HEADWATER_DATA_DIR', './data');
   return {
     ...identity,
     httpPort: port(env, 'HEADWATER_ORIGIN_PORT', 7200),
     rtmpPort: port(env, 'HEADWATER_RTMP_PORT', 1935),
     rtmpsPort: port(env, 'HEADWATER_RTMPS_PORT', 1936),
     ...readTlsFiles(env),
-    dataDirectory: join(text(env, 'HEADWATER_DATA_DIR', './data'), identity.nodeId),
+    dataDirectory: join(dataDir, identity.nodeId),
+    stateFile: join(dataDir, `${identity.nodeId}.json`),
     ffmpegPath: text(env, 'HEADWATER_FFMPEG', 'ffmpeg'),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
     ...readLimits(env),

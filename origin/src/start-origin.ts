@@ -199,10 +199,10 @@ async function release(stream: string, link: Pick<FleetLink, 'ask'>, events: Ori
 }
 
 async function startLink(
-  { controlUrls, joinToken, dataDirectory }: OriginConfig,
+  { controlUrls, joinToken, stateFile }: OriginConfig,
   told: Omit<FleetLinkOptions, 'controlUrls' | 'joinToken' | 'stateFile'>,
 ): Promise<FleetLink & AsyncDisposable> {
-  return startFleetLink({ ...told, controlUrls, joinToken, stateFile: join(dataDirectory, 'fleet.json') });
+  return startFleetLink({ ...told, controlUrls, joinToken, stateFile });
 }
 
 async function startRtmp(

@@ -37,8 +37,11 @@ suite('onboarding', () => {
     return new Child({ name: `headwater ${args[0]}`, command: process.execPath, args: [...flags, ...args], env });
   }
 
-  async function run(args: readonly string[]): Promise<{ readonly code: number | null; readonly output: string }> {
-    const child = headwater(args);
+  async function run(
+    args: readonly string[],
+    variables: Readonly<Record<string, string>> = {},
+  ): Promise<{ readonly code: number | null; readonly output: string }> {
+    const child = headwater(args, variables);
     const { code } = await child.exited;
     return { code, output: child.output.trim() };
   }
@@ -55,7 +58,8 @@ suite('onboarding', () => {
     const { code, output: token } = await run(['token', 'create', '--role', 'edge', '--zone', 'eu', '--ttl', '1h']);
     assert.equal(code, 0, token);
     assert.match(token, /^hwj_[A-Za-z0-9_-]{32}$/);
-    const join1 = ['edge', 'join', fleet.plan.controlUrl, '--token', token, '--id', 'edge-new', '--port', String(port)];
+    const replicas = `http://127.0.0.1:9,${fleet.plan.controlUrl}`;
+    const join1 = ['edge', 'join', replicas, '--token', token, '--id', 'edge-new', '--port', String(port)];
     const startMs = performance.now();
     let edge = headwater(join1, { HEADWATER_DATA_DIR: directory.path });
     await using _ = { [Symbol.asyncDispose]: () => edge[Symbol.asyncDispose]() };
@@ -74,11 +78,12 @@ suite('onboarding', () => {
     const node = (await fleet.api.nodes()).find(({ id }) => id === 'edge-new');
     assert.equal(node?.zone, 'eu', 'the token says where it is');
 
-    const again = await run([...join1.slice(0, -4), '--id', 'edge-thief', '--port', '1']);
+    const thief = { HEADWATER_DATA_DIR: join(directory.path, 'thief') };
+    const again = await run([...join1.slice(0, -4), '--id', 'edge-thief', '--port', '1'], thief);
     assert.equal(again.code, 1);
     assert.match(again.output, /^headwater: .*\(join_token_used\)$/m);
 
-    // A crash, and the plain command: it needs no token to come back.
+    // The plain command needs no token to come back.
     edge.signal('SIGTERM');
     await edge.exited;
     edge = headwater(['edge'], {

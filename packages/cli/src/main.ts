@@ -7,6 +7,7 @@ import { addCompletionCommand } from './commands/completion.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addEdgeCommands } from './commands/edge.ts';
 import { addNodeCommands } from './commands/nodes.ts';
+import { addOriginCommands } from './commands/origin.ts';
 import { addPurgeCommand } from './commands/purge.ts';
 import { addStreamCommands } from './commands/streams.ts';
 import { addTokenCommands } from './commands/token.ts';
@@ -43,6 +44,7 @@ function makeProgram(): Command {
     .description('control plane, geo, origin and two edges on this machine, with a test picture to watch')
     .action(() => up(readConfig(), stopSignal(), console.log));
   addEdgeCommands(program, readConfig, stopSignal);
+  addOriginCommands(program, readConfig, stopSignal);
   addTokenCommands(program, connect);
   addNodeCommands(program, connect);
   addStreamCommands(program, connect);

@@ -6,7 +6,7 @@ import { CommandError } from './command-error.ts';
 import { readSecret } from './kept-file.ts';
 
 const DEADLINE_MS = 10_000;
-const EX_UNAVAILABLE = 69;
+export const EX_UNAVAILABLE = 69;
 const EX_NOPERM = 77;
 
 /** Asks; what goes wrong becomes one line for the person at the terminal. */

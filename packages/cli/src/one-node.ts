@@ -1,4 +1,4 @@
-/** `headwater edge`: one edge alone, which joins the control plane that its configuration names. */
+/** One node alone, which joins the control plane that its configuration names. */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,21 +7,25 @@ import type { CliConfig } from './config.ts';
 import { nodeProcess } from './fleet-plan.ts';
 import { readSecret } from './kept-file.ts';
 
+/** What a machine can be by one command. */
+export type LoneRole = 'edge' | 'origin';
+
 /**
- * Runs the edge until it ends.
+ * Runs the node until it ends.
  * @returns its exit code
  */
-export async function edge(config: CliConfig, stopped: AbortSignal): Promise<number> {
+export async function runNode(role: LoneRole, config: CliConfig, stopped: AbortSignal): Promise<number> {
   // Beside a control plane of the same data directory it joins with that one's token.
   const joinToken = config.joinToken ?? (await readSecret(join(config.dataDir, 'join-token')));
+  // Named by its port, so that a second one on this machine does not take the first one's place.
+  const port = role === 'edge' ? config.edgePort : config.originPort;
   const env = {
     ...config.environment,
     HEADWATER_DATA_DIR: config.dataDir,
-    // Named by its port, so that a second one on this machine does not take the first one's place.
-    HEADWATER_NODE_ID: config.nodeId ?? `edge-${config.edgePort}`,
+    HEADWATER_NODE_ID: config.nodeId ?? `${role}-${port}`,
     ...(joinToken === null ? {} : { HEADWATER_JOIN_TOKEN: joinToken }),
   };
-  const { command, args } = nodeProcess('edge');
+  const { command, args } = nodeProcess(role);
   const child = spawn(command, args, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   stopped.addEventListener('abort', () => child.kill('SIGTERM'));
   if (stopped.aborted) child.kill('SIGTERM');

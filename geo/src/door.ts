@@ -51,6 +51,8 @@ export type DoorAnswer =
     }
   | { readonly kind: 'refused'; readonly code: ProblemCode; /** CDNI `s-uri-signing` */ readonly uriSigning?: number };
 
+/** So many edges are named at the most. */
+const RANKED = 8;
 /** Of both address families together. */
 const DNS_EDGES = 6;
 /** What an edge writes for a whole stream. */
@@ -79,14 +81,22 @@ export function answerDoor(request: DoorRequest, door: Door): DoorAnswer {
   return { kind: 'edges', stream, address, location, expiresS: session?.expiresS ?? null, edges };
 }
 
+interface Asker {
+  readonly stream: string;
+  readonly address: string;
+  readonly location: Location;
+  /** the edges that it can use; all when left out */
+  readonly among?: readonly string[];
+}
+
 /** The edges for one viewer of one stream, best first. */
-export function rankFor(
-  { stream, address, location }: { readonly stream: string; readonly address: string; readonly location: Location },
-  { edges, clock, state, nodeId }: Pick<Door, 'edges' | 'clock' | 'state' | 'nodeId'>,
-): RankedEdge[] {
+export function rankFor({ stream, address, location, among }: Asker, door: Door): RankedEdge[] {
+  const { edges, clock, state, nodeId } = door;
   const { place, country, asn } = location;
   const policy = state.settingsOf(nodeId, stream).ranking ?? {};
-  return rankEdges(edges.look(), { place, country, asn, address, stream }, { policy, nowMs: clock.nowMs() });
+  const fleet = edges.look().filter(({ node }) => among?.includes(node.id) ?? true);
+  const viewer = { place, country, asn, address, stream };
+  return rankEdges(fleet, viewer, { policy, nowMs: clock.nowMs(), limit: RANKED });
 }
 
 /** Hosts of the edges for who asks by DNS. */

@@ -79,8 +79,10 @@ interface Candidate {
   readonly zonePreference: number;
   /** of equals the stream prefers the highest */
   readonly weight: number;
-  /** how much it carries compared with its equals; set once these are known */
+  /** it carries more than its share; known once its equals are */
   overBound: boolean;
+  /** the lower the better; of the same the weight decides */
+  order: number;
 }
 
 /**
@@ -93,28 +95,24 @@ export function rankEdges(fleet: readonly EdgeView[], viewer: Viewer, options: R
   const rule = policy.rules?.find((candidate) => fits(candidate, viewer));
   const streamHash = hashOf(viewer.stream);
   const viewerHash = hashOf(viewer.address);
+  const from = viewer.place === null ? null : directionOf(viewer.place);
   const candidates = fleet.map((view): Candidate => {
-    const { node } = view;
-    const distanceKm = node.place === null || viewer.place === null ? null : distance(node.place, viewer.place);
-    const condition = conditionOf(view, { policy, nowMs, viewerHash });
-    const zonePreference = preferenceOf(node.zone, rule);
-    const weight = weightOf(node, streamHash);
+    const { node, pendingViewers } = view;
+    const { hash, direction } = factsOf(node);
     return {
       view,
-      condition,
-      distanceKm,
-      load: loadOf(node, view.pendingViewers),
-      zonePreference,
-      weight,
+      condition: conditionOf(view, { policy, nowMs, draw: mix(viewerHash ^ hash) / 2 ** 32 }),
+      distanceKm: direction === null || from === null ? null : distance(direction, from),
+      load: loadOf(node, pendingViewers),
+      zonePreference: preferenceOf(node.zone, rule),
+      weight: weightOf(node.capacityBitsPerSecond, mix(streamHash ^ hash)),
       overBound: false,
+      order: 0,
     };
   });
   markOverBound(candidates, policy.boundedLoadFactor ?? DEFAULT_POLICY.boundedLoadFactor);
-  const isExclusive = rule?.exclusive === true;
-  candidates.sort((a, b) => compare(a, b, isExclusive));
-  return apartFromFirst(candidates)
-    .slice(0, limit)
-    .map((candidate) => explained(candidate, rule));
+  for (const candidate of candidates) candidate.order = orderOf(candidate, rule?.exclusive === true);
+  return apartFromFirst(candidates, limit).map((candidate) => explained(candidate, rule));
 }
 
 /** Of what it can take, the scarcest: processor time, the event loop's patience, or the line. */
@@ -127,16 +125,24 @@ function processLoad({ cpu, loopLagMs }: Load): number {
   return Math.max(cpu, loopLagMs / FULL_LOOP_LAG_MS);
 }
 
-function compare(a: Candidate, b: Candidate, isExclusive: boolean): number {
+/** What is compared after another stands in lower digits; more zones or bands than these are the last one. */
+const DIGITS = { band: 10, zone: 1e4, condition: 1e8, elsewhere: 1e10 } as const;
+const LAST_ZONE = 9_999;
+
+function orderOf(candidate: Candidate, isExclusive: boolean): number {
+  const { condition, zonePreference, distanceKm, overBound } = candidate;
   return (
     // Exclusively these zones: what serves elsewhere comes after what is merely busy here.
-    (isExclusive ? Number(isElsewhere(a)) - Number(isElsewhere(b)) : 0) ||
-    CONDITIONS.indexOf(a.condition) - CONDITIONS.indexOf(b.condition) ||
-    a.zonePreference - b.zonePreference ||
-    band(a.distanceKm) - band(b.distanceKm) ||
-    Number(a.overBound) - Number(b.overBound) ||
-    b.weight - a.weight
+    (isExclusive && isElsewhere(candidate) ? DIGITS.elsewhere : 0) +
+    CONDITIONS.indexOf(condition) * DIGITS.condition +
+    Math.min(zonePreference, LAST_ZONE) * DIGITS.zone +
+    band(distanceKm) * DIGITS.band +
+    (overBound ? 1 : 0)
   );
+}
+
+function isBetter(a: Candidate, b: Candidate): boolean {
+  return a.order < b.order || (a.order === b.order && a.weight > b.weight);
 }
 
 /** Another zone than the rule's, or one of them that cannot serve. */
@@ -146,11 +152,7 @@ function isElsewhere({ condition, zonePreference }: Candidate): boolean {
 
 function conditionOf(
   { node, answers, busy, suspect }: EdgeView,
-  {
-    policy,
-    nowMs,
-    viewerHash,
-  }: { readonly policy: RankingPolicy; readonly nowMs: number; readonly viewerHash: number },
+  { policy, nowMs, draw }: { readonly policy: RankingPolicy; readonly nowMs: number; readonly draw: number },
 ): EdgeCondition {
   if (!answers) return 'down';
   if (!node.healthy) return 'partitioned';
@@ -161,7 +163,7 @@ function conditionOf(
   const slowStartMs = (policy.slowStartSeconds ?? DEFAULT_POLICY.slowStartSeconds) * 1000;
   const share = slowStartMs === 0 ? 1 : FIRST_SHARE + (nowMs - node.servingSinceMs) / slowStartMs;
   // Which viewers a young edge gets is theirs alone to say, so that each keeps its edge.
-  return mix(viewerHash ^ hashOf(node.id)) / 2 ** 32 < share ? 'serving' : 'starting';
+  return draw < share ? 'serving' : 'starting';
 }
 
 /** Bounded load: among equals, one that carries much more than their mean lets a stream's next edge take over. */
@@ -179,13 +181,34 @@ function markOverBound(candidates: readonly Candidate[], factor: number): void {
 }
 
 /** A viewer's way out must not fail with its way in: those apart from the first come next, in their order. */
-function apartFromFirst(candidates: readonly Candidate[]): readonly Candidate[] {
-  const [first, ...rest] = candidates;
-  if (first === undefined) return candidates;
+function apartFromFirst(candidates: Candidate[], limit: number): Candidate[] {
+  const [first] = best(candidates, 1);
+  if (first === undefined) return [];
   const domain = first.view.node.failureDomain;
   const isBackup = ({ condition, view }: Candidate): boolean =>
     CONDITIONS.indexOf(condition) <= CONDITIONS.indexOf('busy') && view.node.failureDomain !== domain;
-  return [first, ...rest.filter(isBackup), ...rest.filter((candidate) => !isBackup(candidate))];
+  const backups = best(candidates.filter(isBackup), limit - 1);
+  const others = candidates.filter((candidate) => candidate !== first && !isBackup(candidate));
+  return [first, ...backups, ...best(others, limit - 1 - backups.length)];
+}
+
+/** A few are found faster than all are sorted. */
+const FEW = 8;
+
+function best(candidates: Candidate[], count: number): Candidate[] {
+  if (count > FEW) return candidates.toSorted((a, b) => (isBetter(a, b) ? -1 : 1)).slice(0, count);
+  const left = [...candidates];
+  const found: Candidate[] = [];
+  while (found.length < count && left.length > 0) {
+    let at = 0;
+    for (let index = 1; index < left.length; index += 1) {
+      if (isBetter(left[index] as Candidate, left[at] as Candidate)) at = index;
+    }
+    found.push(left[at] as Candidate);
+    left[at] = left.at(-1) as Candidate;
+    left.pop();
+  }
+  return found;
 }
 
 function fits(rule: RankingRule, { address, country, asn, stream }: Viewer): boolean {
@@ -213,9 +236,24 @@ function band(distanceKm: number | null): number {
 }
 
 /** Weighted rendezvous hashing: an edge that comes or goes moves only the streams that it gains or loses. */
-function weightOf({ id, capacityBitsPerSecond }: NodeRecord, streamHash: number): number {
-  const uniform = (mix(streamHash ^ hashOf(id)) + 1) / (2 ** 32 + 1);
-  return -capacityBitsPerSecond / Math.log(uniform);
+function weightOf(capacityBitsPerSecond: number, hash: number): number {
+  return -capacityBitsPerSecond / Math.log((hash + 1) / (2 ** 32 + 1));
+}
+
+/** What does not change while a record is the same. */
+interface NodeFacts {
+  readonly hash: number;
+  readonly direction: Direction | null;
+}
+
+const facts = new WeakMap<NodeRecord, NodeFacts>();
+
+function factsOf(node: NodeRecord): NodeFacts {
+  const known = facts.get(node);
+  if (known !== undefined) return known;
+  const fresh = { hash: hashOf(node.id), direction: node.place === null ? null : directionOf(node.place) };
+  facts.set(node, fresh);
+  return fresh;
 }
 
 const hashes = new Map<string, number>();
@@ -265,14 +303,18 @@ function explained(candidate: Candidate, rule: RankingRule | undefined): RankedE
   return { edge: view.node, condition, distanceKm, load, reasons };
 }
 
-/** The great-circle distance in km, by the haversine formula. */
-function distance(a: Place, b: Place): number {
-  const latitude = radians(b.latitude - a.latitude);
-  const longitude = radians(b.longitude - a.longitude);
-  const chord =
-    Math.sin(latitude / 2) ** 2 +
-    Math.cos(radians(a.latitude)) * Math.cos(radians(b.latitude)) * Math.sin(longitude / 2) ** 2;
-  return 2 * EARTH_RADIUS_KM * Math.asin(Math.min(1, Math.sqrt(chord)));
+/** A place as a point of the unit sphere. */
+type Direction = readonly [x: number, y: number, z: number];
+
+function directionOf({ latitude, longitude }: Place): Direction {
+  const [up, around] = [radians(latitude), radians(longitude)];
+  return [Math.cos(up) * Math.cos(around), Math.cos(up) * Math.sin(around), Math.sin(up)];
+}
+
+/** The great-circle distance in km, by the chord between the points: exact also for near ones. */
+function distance(a: Direction, b: Direction): number {
+  const chord = Math.sqrt((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2);
+  return 2 * EARTH_RADIUS_KM * Math.asin(Math.min(1, chord / 2));
 }
 
 function radians(degrees: number): number {

@@ -13,10 +13,10 @@ export function answerSteering(
   if (question === null) return null;
   const address = viewerAddress(request.socketAddress, request.forwardedFor, door.trustedProxies);
   const location = door.locate(address);
-  const ranked = rankFor({ stream: question.stream, address, location }, door).map(({ edge }) => edge.id);
+  const { stream, pathways } = question;
+  const known = rankFor({ stream, address, location, among: pathways }, door).map(({ edge }) => edge.id);
   // A pathway whose edge is no longer in the fleet comes last: the player knows no other.
-  const known = ranked.filter((id) => question.pathways.includes(id));
-  const gone = question.pathways.filter((id) => !known.includes(id));
-  const ttlSeconds = door.state.settingsOf(door.nodeId, question.stream).steeringTtlSeconds ?? STEERING_TTL_SECONDS;
+  const gone = pathways.filter((id) => !known.includes(id));
+  const ttlSeconds = door.state.settingsOf(door.nodeId, stream).steeringTtlSeconds ?? STEERING_TTL_SECONDS;
   return steeringManifest([...known, ...gone], ttlSeconds);
 }

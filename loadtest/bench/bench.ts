@@ -10,11 +10,12 @@ import { parseArgs } from 'node:util';
 import { chunkLatency } from './chunk-latency.ts';
 import { edgeMemory } from './edge-memory.ts';
 import { holds, type Figure, type FigureResult } from './figure.ts';
+import { geoDecisions } from './geo-decisions.ts';
 import { jitTs } from './jit-ts.ts';
 import { publishStart } from './publish-start.ts';
 import { segmentHit } from './segment-hit.ts';
 
-const FIGURES: readonly Figure[] = [publishStart, chunkLatency, segmentHit, jitTs, edgeMemory];
+const FIGURES: readonly Figure[] = [publishStart, chunkLatency, segmentHit, jitTs, edgeMemory, geoDecisions];
 
 interface Report {
   readonly machine: Readonly<Record<string, string | number>>;

@@ -99,6 +99,8 @@ suite('each rule bites', () => {
     ['edge/src/serve.ts', 'process.env.X', 1],
     ['edge/src/serve.ts', `process['env']`, 1],
     ['edge/src/serve.ts', `import { env } from 'node:process';`, 1],
+    ['edge/src/serve.ts', 'const { env } = process;', 1],
+    ['edge/src/serve.ts', 'const { pid } = process;', 0],
     ['edge/src/deep/config.ts', 'process.env.X', 1],
     ['edge/src/serve.ts', '// process.env.X', 0],
     ['edge/src/serve.test.ts', 'spawn(node, { env: process.env })', 0],
@@ -115,6 +117,7 @@ suite('each rule bites', () => {
     ['edge/src/a.test.ts', 'Date.now()', 0],
     ['edge/src/a.ts', 'Date.now()', 1],
     ['edge/src/a.ts', 'const now = performance.now;', 1],
+    ['edge/src/a.ts', 'const { now: tell } = performance;', 1],
     ['edge/src/a.ts', 'process.hrtime.bigint()', 1],
     ['edge/src/a.ts', 'new Date()', 1],
     ['edge/src/a.ts', 'new Date(atMs)', 0],
@@ -122,6 +125,43 @@ suite('each rule bites', () => {
   for (const [path, code, complaints] of clocks) {
     test(`clocks: ${path}: ${code}`, () => {
       assert.equal(rules.checkClock(readSource(path, code)).length, complaints);
+    });
+  }
+
+  const exits: [path: string, complaints: number][] = [
+    ['edge/src/main.ts', 0],
+    ['edge/src/serve.ts', 1],
+    ['edge/src/serve.test.ts', 0],
+  ];
+  for (const [path, complaints] of exits) {
+    test(`exits: ${path}`, () => {
+      for (const code of ['process.exit(1)', 'const { exit } = process;']) {
+        assert.equal(rules.checkExit(readSource(path, code)).length, complaints, code);
+      }
+    });
+  }
+
+  const catches: [code: string, complaints: number][] = [
+    ['try { a(); } catch {}', 1],
+    ['try { a(); } catch (error) { /* never mind */ }', 1],
+    ['try { a(); } catch { return; }', 0],
+    ['try { a(); } finally { b(); }', 0],
+  ];
+  for (const [code, complaints] of catches) {
+    test(`catches: ${code}`, () => {
+      assert.equal(rules.checkCatches(readSource('edge/src/a.ts', `function f() { ${code} }`)).length, complaints);
+    });
+  }
+
+  const functions: [code: string, complaints: number][] = [
+    ['const f = () => 1;', 1],
+    ['export const f = async (x: number) => x;', 1],
+    ['export function f() { const g = () => 1; return g; }', 0],
+    ['const handlers = { f: () => 1 };', 0],
+  ];
+  for (const [code, complaints] of functions) {
+    test(`functions: ${code}`, () => {
+      assert.equal(rules.checkArrowFunctions(readSource('edge/src/a.ts', code)).length, complaints);
     });
   }
 
@@ -210,6 +250,9 @@ suite('this repository keeps them', () => {
     ['lengths', rules.checkLength],
     ['environment', rules.checkEnvironment],
     ['clocks', rules.checkClock],
+    ['exits', rules.checkExit],
+    ['catches', rules.checkCatches],
+    ['functions', rules.checkArrowFunctions],
     ['leftovers', rules.checkLeftovers],
     ['tests run', rules.checkTestsRun],
   ];

@@ -125,6 +125,25 @@ export function checkClock(source: Source): Complaint[] {
   return [...new Set(reads)].map((read) => `${source.path}: ${read}; take a Clock instead`);
 }
 
+/** A process is ended where it began; whoever ends it elsewhere leaves work undone. The bootstrap is one file. */
+export function checkExit(source: Source): Complaint[] {
+  if (source.forTests || /(?:^|\/)main\.ts$/.test(source.path) || source.path.startsWith('deploy/bootstrap/'))
+    return [];
+  return source.members.includes('process.exit') ? [`${source.path}: process.exit outside main.ts`] : [];
+}
+
+/** A failure that is caught is told, counted, answered or turned into a value. */
+export function checkCatches(source: Source): Complaint[] {
+  if (source.forTests) return [];
+  return source.emptyCatches.map((line) => `${source.path}:${line}: an empty catch; say in code what becomes of it`);
+}
+
+/** What has a name at the top of a file is a `function`. */
+export function checkArrowFunctions(source: Source): Complaint[] {
+  if (source.forTests) return [];
+  return source.topLevelArrows.map((name) => `${source.path}: ${name} is an arrow function; write a function`);
+}
+
 /** No `export *`, no note to self. */
 export function checkLeftovers(source: Source): Complaint[] {
   const complaints: Complaint[] = [];

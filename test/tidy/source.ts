@@ -17,11 +17,15 @@ export interface Source {
   /** a test, or what only tests import */
   readonly forTests: boolean;
   readonly imports: readonly ImportSite[];
-  /** members and calls as written, such as `process.env`, `Date.now` or `test.skip`, each as often as it stands there */
+  /** members as written or taken apart, such as `process.env`, `Date.now` or `const { env } = process`, each as often as it is there */
   readonly members: readonly string[];
   /** `new X()` without an argument */
   readonly emptyConstructions: readonly string[];
   readonly exportsAll: boolean;
+  /** catch blocks without a statement, by their line; a comment is none */
+  readonly emptyCatches: readonly number[];
+  /** arrow functions that the file's top level names */
+  readonly topLevelArrows: readonly string[];
   /** environment variables read here: `integer(env, 'NAME', …)`, `limit('NAME', 5, …)`, `env.NAME`, `env['NAME']` */
   readonly variables: readonly string[];
   /** values of `skip`, `only` and `todo` in test options; null for one that is not a text */
@@ -57,7 +61,8 @@ export function readSource(path: string, text: string): Source {
     lines: countLines(text),
     forTests: isTest(path),
     imports,
-    ...look(program),
+    ...look(program, text),
+    topLevelArrows: topLevelArrows(program),
     comments: comments.map((c: Comment) => c.value),
   };
 }
@@ -92,13 +97,30 @@ function countLines(text: string): number {
   return text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
 }
 
-type Found = Pick<Source, 'members' | 'emptyConstructions' | 'exportsAll' | 'variables' | 'testOptions'>;
+type Program = ReturnType<typeof parseSync>['program'];
 
-function look(program: ReturnType<typeof parseSync>['program']): Found {
+/** Functions have a name and a `function`; an arrow is for where it stands. */
+function topLevelArrows(program: Program): string[] {
+  return program.body.flatMap((statement) => {
+    const declaration = statement.type === 'ExportNamedDeclaration' ? statement.declaration : statement;
+    if (declaration?.type !== 'VariableDeclaration') return [];
+    return declaration.declarations
+      .filter(({ init }) => init?.type === 'ArrowFunctionExpression')
+      .map(({ id }) => nameOf(id) ?? '?');
+  });
+}
+
+type Found = Pick<
+  Source,
+  'members' | 'emptyConstructions' | 'exportsAll' | 'emptyCatches' | 'variables' | 'testOptions'
+>;
+
+function look(program: Program, text: string): Found {
   const members: string[] = [];
   const emptyConstructions: string[] = [];
   const variables: string[] = [];
   const testOptions: { option: string; reason: string | null }[] = [];
+  const emptyCatches: number[] = [];
   let exportsAll = false;
   const noteVariable = (name: string | null): void => {
     if (name !== null && VARIABLE.exec(name)?.[0] === name) variables.push(name);
@@ -106,6 +128,16 @@ function look(program: ReturnType<typeof parseSync>['program']): Found {
   new Visitor({
     ExportAllDeclaration() {
       exportsAll = true;
+    },
+    CatchClause(node) {
+      if (node.body.body.length === 0) emptyCatches.push(countLines(text.slice(0, node.start)));
+    },
+    VariableDeclarator(node) {
+      if (node.id.type !== 'ObjectPattern' || node.init === null) return;
+      const object = dotted(node.init);
+      for (const property of node.id.properties) {
+        if (property.type === 'Property') members.push(`${object}.${nameOf(property.key) ?? '?'}`);
+      }
     },
     MemberExpression(node) {
       const property = node.computed ? literalText(node.property) : nameOf(node.property);
@@ -133,7 +165,7 @@ function look(program: ReturnType<typeof parseSync>['program']): Found {
       if (!disabled) testOptions.push({ option, reason: literalText(node.value) });
     },
   }).visit(program);
-  return { members, emptyConstructions, exportsAll, variables, testOptions };
+  return { members, emptyConstructions, exportsAll, emptyCatches, variables, testOptions };
 }
 
 type AnyNode = { readonly type: string };

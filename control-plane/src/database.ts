@@ -41,6 +41,15 @@ export function openDatabase(path: string): DatabaseSync {
   return database;
 }
 
+/** SQLite's primary result codes for a disk that is full, fails, or may not be written (sqlite.org/rescode.html). */
+const UNWRITABLE: ReadonlySet<number> = new Set([8, 10, 13, 14]);
+
+/** Whether the disk refused, rather than the statement being wrong. */
+export function isUnwritable(error: unknown): boolean {
+  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0;
+  return UNWRITABLE.has(code & 0xff);
+}
+
 /** Runs `work` as one step: all of its changes are kept, or, when it throws, none. */
 export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
   database.exec('BEGIN IMMEDIATE');
@@ -49,7 +58,8 @@ export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
     database.exec('COMMIT');
     return result;
   } catch (error) {
-    database.exec('ROLLBACK');
+    // SQLite itself takes the step back when the disk is full or fails.
+    if (database.isTransaction) database.exec('ROLLBACK');
     throw error;
   }
 }

@@ -125,11 +125,9 @@ interface StoreParts {
 }
 
 async function openStore(config: ControlPlaneConfig, { clock, events, logLimit, cleanup }: StoreParts): Promise<Store> {
-  const options = logLimit === undefined ? {} : { logLimit };
-  if (config.redisUrl !== null) {
-    const onAvailable: Events['storeChanged'] = (available, reason) => events.storeChanged(available, reason);
-    return openRedisStore({ url: config.redisUrl, clock, onAvailable, ...options });
-  }
+  const onAvailable: Events['storeChanged'] = (available, reason) => events.storeChanged(available, reason);
+  const options = { onAvailable, ...(logLimit === undefined ? {} : { logLimit }) };
+  if (config.redisUrl !== null) return openRedisStore({ url: config.redisUrl, clock, ...options });
   const database = openDatabase(join(config.dataDir, 'control-plane', 'state.db'));
   cleanup.defer(() => database.close());
   return openEmbeddedStore(database, options);

@@ -3,26 +3,41 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { FeedPage } from '@headwater/protocol/feed';
-import { inTransaction } from '../database.ts';
+import { inTransaction, isUnwritable } from '../database.ts';
 import { EmbeddedLog, LOG_LIMIT } from './embedded-log.ts';
-import type { Change, Collection, Document, Facts, Outcome, Page, Step, Store } from './store.ts';
+import {
+  type Change,
+  type Collection,
+  type Document,
+  type Facts,
+  type Outcome,
+  type Page,
+  type Step,
+  type Store,
+  StoreUnavailable,
+} from './store.ts';
 
 interface EmbeddedStoreOptions {
   readonly logLimit?: number;
+  /** a step could not be kept, or can again */
+  readonly onAvailable?: (available: boolean, reason: string) => void;
 }
 
 /** Uses a database that the caller opened and closes. */
 export function openEmbeddedStore(database: DatabaseSync, options: EmbeddedStoreOptions = {}): Store {
-  return new EmbeddedStore(database, options.logLimit ?? LOG_LIMIT);
+  return new EmbeddedStore(database, options);
 }
 
 class EmbeddedStore implements Store {
   readonly #database: DatabaseSync;
   readonly #log: EmbeddedLog;
   readonly #facts = new Map<string, Map<string, string>>();
+  readonly #onAvailable: EmbeddedStoreOptions['onAvailable'];
+  #isWritable = true;
 
-  constructor(database: DatabaseSync, logLimit: number) {
+  constructor(database: DatabaseSync, { logLimit = LOG_LIMIT, onAvailable }: EmbeddedStoreOptions) {
     this.#database = database;
+    this.#onAvailable = onAvailable;
     this.#log = new EmbeddedLog(database, this.#logId(), logLimit);
   }
 
@@ -41,7 +56,7 @@ class EmbeddedStore implements Store {
   }
 
   async commit(step: Step): Promise<Outcome> {
-    const outcome = inTransaction(this.#database, () => this.#apply(step));
+    const outcome = this.#kept(step);
     if (outcome === 'done' && (step.log?.length ?? 0) > 0) this.#log.announce();
     return outcome;
   }
@@ -73,6 +88,26 @@ class EmbeddedStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // The database is the caller's.
+  }
+
+  /** What was there can be read all the while that nothing can be written. */
+  #kept(step: Step): Outcome {
+    try {
+      const outcome = inTransaction(this.#database, () => this.#apply(step));
+      if (outcome === 'done') this.#tell(true, 'a step was kept');
+      return outcome;
+    } catch (error) {
+      if (!isUnwritable(error)) throw error;
+      const reason = (error as Error).message;
+      this.#tell(false, reason);
+      throw new StoreUnavailable(`the state cannot be written: ${reason}`, { cause: error });
+    }
+  }
+
+  #tell(isWritable: boolean, reason: string): void {
+    if (isWritable === this.#isWritable) return;
+    this.#isWritable = isWritable;
+    this.#onAvailable?.(isWritable, reason);
   }
 
   #apply({ changes, log = [], room }: Step): Outcome {

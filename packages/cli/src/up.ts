@@ -110,7 +110,9 @@ type Hooks = Pick<SupervisedOptions, 'onLine' | 'onFailedStart'>;
 async function startProcess(fleet: Fleet, plan: ProcessPlan, hooks: Hooks): Promise<void> {
   const { clock, terminal, config, members, logs, ending } = fleet;
   const { name } = plan;
-  const log = await LogFile.open(join(config.dataDir, 'logs', `${name}.log`));
+  const log = await LogFile.open(join(config.dataDir, 'logs', `${name}.log`), {
+    onLoss: (reason) => terminal.notice(`the log of ${name} cannot be written, so its lines are lost: ${reason}`),
+  });
   logs.push(log);
   // What is started from here on would not be ended any more.
   ending.signal.throwIfAborted();

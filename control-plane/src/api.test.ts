@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { verifySessionToken } from '@headwater/protocol/session-token';
-import type { FeedPage } from '@headwater/protocol/feed';
+import { type FeedPage, MAX_RUNGS } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
 import { IDLE_LOAD } from '@headwater/protocol/node';
 import { testRecord } from '@headwater/protocol/test-node';
@@ -63,12 +63,13 @@ test('publish URLs name an origin that is there, viewers go to a geo that is', a
 
 test('a ladder is kept, and a bad body is refused by the name of its field', async () => {
   await using plane = await startTestPlane();
-  const ladder = { rungs: [{ height: 720, bitsPerSecond: 2_000_000 }], audioBitsPerSecond: 128_000 };
+  const rung = { height: 720, bitsPerSecond: 2_000_000 };
+  const rungs = (count: number) => Array.from({ length: count }, (_, n) => ({ ...rung, height: 100 + 2 * n }));
+  const ladder = { rungs: rungs(MAX_RUNGS), audioBitsPerSecond: 128_000 };
   const made = await plane.call('POST', '/v1/streams', { name: 'show', policy: 'token', ladder });
   assert.equal(made.status, 201);
   assert.deepEqual((await plane.call('GET', '/v1/streams/show')).body['ladder'], ladder);
   const good = { name: 'x', policy: 'token' };
-  const rung = { height: 720, bitsPerSecond: 2_000_000 };
   const cases: [body: unknown, code: string, detail: RegExp][] = [
     ['{', 'bad_json', /not JSON/],
     ['null', 'bad_field', /object/],
@@ -91,10 +92,10 @@ test('a ladder is kept, and a bad body is refused by the name of its field', asy
     [
       {
         ...good,
-        ladder: { ...ladder, rungs: Array.from({ length: 9 }, (_, n) => ({ ...rung, height: 100 + 2 * n })) },
+        ladder: { ...ladder, rungs: rungs(MAX_RUNGS + 1) },
       },
       'bad_field',
-      /^ladder\.rungs: /,
+      /^ladder\.rungs: at most 8 rungs$/,
     ],
     [{ ...good, ladder: { ...ladder, audioBitsPerSecond: 1e9 } }, 'bad_field', /^ladder\.audioBitsPerSecond: /],
   ];

@@ -1,6 +1,7 @@
 /** /v1/streams */
 
 import { randomBytes } from 'node:crypto';
+import { MAX_RUNGS } from '@headwater/protocol/feed';
 import { isStreamName } from '@headwater/protocol/names';
 import { problemResponse } from '@headwater/service/problem-response';
 import { Hono } from 'hono';
@@ -9,8 +10,6 @@ import { publishAddress } from '../addresses.ts';
 import { readBody } from '../request-body.ts';
 import type { Services } from '../services.ts';
 import type { StreamRecord } from '../state/state.ts';
-
-const RUNG_LIMIT = 8;
 
 const LADDER = z.strictObject({
   rungs: z
@@ -21,7 +20,7 @@ const LADDER = z.strictObject({
       }),
     )
     .min(1)
-    .max(RUNG_LIMIT)
+    .max(MAX_RUNGS, `at most ${MAX_RUNGS} rungs`)
     .refine((rungs) => new Set(rungs.map(({ height }) => height)).size === rungs.length, 'two rungs of one height'),
   audioBitsPerSecond: z.int().min(8_000).max(512_000),
 });

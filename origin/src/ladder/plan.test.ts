@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MAX_RUNGS, type SourceVideo, planLadder, standardFrameRate } from './plan.ts';
+import { MAX_RUNGS } from '@headwater/protocol/feed';
+import { type SourceVideo, planLadder, standardFrameRate } from './plan.ts';
 
 const plan = (video: SourceVideo | null, ladder: Parameters<typeof planLadder>[0]['ladder'] = null, cores = 2) =>
   planLadder({ video, ladder, segmentDurationMs: 2_000, cores });
@@ -29,7 +30,7 @@ for (const { source, rungs } of sizes) {
 }
 
 test('a stream has its own ladder, highest first, each height once, capped in number', () => {
-  const heights = [90, 180, 180, 270, 360, 450, 540, 630];
+  const heights = [90, 180, 180, 270, 360, 450, 540, 630, 120, 150];
   const ladder = {
     rungs: heights.map((height) => ({ height, bitsPerSecond: height * 1000 })),
     audioBitsPerSecond: 64_000,
@@ -37,7 +38,7 @@ test('a stream has its own ladder, highest first, each height once, capped in nu
   const { video, audioBitsPerSecond } = plan({ width: 1280, height: 720, frameRate: 25 }, ladder);
   assert.deepEqual(
     video?.rungs.map(({ height }) => height),
-    [630, 540, 450, 360, 270, 180],
+    [630, 540, 450, 360, 270, 180, 150, 120],
   );
   assert.equal(video?.rungs.length, MAX_RUNGS);
   assert.equal(audioBitsPerSecond, 64_000);

@@ -1,6 +1,6 @@
 /** Which renditions a stream gets. Decided once, when it goes on air, so that its shape stays whatever the publisher does. */
 
-import type { Ladder, Rung } from '@headwater/protocol/feed';
+import { type Ladder, MAX_RUNGS, type Rung } from '@headwater/protocol/feed';
 import type { FrameRate, PartGrid } from '../live/part-grid.ts';
 import { planPartGrid } from '../live/part-grid.ts';
 
@@ -33,8 +33,6 @@ export const AUDIO_TRACK_ID = 'a0';
 /** Sound is always encoded at this rate, so that the shape does not depend on the publisher's. */
 export const AUDIO_SAMPLE_RATE = 48_000;
 export const AUDIO_CHANNELS = 2;
-/** A ladder has at most this many rungs; the rest is ignored. */
-export const MAX_RUNGS = 6;
 
 const DEFAULT_LADDER: Ladder = {
   rungs: [

@@ -15,6 +15,9 @@ export interface StreamEntry {
   readonly ladder: Ladder | null;
 }
 
+/** A ladder has at most this many rungs: each is an encoder's work for as long as the stream is on air. */
+export const MAX_RUNGS = 8;
+
 export interface Ladder {
   readonly rungs: readonly Rung[];
   readonly audioBitsPerSecond: number;

@@ -8,6 +8,7 @@ test('nothing needs to be set', () => {
   assert.deepEqual([config.port, config.adminPort, config.nodeId], [8080, 9080, 'edge-1']);
   assert.equal(config.limits.ramBytes, 512 * 1024 * 1024);
   assert.equal(config.publicUrl, null);
+  assert.deepEqual(config.limits.connectionsPerAddress, { loopback: 0, elsewhere: 1_000 });
   assert.match(config.stateFile, /data[/\\]edge-1\.json$/);
 });
 

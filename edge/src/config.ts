@@ -1,7 +1,8 @@
 /** An edge's configuration; the only reader of the environment. */
 
 import { join } from 'node:path';
-import { type Environment, httpUrl, integer, oneOf, port, text } from '@headwater/service/env';
+import type { AddressCap } from '@headwater/protocol/address-cap';
+import { type Environment, addressCap, httpUrl, integer, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
 import { type NodeIdentity, readNodeIdentity } from '@headwater/service/node-identity';
 
@@ -24,8 +25,7 @@ export interface EdgeLimits {
   /** one object in the cache or on its way */
   readonly objectBytes: number;
   readonly connections: number;
-  /** 0: no cap */
-  readonly connectionsPerAddress: number;
+  readonly connectionsPerAddress: AddressCap;
   readonly idleMs: number;
   readonly waiters: number;
   readonly fills: number;
@@ -37,6 +37,8 @@ export interface EdgeLimits {
 }
 
 const MIB = 1024 * 1024;
+/** Viewers behind one carrier's address are many, and a browser opens six connections. */
+const DEFAULT_CONNECTIONS_PER_ADDRESS = 1_000;
 
 /** @throws ConfigError naming the variable that does not read as it should */
 export function readConfig(env: Environment = process.env): EdgeConfig {
@@ -61,7 +63,7 @@ function readLimits(env: Environment): EdgeLimits {
     ramBytes: limit('HEADWATER_EDGE_RAM_BYTES', 512 * MIB, 1024 ** 4, MIB),
     objectBytes: limit('HEADWATER_EDGE_MAX_OBJECT_BYTES', 64 * MIB, 2 ** 31, 1024),
     connections: limit('HEADWATER_EDGE_MAX_CONNECTIONS', 20_000, 1_000_000),
-    connectionsPerAddress: limit('HEADWATER_MAX_CONNECTIONS_PER_IP', 0, 1_000_000, 0),
+    connectionsPerAddress: addressCap(env, 'HEADWATER_MAX_CONNECTIONS_PER_IP', DEFAULT_CONNECTIONS_PER_ADDRESS),
     idleMs: limit('HEADWATER_EDGE_IDLE_MS', 65_000, 3_600_000),
     waiters: limit('HEADWATER_EDGE_MAX_WAITERS', 10_000, 1_000_000),
     fills: limit('HEADWATER_EDGE_MAX_FILLS', 1_000, 100_000),

@@ -4,13 +4,13 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { refuseTunnel } from '@headwater/service/problem-response';
+import { type AddressCap, capOf, customerOf } from '@headwater/protocol/address-cap';
 import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode, problem } from '@headwater/protocol/problem';
 
 interface ViewerServerOptions {
   readonly headerBytes: number;
   readonly connections: number;
-  /** 0: no cap */
-  readonly connectionsPerAddress: number;
+  readonly connectionsPerAddress: AddressCap;
   /** a connection on which nothing moves for so long is closed; longer than any blocked request */
   readonly idleMs: number;
   readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
@@ -45,7 +45,7 @@ export function createViewerServer(options: ViewerServerOptions): Server {
   server.on('clientError', answerClientError);
   server.on('connect', refuseTunnel);
   closeIdle(server, options.idleMs);
-  if (options.connectionsPerAddress > 0) capPerAddress(server, options);
+  capPerAddress(server, options);
   return server;
 }
 
@@ -82,9 +82,10 @@ function closeIdle(server: Server, idleMs: number): void {
 function capPerAddress(server: Server, options: ViewerServerOptions): void {
   const byAddress = new Map<string, number>();
   server.on('connection', (socket) => {
-    const address = socket.remoteAddress ?? '';
+    const cap = capOf(socket.remoteAddress ?? '', options.connectionsPerAddress);
+    const address = customerOf(socket.remoteAddress ?? '');
     const count = byAddress.get(address) ?? 0;
-    if (count >= options.connectionsPerAddress) {
+    if (cap > 0 && count >= cap) {
       options.onConnectionRefused();
       socket.destroy();
       return;

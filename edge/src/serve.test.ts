@@ -223,7 +223,7 @@ describe('limits', () => {
   });
 
   test('connections, in all and from one address', async () => {
-    for (const limits of [{ connections: 2 }, { connectionsPerAddress: 2 }]) {
+    for (const limits of [{ connections: 2 }, { connectionsPerAddress: { loopback: 2, elsewhere: 0 } }]) {
       await using edge = await startRig(feedOf(origin.url), { limits });
       const sockets = [connect(edge.port, '127.0.0.1'), connect(edge.port, '127.0.0.1')];
       for (const socket of sockets) {

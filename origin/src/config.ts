@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { WAIT_LIMIT_MS } from '@headwater/protocol/cmaf-path';
-import { ConfigError, type Environment, integer, oneOf, port, text } from '@headwater/service/env';
+import { ConfigError, type Environment, addressCap, integer, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
 import { type NodeIdentity, readNodeIdentity } from '@headwater/service/node-identity';
 import type { LiveLimits } from './live/stream.ts';
@@ -79,7 +79,11 @@ function readLimits(env: Environment): Pick<OriginConfig, 'live' | 'rtmp' | 'pub
     },
     rtmp: {
       maxConnections: limit('HEADWATER_RTMP_MAX_CONNECTIONS', DEFAULT_RTMP_LIMITS.maxConnections, 1_000_000, 0),
-      maxConnectionsPerAddress: limit('HEADWATER_MAX_CONNECTIONS_PER_IP', 0, 1_000_000, 0),
+      maxConnectionsPerAddress: addressCap(
+        env,
+        'HEADWATER_MAX_CONNECTIONS_PER_IP',
+        DEFAULT_RTMP_LIMITS.maxConnectionsPerAddress.elsewhere,
+      ),
       publishDeadlineMs: limit(
         'HEADWATER_RTMP_PUBLISH_DEADLINE_MS',
         DEFAULT_RTMP_LIMITS.publishDeadlineMs,

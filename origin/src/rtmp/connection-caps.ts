@@ -1,12 +1,9 @@
 /** How many connections there may be: in all, and from one address. */
 
-import { parseIpPrefix } from '@headwater/protocol/ip-prefix';
+import { capOf, customerOf } from '@headwater/protocol/address-cap';
 import type { RtmpLimits } from './rtmp-limits.ts';
 
 type Caps = Pick<RtmpLimits, 'maxConnections' | 'maxConnectionsPerAddress'>;
-
-/** An IPv6 customer is handed at least a /64, so all of it counts as one address. */
-const IPV6_CUSTOMER_BYTES = 8;
 
 /** Counts the open connections. Holds one entry for each address that has any. */
 export class ConnectionCaps {
@@ -21,10 +18,11 @@ export class ConnectionCaps {
   /** Counts a connection in, or says which cap it would break. Each one counted in must be {@link release}d. */
   admit(address: string): 'connections' | 'connections_per_address' | null {
     const { maxConnections, maxConnectionsPerAddress } = this.#caps;
+    const theirCap = capOf(address, maxConnectionsPerAddress);
     const customer = customerOf(address);
     const theirs = this.#byAddress.get(customer) ?? 0;
     if (maxConnections > 0 && this.#open >= maxConnections) return 'connections';
-    if (maxConnectionsPerAddress > 0 && theirs >= maxConnectionsPerAddress) return 'connections_per_address';
+    if (theirCap > 0 && theirs >= theirCap) return 'connections_per_address';
     this.#open += 1;
     this.#byAddress.set(customer, theirs + 1);
     return null;
@@ -37,10 +35,4 @@ export class ConnectionCaps {
     if (left > 0) this.#byAddress.set(customer, left);
     else this.#byAddress.delete(customer);
   }
-}
-
-function customerOf(address: string): string {
-  const bytes = parseIpPrefix(address)?.bytes;
-  if (bytes === undefined) return address;
-  return (bytes.length === 4 ? bytes : bytes.slice(0, IPV6_CUSTOMER_BYTES)).join('.');
 }

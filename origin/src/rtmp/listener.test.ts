@@ -142,7 +142,7 @@ async function opened(port: number): Promise<Socket> {
 
 for (const [name, limits, code] of [
   ['of the process', { maxConnections: 2 }, 'connections'],
-  ['of one address', { maxConnectionsPerAddress: 2 }, 'connections_per_address'],
+  ['of one address', { maxConnectionsPerAddress: { loopback: 2, elsewhere: 0 } }, 'connections_per_address'],
 ] as const) {
   test(`the connection over the cap ${name} is refused, the others stay`, async () => {
     const { listening, metrics } = startListener(new TestDesk(), { limits: { ...DEFAULT_RTMP_LIMITS, ...limits } });

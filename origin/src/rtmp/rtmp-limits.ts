@@ -1,11 +1,13 @@
 /** Every bound of the RTMP ingest. Those in {@link RtmpLimits} are the operator's; the rest follow from the protocol. */
 
+import type { AddressCap } from '@headwater/protocol/address-cap';
+
 /** What an operator may set. */
 export interface RtmpLimits {
   /** connections of this process, RTMP and RTMPS together; 0 = no cap */
   readonly maxConnections: number;
-  /** connections of one address (IPv6: of one /64); 0 = no cap */
-  readonly maxConnectionsPerAddress: number;
+  /** connections of one address (IPv6: of one /64) */
+  readonly maxConnectionsPerAddress: AddressCap;
   /** from the connection to a publish command, handshakes included */
   readonly publishDeadlineMs: number;
   /** a publisher that sends neither audio nor video for so long is let go */
@@ -16,7 +18,8 @@ export interface RtmpLimits {
 
 export const DEFAULT_RTMP_LIMITS: RtmpLimits = {
   maxConnections: 1_000,
-  maxConnectionsPerAddress: 0,
+  // A studio behind one address, many times over; a tenth of what the process takes.
+  maxConnectionsPerAddress: { loopback: 0, elsewhere: 100 },
   publishDeadlineMs: 5_000,
   idleMs: 15_000,
   maxVideoMessageBytes: 8 * 1024 * 1024,

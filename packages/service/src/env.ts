@@ -1,5 +1,6 @@
 /** Reads a service's configuration from the environment; every complaint names its variable. */
 
+import type { AddressCap } from '@headwater/protocol/address-cap';
 import type { Place } from '@headwater/protocol/node';
 
 /** A variable that is missing or does not read as what it should be. */
@@ -34,6 +35,14 @@ export function integer(env: Environment, variable: string, limits: IntegerLimit
     );
   }
   return value;
+}
+
+/**
+ * Connections of one address: what the operator sets holds for every address. Unset, it is `fallback` with loopback spared.
+ */
+export function addressCap(env: Environment, variable: string, fallback: number): AddressCap {
+  const set = integer(env, variable, { fallback: -1, min: 0, max: 1_000_000 });
+  return set < 0 ? { loopback: 0, elsewhere: fallback } : { loopback: set, elsewhere: set };
 }
 
 /** A TCP port; 0 lets the system choose. */

@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '@headwater/service/clock';
 import { listen } from '@headwater/service/listen';
 import { createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
-import { refuseTunnel, refuseUnreadable } from '@headwater/service/problem-response';
+import { refuseOddities } from '@headwater/service/problem-response';
 import { Admission } from './admission.ts';
 import { createApp } from './app.ts';
 import { startChores } from './chores.ts';
@@ -101,8 +101,7 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
     { headersTimeout: HEADERS_DEADLINE_MS, requestTimeout: REQUEST_DEADLINE_MS, connectionsCheckingInterval: 1_000 },
     (request, response) => void answer(request, response),
   );
-  server.on('clientError', refuseUnreadable);
-  server.on('connect', refuseTunnel);
+  refuseOddities(server);
   const port = await listen(server, { port: config.port, variable: 'HEADWATER_CONTROL_PORT' });
   cleanup.defer(() => closeServer(server));
   cleanup.defer(startChores({ ...services, stopping: stopping.signal }, leaderStore));

@@ -2,10 +2,8 @@
 
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { refuseTunnel } from '@headwater/service/problem-response';
 import { type AddressCap, capOf, customerOf } from '@headwater/protocol/address-cap';
-import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode, problem } from '@headwater/protocol/problem';
+import { refuseOddities } from '@headwater/service/problem-response';
 
 interface ViewerServerOptions {
   readonly headerBytes: number;
@@ -42,8 +40,7 @@ export function createViewerServer(options: ViewerServerOptions): Server {
   server.timeout = 0;
   server.maxConnections = options.connections;
   server.on('drop', options.onConnectionRefused);
-  server.on('clientError', answerClientError);
-  server.on('connect', refuseTunnel);
+  refuseOddities(server, { 'access-control-allow-origin': '*' });
   closeIdle(server, options.idleMs);
   capPerAddress(server, options);
   return server;
@@ -97,23 +94,4 @@ function capPerAddress(server: Server, options: ViewerServerOptions): void {
       else byAddress.set(address, left);
     });
   });
-}
-
-/** What the parser refuses never becomes a request, so its answer is written by hand. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const code: ProblemCode = error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'bad_request';
-  const body = JSON.stringify(problem(code));
-  const head = [
-    `HTTP/1.1 ${PROBLEM_STATUS[code]} ${code}`,
-    `Content-Type: ${PROBLEM_MEDIA_TYPE}`,
-    `Content-Length: ${body.length}`,
-    'Access-Control-Allow-Origin: *',
-    'Cache-Control: no-store',
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }

@@ -13,7 +13,7 @@ import { LoadMeter } from '@headwater/service/load-meter';
 import { type Log, createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
 import { describeNode } from '@headwater/service/node-identity';
-import { refuseTunnel, refuseUnreadable } from '@headwater/service/problem-response';
+import { refuseOddities } from '@headwater/service/problem-response';
 import type { GeoConfig } from './config.ts';
 import type { DnsZone } from './dns-answer.ts';
 import { type DnsServer, startDnsServer } from './dns-server.ts';
@@ -70,8 +70,7 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
   };
   const server = createServer(options, (request, response) => void handle(request, response));
   server.maxConnections = CONNECTION_LIMIT;
-  server.on('clientError', refuseUnreadable);
-  server.on('connect', refuseTunnel);
+  refuseOddities(server);
   const port = await listen(server, { port: config.port, variable: 'HEADWATER_GEO_PORT' });
   const url = config.publicUrl ?? `http://${config.publicHost}:${port}`;
   events.started(port, url);

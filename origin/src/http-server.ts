@@ -2,7 +2,7 @@
 
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { listen } from '@headwater/service/listen';
-import { refuseTunnel, refuseUnreadable } from '@headwater/service/problem-response';
+import { refuseOddities } from '@headwater/service/problem-response';
 import type { HttpLimits } from './config.ts';
 
 /** A request's head must be whole by then. */
@@ -35,8 +35,7 @@ export async function startHttpServer(port: number, limits: HttpLimits, handle: 
   );
   server.maxConnections = limits.maxConnections;
   const bound = await listen(server, { port, variable: 'HEADWATER_ORIGIN_PORT' });
-  server.on('clientError', refuseUnreadable);
-  server.on('connect', refuseTunnel);
+  refuseOddities(server);
   return { port: bound, [Symbol.asyncDispose]: () => close(server) };
 }
 

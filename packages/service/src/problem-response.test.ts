@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { listen } from './listen.ts';
-import { problemResponse, refuseUnreadable, sendProblem } from './problem-response.ts';
+import { problemResponse, refuseOddities, sendProblem } from './problem-response.ts';
 
 /** What a raw request gets from a server that answers every request with a problem, late ones after half an answer. */
 async function ask(request: string): Promise<string> {
@@ -12,7 +14,7 @@ async function ask(request: string): Promise<string> {
     if (incoming.url === '/half') response.write('half');
     sendProblem(response, 'not_found', { detail: 'no such thing', headers: { 'x-a': 'b' } });
   });
-  server.on('clientError', refuseUnreadable);
+  refuseOddities(server, { 'x-c': 'd' });
   const port = await listen(server, { port: 0, host: '127.0.0.1', variable: 'TEST_PORT' });
   const socket = connect(port, '127.0.0.1');
   socket.end(request);
@@ -54,4 +56,39 @@ test('what is no request gets a problem, too', async () => {
   assert.match(await ask('NONSENSE\r\n\r\n'), /^HTTP\/1\.1 400 Bad Request\r\n.*"code":"bad_request"/s);
   const long = `GET / HTTP/1.1\r\nhost: h\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`;
   assert.match(await ask(long), /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n.*"code":"headers_too_large"/s);
+  assert.match(
+    await ask('CONNECT h:1 HTTP/1.1\r\nhost: h\r\n\r\n'),
+    /^HTTP\/1\.1 405 .*x-c: d\r\n.*"method_not_allowed"/s,
+  );
+  const expects = 'GET / HTTP/1.1\r\nhost: h\r\nexpect: wonders\r\nconnection: close\r\n\r\n';
+  assert.match(await ask(expects), /^HTTP\/1\.1 417 .*"code":"expectation_failed"/s);
+});
+
+test('a request that does not come in time is told so', async () => {
+  const server = createServer({ headersTimeout: 50, connectionsCheckingInterval: 10 });
+  refuseOddities(server);
+  const port = await listen(server, { port: 0, host: '127.0.0.1', variable: 'TEST_PORT' });
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nhost');
+  assert.match(await text(socket), /^HTTP\/1\.1 408 Request Timeout\r\n.*"code":"request_timeout"/s);
+  await new Promise((resolve) => server.close(resolve));
+});
+
+test('who asks for a tunnel and resets, or holds on, ends nothing but his own connection', async () => {
+  const server = createServer((_request, response) => response.end('well'));
+  refuseOddities(server);
+  const port = await listen(server, { port: 0, host: '127.0.0.1', variable: 'TEST_PORT' });
+  const sockets = Array.from({ length: 100 }, () => connect({ port, host: '127.0.0.1', allowHalfOpen: true }));
+  for (const [index, socket] of sockets.entries()) {
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write(index % 2 === 0 ? 'CONNECT h:1 HTTP/1.1\r\nhost: h\r\n\r\n' : 'NONSENSE\r\n\r\n');
+    if (index >= 2) socket.resetAndDestroy();
+  }
+  for (const socket of sockets.slice(0, 2)) await once(socket.resume(), 'end');
+  assert.equal(await (await fetch(`http://127.0.0.1:${port}`, { headers: { connection: 'close' } })).text(), 'well');
+  const open = (): Promise<number> => new Promise((resolve) => server.getConnections((_, count) => resolve(count)));
+  while ((await open()) > 0) await setImmediate();
+  for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => server.close(resolve));
 });

@@ -1,6 +1,6 @@
 /** Error answers: `application/problem+json` (RFC 9457) from a code, for node:http and for handlers that return a Response. */
 
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode, problem } from '@headwater/protocol/problem';
 
@@ -29,29 +29,41 @@ export function problemResponse(code: ProblemCode, options: ProblemOptions = {})
 }
 
 /**
- * Answers what node:http could not read as a request: its `clientError` event. The connection ends, since what follows on it
- * cannot be told from what was broken.
+ * Answers whatever reaches a node:http server and never its handler: what cannot be read as a request, a request that does not
+ * come in time, CONNECT (which is cut without a word when nobody listens), and an expectation that nobody knows.
+ * @param headers sent with each of these answers
  */
-export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  endWith(socket, error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'bad_request');
+export function refuseOddities(server: Server, headers: Readonly<Record<string, string>> = {}): void {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+    else endWith(socket, CODE_OF_ERROR[error.code ?? ''] ?? 'bad_request', headers);
+  });
+  server.on('connect', (_request, socket) => endWith(socket, 'method_not_allowed', headers));
+  server.on('checkExpectation', (_request, response) => sendProblem(response, 'expectation_failed', { headers }));
 }
 
-/** Answers CONNECT, node:http's `connect` event, which is cut without a word when nobody listens. */
-export function refuseTunnel(_request: IncomingMessage, socket: Duplex): void {
-  endWith(socket, 'method_not_allowed');
-}
+const CODE_OF_ERROR: Readonly<Record<string, ProblemCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+};
 
-function endWith(socket: Duplex, code: ProblemCode): void {
+/** Who was refused may read why; who does not close then is cut. */
+const LINGER_MS = 1_000;
+
+/** The connection ends: what follows on it cannot be told from what was broken. */
+function endWith(socket: Duplex, code: ProblemCode, more: Readonly<Record<string, string>>): void {
+  // node:http takes its own listener off a socket that it hands over, and an `error` that nobody hears ends the process.
+  socket.on('error', () => socket.destroy());
+  const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(linger));
   const body = JSON.stringify(problem(code));
   const status = PROBLEM_STATUS[code];
-  const headers = Object.entries(problemHeaders({})).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('')}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
+  const headers = Object.entries(problemHeaders({ headers: more })).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket
+    .resume()
+    .end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('')}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    );
 }
 
 function problemHeaders(options: ProblemOptions): Record<string, string> {

@@ -26,7 +26,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function describeIssue(issue: z.core.$ZodIssue | undefined): string {
+/** One line that names the field. */
+export function describeIssue(issue: z.core.$ZodIssue | undefined): string {
   if (issue === undefined) return 'the body does not fit';
   if (issue.code === 'unrecognized_keys') return `${[...issue.path, issue.keys[0]].join('.')}: no such field`;
   const field = issue.path.join('.');

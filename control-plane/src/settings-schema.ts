@@ -36,8 +36,23 @@ const RANKING = z
     'busyUntilLoad must not be above busyFromLoad',
   );
 
-export const SETTINGS: z.ZodType<Settings> = z.strictObject({
-  edgeDeadlineMs: z.int().min(100).max(60_000).exactOptional(),
-  steeringTtlSeconds: z.int().min(2).max(5).exactOptional(),
-  ranking: RANKING.exactOptional(),
-});
+export const SETTINGS: z.ZodType<Settings> = z
+  .strictObject({
+    edgeDeadlineMs: z.int().min(100).max(60_000).exactOptional(),
+    steeringTtlSeconds: z.int().min(2).max(5).exactOptional(),
+    ranking: RANKING.exactOptional(),
+  })
+  .meta({ id: 'Settings' });
+
+/** What runs in a scope, as the nodes are told of it. */
+export const CONFIG_ENTRY = z
+  .strictObject({
+    scope: z.string(),
+    version: z.int(),
+    settings: SETTINGS,
+    canary: z
+      .strictObject({ sharePercent: z.number(), base: z.strictObject({ version: z.int(), settings: SETTINGS }) })
+      .nullable()
+      .describe('while only a share of the nodes runs this version'),
+  })
+  .meta({ id: 'ConfigEntry' });

@@ -11,6 +11,7 @@ import type { JoinRequest, NodeDescription } from '@headwater/protocol/node';
 import { nodeKeyOf } from '@headwater/protocol/node-credential';
 import { testNode } from '@headwater/protocol/test-node';
 import { ManualClock } from '@headwater/service/clock';
+import { Conformance, type Document } from './api/test-conformance.ts';
 import { readConfig } from './config.ts';
 import { type ControlPlane, startControlPlane } from './start-control-plane.ts';
 
@@ -30,6 +31,8 @@ export interface TestPlane extends AsyncDisposable {
   readonly clock: ManualClock;
   readonly log: string[];
   readonly call: Call;
+  /** holds every answer that `call` gets against the OpenAPI document */
+  readonly conformance: Conformance;
   /** Ends the process's control plane and starts another on the same directory and port. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -80,6 +83,7 @@ export async function startTestPlane(options: TestPlaneOptions = {}): Promise<Te
   let plane: ControlPlane | null = await start(0);
   const port = plane.port;
   const url = `http://127.0.0.1:${port}`;
+  const conformance = new Conformance((await (await fetch(`${url}/v1/openapi.json`)).json()) as Document);
   async function stop(): Promise<void> {
     await plane?.[Symbol.asyncDispose]();
     plane = null;
@@ -89,6 +93,7 @@ export async function startTestPlane(options: TestPlaneOptions = {}): Promise<Te
     dataDir: directory.path,
     clock,
     log,
+    conformance,
     stop,
     async restart() {
       await stop();
@@ -100,11 +105,12 @@ export async function startTestPlane(options: TestPlaneOptions = {}): Promise<Te
       asked.end(typeof body === 'string' ? body : JSON.stringify(body));
       const [answer] = (await once(asked, 'response')) as [IncomingMessage];
       const received = await text(answer);
-      return {
-        status: answer.statusCode ?? 0,
-        headers: new Headers(answer.headers as Record<string, string>),
-        body: JSON.parse(received === '' ? '{}' : received) as Answer['body'],
-      };
+      const status = answer.statusCode ?? 0;
+      const headers = new Headers(answer.headers as Record<string, string>);
+      const contentType = headers.get('content-type');
+      const parsed = (contentType?.includes('json') === true ? JSON.parse(received) : {}) as Answer['body'];
+      conformance.check({ method, path, status, contentType, body: parsed });
+      return { status, headers, body: parsed };
     },
     async [Symbol.asyncDispose]() {
       await stop();

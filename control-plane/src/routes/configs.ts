@@ -3,12 +3,11 @@
 import { isStreamName } from '@headwater/protocol/names';
 import { ALL_STREAMS } from '@headwater/protocol/settings';
 import { problemResponse } from '@headwater/service/problem-response';
-import { Hono } from 'hono';
 import { z } from 'zod';
+import { type Route, route } from '../api/operation.ts';
 import { differences } from '../config-versions.ts';
-import { readBody } from '../request-body.ts';
 import type { Services } from '../services.ts';
-import { SETTINGS } from '../settings-schema.ts';
+import { CONFIG_ENTRY, SETTINGS } from '../settings-schema.ts';
 
 const SCOPE = z.string().refine((text) => text === ALL_STREAMS || isStreamName(text), 'wants * or a stream');
 /** Given to so many of the nodes first, where nothing else is said. */
@@ -21,55 +20,140 @@ const NEW_VERSION = z.strictObject({
 });
 const ROLLBACK = z.strictObject({ version: z.int().min(0).exactOptional() });
 
-export function configRoutes({ configs, events }: Services): Hono {
-  const routes = new Hono();
+const DIFF = z.array(z.strictObject({ path: z.string(), from: z.unknown(), to: z.unknown() }));
+const ROLLED = z
+  .strictObject({ scope: SCOPE, version: z.int(), sharePercent: z.number(), diff: DIFF })
+  .meta({ id: 'RolledConfig' });
+const RUNNING = z
+  .strictObject({
+    scope: SCOPE,
+    version: z.int(),
+    newest: z.int().describe('the newest version there is; numbers are never used twice'),
+    canary: z.strictObject({ version: z.int(), sharePercent: z.number(), sinceMs: z.int() }).nullable(),
+    settings: SETTINGS,
+  })
+  .meta({ id: 'RunningConfig' });
+const VERSION = z
+  .strictObject({ scope: SCOPE, version: z.int(), settings: SETTINGS, madeAtMs: z.int(), diff: DIFF })
+  .meta({ id: 'ConfigVersion' });
 
-  routes.post('/', async (context) => {
-    const body = await readBody(context, NEW_VERSION);
-    if (!body.ok) return body.refusal;
-    const { scope, settings, sharePercent } = body.value;
-    const before = await configs.running(scope);
-    const { version } = await configs.roll(scope, settings, sharePercent);
-    const base = await configs.version(scope, before.version);
-    events.configRolled(scope, version, sharePercent);
-    const diff = differences(base?.settings ?? {}, settings);
-    return context.json({ scope, version, sharePercent, diff }, 201);
-  });
+export function configRoutes(services: Services): Route[] {
+  return [...readingRoutes(services), ...changingRoutes(services)];
+}
 
-  routes.get('/', async (context) => context.json({ configs: await configs.entries() }));
+function readingRoutes({ configs }: Services): Route[] {
+  const list = route(
+    {
+      id: 'listConfigs',
+      method: 'GET',
+      path: '/v1/configs',
+      tag: 'configs',
+      access: 'admin',
+      summary: 'What runs in every scope.',
+      answers: { 200: z.strictObject({ configs: z.array(CONFIG_ENTRY) }) },
+    },
+    async (context) => context.json({ configs: await configs.entries() }),
+  );
 
-  routes.get('/:scope', async (context) => {
-    const scope = context.req.param('scope');
-    const running = await configs.running(scope);
-    if (running.newest === 0) return problemResponse('config_not_found');
-    return context.json({
-      scope,
-      ...running,
-      settings: (await configs.version(scope, running.version))?.settings ?? {},
-    });
-  });
+  const get = route(
+    {
+      id: 'getConfig',
+      method: 'GET',
+      path: '/v1/configs/:scope',
+      tag: 'configs',
+      access: 'admin',
+      summary: 'What runs in one scope, and the canary.',
+      answers: { 200: RUNNING },
+      problems: ['config_not_found'],
+    },
+    async (context, { params: { scope } }) => {
+      const running = await configs.running(scope);
+      if (running.newest === 0) return problemResponse('config_not_found');
+      const settings = (await configs.version(scope, running.version))?.settings ?? {};
+      return context.json({ scope, ...running, settings });
+    },
+  );
 
-  routes.get('/:scope/versions/:version', async (context) => {
-    const scope = context.req.param('scope');
-    const number = Number(context.req.param('version'));
-    const version = Number.isSafeInteger(number) ? await configs.version(scope, number) : null;
-    if (version === null) return problemResponse('config_not_found');
-    const previous = await configs.version(scope, number - 1);
-    return context.json({ ...version, diff: differences(previous?.settings ?? {}, version.settings) });
-  });
+  const version = route(
+    {
+      id: 'getConfigVersion',
+      method: 'GET',
+      path: '/v1/configs/:scope/versions/:version',
+      tag: 'configs',
+      access: 'admin',
+      summary: 'One version, and what it changed.',
+      answers: { 200: VERSION },
+      problems: ['config_not_found'],
+    },
+    async (context, { params: { scope, version: text } }) => {
+      const number = Number(text);
+      const found = Number.isSafeInteger(number) ? await configs.version(scope, number) : null;
+      if (found === null) return problemResponse('config_not_found');
+      const previous = await configs.version(scope, number - 1);
+      return context.json({ ...found, diff: differences(previous?.settings ?? {}, found.settings) });
+    },
+  );
 
-  routes.post('/:scope/promote', async (context) => {
-    const scope = context.req.param('scope');
-    return (await configs.promote(scope)) ? context.body(null, 204) : problemResponse('config_not_found');
-  });
+  return [list, get, version];
+}
 
-  routes.post('/:scope/rollback', async (context) => {
-    const body = await readBody(context, ROLLBACK);
-    if (!body.ok) return body.refusal;
-    const scope = context.req.param('scope');
-    const done = await configs.rollBack(scope, body.value.version);
-    return done ? context.body(null, 204) : problemResponse('config_not_found');
-  });
+function changingRoutes({ configs, events }: Services): Route[] {
+  const roll = route(
+    {
+      id: 'rollConfig',
+      method: 'POST',
+      path: '/v1/configs',
+      tag: 'configs',
+      access: 'admin',
+      summary: 'Makes a version and gives it to a share of the nodes first.',
+      body: NEW_VERSION,
+      answers: { 201: ROLLED },
+    },
+    async (context, { body }) => {
+      const { scope, settings, sharePercent } = body;
+      const before = await configs.running(scope);
+      const { version } = await configs.roll(scope, settings, sharePercent);
+      const base = await configs.version(scope, before.version);
+      events.configRolled(scope, version, sharePercent);
+      const diff = differences(base?.settings ?? {}, settings);
+      return context.json({ scope, version, sharePercent, diff }, 201);
+    },
+  );
 
-  return routes;
+  const promote = route(
+    {
+      id: 'promoteConfig',
+      method: 'POST',
+      path: '/v1/configs/:scope/promote',
+      tag: 'configs',
+      access: 'admin',
+      summary: 'Gives the canary to all nodes.',
+      answers: { 204: null },
+      problems: ['config_not_found'],
+    },
+    async (context, { params }) => {
+      const done = await configs.promote(params.scope);
+      return done ? context.body(null, 204) : problemResponse('config_not_found');
+    },
+  );
+
+  const rollBack = route(
+    {
+      id: 'rollBackConfig',
+      method: 'POST',
+      path: '/v1/configs/:scope/rollback',
+      tag: 'configs',
+      access: 'admin',
+      summary: 'Takes the canary back, or goes to an earlier version; 0 is the defaults.',
+      body: ROLLBACK,
+      answers: { 204: null },
+      problems: ['config_not_found'],
+    },
+    async (context, { params, body }) => {
+      const done = await configs.rollBack(params.scope, body.version);
+      return done ? context.body(null, 204) : problemResponse('config_not_found');
+    },
+  );
+
+  return [roll, promote, rollBack];
 }

@@ -3,13 +3,13 @@
 import type { Issuer } from '@headwater/protocol/feed';
 import { issuerKey } from '@headwater/protocol/jws';
 import { problemResponse } from '@headwater/service/problem-response';
-import { Hono } from 'hono';
 import { z } from 'zod';
-import { readBody } from '../request-body.ts';
+import { type Route, route } from '../api/operation.ts';
 import type { Services } from '../services.ts';
 import { OWN_ISSUER } from '../session-issuer.ts';
 
 const ISS = z.string().regex(/^[!-~]{1,200}$/, 'wants 1 to 200 printable ASCII characters without spaces');
+const ALG = z.enum(['HS256', 'ES256', 'EdDSA']);
 
 const NEW_ISSUER = z.discriminatedUnion('alg', [
   z.strictObject({
@@ -20,37 +20,73 @@ const NEW_ISSUER = z.discriminatedUnion('alg', [
   z.strictObject({ iss: ISS, alg: z.enum(['ES256', 'EdDSA']), jwk: z.record(z.string(), z.unknown()) }),
 ]);
 
-export function issuerRoutes(services: Services): Hono {
+const ISSUER = z
+  .strictObject({ iss: ISS, alg: ALG, own: z.boolean().describe('the control plane itself') })
+  .meta({ id: 'Issuer' });
+
+export function issuerRoutes(services: Services): Route[] {
   const { state, config } = services;
-  const routes = new Hono();
 
-  routes.post('/', async (context) => {
-    const body = await readBody(context, NEW_ISSUER);
-    if (!body.ok) return body.refusal;
-    const issuer: Issuer = body.value;
-    const complaint = judgeKey(issuer);
-    if (complaint !== null) return problemResponse('bad_field', { detail: complaint });
-    // Ours counts, too.
-    const made = await state.createIssuer(issuer, config.limits.issuers + 1);
-    if (made === 'exists') return problemResponse('issuer_exists', { detail: `${issuer.iss} is there already` });
-    if (made === 'full') {
-      return problemResponse('too_many_requests', { detail: `the limit is ${config.limits.issuers} issuers` });
-    }
-    return context.json({ iss: issuer.iss, alg: issuer.alg }, 201);
-  });
+  const create = route(
+    {
+      id: 'createIssuer',
+      method: 'POST',
+      path: '/v1/issuers',
+      tag: 'issuers',
+      access: 'admin',
+      summary: 'Lets a backend mint session tokens.',
+      body: NEW_ISSUER,
+      answers: { 201: z.strictObject({ iss: ISS, alg: ALG }) },
+      problems: ['issuer_exists', 'too_many_requests'],
+    },
+    async (context, { body: issuer }) => {
+      const complaint = judgeKey(issuer);
+      if (complaint !== null) return problemResponse('bad_field', { detail: complaint });
+      // Ours counts, too.
+      const made = await state.createIssuer(issuer, config.limits.issuers + 1);
+      if (made === 'exists') return problemResponse('issuer_exists', { detail: `${issuer.iss} is there already` });
+      if (made === 'full') {
+        return problemResponse('too_many_requests', { detail: `the limit is ${config.limits.issuers} issuers` });
+      }
+      return context.json({ iss: issuer.iss, alg: issuer.alg }, 201);
+    },
+  );
 
-  routes.get('/', async (context) => {
-    const issuers = await state.issuers();
-    return context.json({ issuers: issuers.map(({ iss, alg }) => ({ iss, alg, own: iss === OWN_ISSUER })) });
-  });
+  const list = route(
+    {
+      id: 'listIssuers',
+      method: 'GET',
+      path: '/v1/issuers',
+      tag: 'issuers',
+      access: 'admin',
+      summary: 'Who may mint session tokens; without secrets.',
+      answers: { 200: z.strictObject({ issuers: z.array(ISSUER) }) },
+    },
+    async (context) => context.json({ issuers: (await state.issuers()).map(describe) }),
+  );
 
-  routes.delete('/:iss', async (context) => {
-    const iss = context.req.param('iss');
-    if (iss === OWN_ISSUER) return problemResponse('forbidden', { detail: 'the control plane mints with it' });
-    return (await state.deleteIssuer(iss)) ? context.body(null, 204) : problemResponse('not_found');
-  });
+  const remove = route(
+    {
+      id: 'deleteIssuer',
+      method: 'DELETE',
+      path: '/v1/issuers/:iss',
+      tag: 'issuers',
+      access: 'admin',
+      summary: 'Lets a backend mint no more; its tokens open no door from then on.',
+      answers: { 204: null },
+      problems: ['forbidden', 'not_found'],
+    },
+    async (context, { params: { iss } }) => {
+      if (iss === OWN_ISSUER) return problemResponse('forbidden', { detail: 'the control plane mints with it' });
+      return (await state.deleteIssuer(iss)) ? context.body(null, 204) : problemResponse('not_found');
+    },
+  );
 
-  return routes;
+  return [create, list, remove];
+}
+
+function describe({ iss, alg }: Issuer): z.output<typeof ISSUER> {
+  return { iss, alg, own: iss === OWN_ISSUER };
 }
 
 /** What no schema sees: whether the key is one, is public, and fits the algorithm. */

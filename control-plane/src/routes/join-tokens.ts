@@ -1,51 +1,90 @@
 /** /v1/join-tokens: what new nodes come with, once each. */
 
-import { isZone } from '@headwater/protocol/names';
 import { problemResponse } from '@headwater/service/problem-response';
-import { Hono } from 'hono';
 import { z } from 'zod';
+import { type Route, route } from '../api/operation.ts';
 import { type JoinToken, createJoinToken, deleteJoinToken, listJoinTokens } from '../join-tokens.ts';
-import { readBody } from '../request-body.ts';
+import { NODE_ROLE, ZONE } from '../node-schema.ts';
 import type { Services } from '../services.ts';
 
 const TTL_LIMIT_SECONDS = 7 * 86_400;
 
 const NEW_TOKEN = z.strictObject({
-  role: z.enum(['edge', 'origin', 'geo']),
-  zone: z.string().refine(isZone, 'wants a DNS label in lower case').nullable().default(null),
+  role: NODE_ROLE,
+  zone: ZONE.nullable().default(null),
   ttlSeconds: z.int().min(1).max(TTL_LIMIT_SECONDS).default(3_600),
 });
 
-export function joinTokenRoutes(services: Services): Hono {
+const JOIN_TOKEN = z
+  .strictObject({
+    id: z.string().describe('names it; no secret'),
+    role: NODE_ROLE,
+    zone: ZONE.nullable(),
+    expiresAt: z.iso.datetime(),
+    usedBy: z.string().nullable().describe('the node that it let in'),
+  })
+  .meta({ id: 'JoinToken' });
+
+export function joinTokenRoutes(services: Services): Route[] {
   const { state, config, clock, events } = services;
-  const routes = new Hono();
 
-  routes.post('/', async (context) => {
-    const body = await readBody(context, NEW_TOKEN);
-    if (!body.ok) return body.refusal;
-    const { role, zone, ttlSeconds } = body.value;
-    const order = { role, zone, ttlMs: ttlSeconds * 1000, nowMs: clock.nowMs() };
-    const made = await createJoinToken(state.store, order, config.limits.joinTokens);
-    if (made === 'full') {
-      return problemResponse('too_many_requests', { detail: `the limit is ${config.limits.joinTokens} join tokens` });
-    }
-    events.joinTokenMade(made.token.id, role);
-    return context.json({ token: made.secret, ...describe(made.token) }, 201);
-  });
+  const create = route(
+    {
+      id: 'createJoinToken',
+      method: 'POST',
+      path: '/v1/join-tokens',
+      tag: 'nodes',
+      access: 'admin',
+      summary: 'Makes a token that lets one node in, once. It is shown here and never again.',
+      body: NEW_TOKEN,
+      answers: { 201: z.strictObject({ token: z.string(), ...JOIN_TOKEN.shape }).meta({ id: 'CreatedJoinToken' }) },
+      problems: ['too_many_requests'],
+    },
+    async (context, { body }) => {
+      const { role, zone, ttlSeconds } = body;
+      const order = { role, zone, ttlMs: ttlSeconds * 1000, nowMs: clock.nowMs() };
+      const made = await createJoinToken(state.store, order, config.limits.joinTokens);
+      if (made === 'full') {
+        return problemResponse('too_many_requests', { detail: `the limit is ${config.limits.joinTokens} join tokens` });
+      }
+      events.joinTokenMade(made.token.id, role);
+      return context.json({ token: made.secret, ...describe(made.token) }, 201);
+    },
+  );
 
-  routes.get('/', async (context) => {
-    const tokens = await listJoinTokens(state.store);
-    return context.json({ joinTokens: tokens.map(describe) });
-  });
+  const list = route(
+    {
+      id: 'listJoinTokens',
+      method: 'GET',
+      path: '/v1/join-tokens',
+      tag: 'nodes',
+      access: 'admin',
+      summary: 'Join tokens that were made, without their secrets.',
+      answers: { 200: z.strictObject({ joinTokens: z.array(JOIN_TOKEN) }) },
+    },
+    async (context) => context.json({ joinTokens: (await listJoinTokens(state.store)).map(describe) }),
+  );
 
-  routes.delete('/:id', async (context) => {
-    const gone = await deleteJoinToken(state.store, context.req.param('id'));
-    return gone ? context.body(null, 204) : problemResponse('join_token_not_found');
-  });
+  const remove = route(
+    {
+      id: 'deleteJoinToken',
+      method: 'DELETE',
+      path: '/v1/join-tokens/:id',
+      tag: 'nodes',
+      access: 'admin',
+      summary: 'Takes a join token back.',
+      answers: { 204: null },
+      problems: ['join_token_not_found'],
+    },
+    async (context, { params }) => {
+      const gone = await deleteJoinToken(state.store, params.id);
+      return gone ? context.body(null, 204) : problemResponse('join_token_not_found');
+    },
+  );
 
-  return routes;
+  return [create, list, remove];
 }
 
-function describe({ id, role, zone, expiresAtMs, usedBy }: JoinToken): object {
+function describe({ id, role, zone, expiresAtMs, usedBy }: JoinToken): z.output<typeof JOIN_TOKEN> {
   return { id, role, zone, expiresAt: new Date(expiresAtMs).toISOString(), usedBy: usedBy?.node ?? null };
 }

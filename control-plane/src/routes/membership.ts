@@ -1,6 +1,6 @@
 /** A node's own requests: join, credential, heartbeat, feed. */
 
-import { isNodeId, isStreamName, isZone } from '@headwater/protocol/names';
+import { isStreamName } from '@headwater/protocol/names';
 import type { CredentialRequest, JoinRequest, NodeRole, NodeSession } from '@headwater/protocol/node';
 import {
   CREDENTIAL_SECONDS,
@@ -11,51 +11,30 @@ import {
 } from '@headwater/protocol/node-credential';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import { problemResponse } from '@headwater/service/problem-response';
-import { type Context, Hono } from 'hono';
 import { z } from 'zod';
-import { askingNode, bearerOf, unauthorized } from '../bearer.ts';
+import { type Route, route } from '../api/operation.ts';
+import { bearerOf, unauthorized } from '../bearer.ts';
 import { reconcileClaims } from '../claims.ts';
 import type { EnrolledNode } from '../enrolled-nodes.ts';
-import { looksLikeJoinToken, readJoinToken } from '../join-tokens.ts';
+import { FEED_PAGE } from '../feed-schema.ts';
+import { readJoinToken } from '../join-tokens.ts';
 import { isSameToken } from '../kept-token.ts';
-import { readBody } from '../request-body.ts';
+import { LOAD, NODE } from '../node-schema.ts';
 import type { Services } from '../services.ts';
 import { StoreUnavailable } from '../state/store.ts';
 
 const HEARTBEAT_MS = 1_000;
 const STREAM_LIMIT = 1_000;
 
-const URL_TEXT = z.string().max(300);
-const PLACE = z.strictObject({ latitude: z.number().min(-90).max(90), longitude: z.number().min(-180).max(180) });
-const ZONE = z.string().refine(isZone, 'wants a DNS label in lower case');
-const AMOUNT = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
-
-const NODE = z.strictObject({
-  id: z.string().refine(isNodeId, 'wants a DNS label in lower case'),
-  role: z.enum(['edge', 'origin', 'geo']),
-  url: URL_TEXT.regex(/^https?:\/\/[^/?#\s]+$/, 'wants http(s)://HOST:PORT'),
-  rtmpUrl: URL_TEXT.regex(/^rtmp:\/\/[^/?#\s]+$/, 'wants rtmp://HOST:PORT').exactOptional(),
-  rtmpsUrl: URL_TEXT.regex(/^rtmps:\/\/[^/?#\s]+$/, 'wants rtmps://HOST:PORT').exactOptional(),
-  place: PLACE.nullable(),
-  zone: ZONE,
-  failureDomain: ZONE,
-  capacityBitsPerSecond: AMOUNT,
-  version: z.string().max(64),
-});
-
 const JOIN = z.strictObject({ node: NODE, publicKey: z.string().refine(isNodeKey, 'wants an Ed25519 key, base64url') });
 const CREDENTIAL = z.strictObject({ ...JOIN.shape, proof: z.string().max(256), starting: z.boolean() });
+const SESSION = z
+  .strictObject({ credential: z.string(), expiresAtMs: z.int(), heartbeatMs: z.int() })
+  .meta({ id: 'NodeSession' });
 
 const HEARTBEAT = z.strictObject({
   cursor: z.string().max(200).nullable(),
-  load: z.strictObject({
-    cpu: AMOUNT,
-    egressBytesPerSecond: AMOUNT,
-    connections: AMOUNT,
-    loopLagMs: AMOUNT,
-    requestsPerSecond: AMOUNT,
-    errorsPerSecond: AMOUNT,
-  }),
+  load: LOAD,
   draining: z.boolean(),
   streams: z
     .array(z.strictObject({ name: z.string().refine(isStreamName), epochOrdinal: z.int().min(-1) }))
@@ -63,63 +42,108 @@ const HEARTBEAT = z.strictObject({
     .optional(),
 });
 
-export function membershipRoutes(services: Services): Hono {
+const FROM = z.object({ cursor: z.string().optional().describe('of the page before; without it, a snapshot') });
+
+export function membershipRoutes(services: Services): Route[] {
+  return [...joiningRoutes(services), ...followingRoutes(services)];
+}
+
+function joiningRoutes(services: Services): Route[] {
+  const join = route(
+    {
+      id: 'joinFleet',
+      method: 'POST',
+      path: '/v1/nodes/join',
+      tag: 'nodes (internal)',
+      access: 'join',
+      summary: 'Lets a node in by its join token; its key is what it shows from then on.',
+      body: JOIN,
+      answers: { 201: SESSION },
+      problems: [
+        'join_token_unknown',
+        'join_token_expired',
+        'join_token_used',
+        'join_token_role',
+        'node_exists',
+        'node_removed',
+        'too_many_requests',
+      ],
+    },
+    async (context, { body }) => letIn(services, bearerOf(context), body),
+  );
+
+  const credential = route(
+    {
+      id: 'renewCredential',
+      method: 'POST',
+      path: '/v1/nodes/:id/credential',
+      tag: 'nodes (internal)',
+      access: 'open',
+      summary: 'An enrolled node proves its key and gets a credential.',
+      body: CREDENTIAL,
+      answers: { 200: SESSION },
+      problems: ['node_clock', 'node_proof', 'node_removed', 'node_unknown'],
+    },
+    async (_context, { params, body }) => {
+      if (body.node.id !== params.id) return problemResponse('bad_field', { detail: 'node.id: not the path\u2019s' });
+      return introduce(services, body);
+    },
+  );
+
+  return [join, credential];
+}
+
+function followingRoutes(services: Services): Route[] {
   const { fleet, feed, stopping } = services;
-  const routes = new Hono();
 
-  routes.post('/nodes/join', async (context) => {
-    const bearer = bearerOf(context);
-    if (!isSameToken(bearer, services.joinToken) && !looksLikeJoinToken(bearer)) {
-      return refuse(services, '', 'unauthorized');
-    }
-    const body = await readBody(context, JOIN);
-    if (!body.ok) return body.refusal;
-    return join(services, bearer, body.value);
-  });
+  const heartbeat = route(
+    {
+      id: 'heartbeat',
+      method: 'POST',
+      path: '/v1/nodes/:id/heartbeat',
+      tag: 'nodes (internal)',
+      access: 'node',
+      summary: 'A node lives, with its load and what it has taken in of the feed.',
+      body: HEARTBEAT,
+      answers: { 204: null },
+      problems: ['forbidden'],
+    },
+    async (context, { params, body: { streams, ...beat } }) => {
+      const { id, role } = context.get('member').record;
+      if (id !== params.id) return problemResponse('forbidden', { detail: `the credential is of ${id}` });
+      fleet.heartbeat(id, beat);
+      if (role === 'origin' && streams !== undefined) await reconcile(services, id, streams);
+      return context.body(null, 204);
+    },
+  );
 
-  routes.post('/nodes/:id/credential', async (context) => {
-    const body = await readBody(context, CREDENTIAL);
-    if (!body.ok) return body.refusal;
-    if (body.value.node.id !== context.req.param('id')) {
-      return problemResponse('bad_field', { detail: 'node.id: not the path\u2019s' });
-    }
-    return introduce(services, body.value);
-  });
+  const follow = route(
+    {
+      id: 'followFeed',
+      method: 'GET',
+      path: '/v1/feed',
+      tag: 'nodes (internal)',
+      access: 'node',
+      summary: 'What a node must know: at once when there is news after the cursor, else when there is.',
+      query: FROM,
+      answers: { 200: FEED_PAGE },
+      problems: ['too_many_waiters'],
+    },
+    async (context, { query: { cursor = null } }) => {
+      const { id, role } = context.get('member').record;
+      if (cursor !== null) fleet.acknowledged(id, cursor);
+      const signal = AbortSignal.any([context.req.raw.signal, stopping]);
+      const page = await feed.next({ node: id, role, cursor, signal });
+      if (page === 'too_many_waiters') return problemResponse('too_many_waiters');
+      return context.body(feed.textOf(page), 200, { 'content-type': 'application/json' });
+    },
+  );
 
-  routes.post('/nodes/:id/heartbeat', async (context) => {
-    const member = askingNode(context, services);
-    if (member === null) return unauthorized('wants the credential of a node');
-    const { id, role } = member.record;
-    if (id !== context.req.param('id')) return problemResponse('forbidden', { detail: `the credential is of ${id}` });
-    const body = await readBody(context, HEARTBEAT);
-    if (!body.ok) return body.refusal;
-    const { streams, ...beat } = body.value;
-    fleet.heartbeat(id, beat);
-    if (role === 'origin' && streams !== undefined) await reconcile(services, id, streams);
-    return context.body(null, 204);
-  });
-
-  routes.get('/feed', async (context: Context) => {
-    const member = askingNode(context, services);
-    if (member === null) return unauthorized('wants the credential of a node');
-    const { id, role } = member.record;
-    const cursor = context.req.query('cursor') ?? null;
-    if (cursor !== null) fleet.acknowledged(id, cursor);
-    const page = await feed.next({
-      node: id,
-      role,
-      cursor,
-      signal: AbortSignal.any([context.req.raw.signal, stopping]),
-    });
-    if (page === 'too_many_waiters') return problemResponse('too_many_waiters');
-    return context.body(feed.textOf(page), 200, { 'content-type': 'application/json' });
-  });
-
-  return routes;
+  return [heartbeat, follow];
 }
 
 /** Lets a node in with a standing token, which may take an id over, or with one that was made for it. */
-async function join(services: Services, bearer: string, newcomer: JoinRequest): Promise<Response> {
+async function letIn(services: Services, bearer: string, newcomer: JoinRequest): Promise<Response> {
   const { state, enrolled, fleet, config, clock, events, joinToken } = services;
   const { node, publicKey } = newcomer;
   const { id, role } = node;
@@ -144,7 +168,7 @@ async function join(services: Services, bearer: string, newcomer: JoinRequest): 
     case 'removed':
       return refuse(services, id, 'node_removed');
     case 'outrun':
-      return join(services, bearer, newcomer);
+      return letIn(services, bearer, newcomer);
     case 'enrolled':
       events.nodeJoined(id, role, node.url);
       await fleet.announce(told);

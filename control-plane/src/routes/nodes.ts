@@ -1,53 +1,113 @@
 /** /v1/nodes for the operator: who is there, drain, remove. */
 
 import { problemResponse } from '@headwater/service/problem-response';
-import { Hono } from 'hono';
 import { z } from 'zod';
+import { type Route, route } from '../api/operation.ts';
 import type { Member } from '../fleet.ts';
-import { readBody } from '../request-body.ts';
+import { NODE_RECORD } from '../node-schema.ts';
 import type { Services } from '../services.ts';
 
 const DRAIN = z.strictObject({ draining: z.boolean().default(true) });
 
-export function nodeRoutes(services: Services): Hono {
-  const { fleet, enrolled, registry, admission, clock, events } = services;
-  const routes = new Hono();
+const LISTED_NODE = z
+  .strictObject({
+    ...NODE_RECORD.shape,
+    probe: z.string().nullable().exactOptional().describe('why it is not let in yet'),
+    cursor: z.string().nullable().describe('what it has taken in of the feed'),
+    heardAt: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'Node' });
 
-  routes.get('/', async (context) => {
-    const refusals = await admission.refusals();
-    return context.json({ nodes: fleet.members().map((member) => describe(member, refusals)) });
-  });
-
-  routes.get('/:id', async (context) => {
-    const member = fleet.member(context.req.param('id'));
-    if (member === null) return problemResponse('node_not_found');
-    return context.json(describe(member, await admission.refusals()));
-  });
-
-  routes.delete('/:id', async (context) => {
-    const id = context.req.param('id');
-    // Out of the registry first: what is no longer let in could not deregister itself.
-    await registry.withdraw(id);
-    if (!(await enrolled.remove(id, clock.nowMs()))) return problemResponse('node_not_found');
-    events.nodeRemoved(id);
-    return context.body(null, 204);
-  });
-
-  routes.post('/:id/drain', async (context) => {
-    const body = await readBody(context, DRAIN);
-    if (!body.ok) return body.refusal;
-    const id = context.req.param('id');
-    const { draining } = body.value;
-    const node = await enrolled.update(id, (before) => ({ ...before, drained: draining }));
-    if (node === null) return problemResponse('node_not_found');
-    await registry.setMaintenance(id, draining);
-    return context.json({ id, draining: fleet.member(id)?.record.draining ?? draining });
-  });
-
-  return routes;
+export function nodeRoutes(services: Services): Route[] {
+  return [...readingRoutes(services), ...changingRoutes(services)];
 }
 
-function describe({ record, cursor, heardAtMs }: Member, refusals: ReadonlyMap<string, string>): object {
+function readingRoutes({ fleet, admission }: Services): Route[] {
+  const list = route(
+    {
+      id: 'listNodes',
+      method: 'GET',
+      path: '/v1/nodes',
+      tag: 'nodes',
+      access: 'admin',
+      summary: 'Every node that was let in, and how it is.',
+      answers: { 200: z.strictObject({ nodes: z.array(LISTED_NODE) }) },
+    },
+    async (context) => {
+      const refusals = await admission.refusals();
+      return context.json({ nodes: fleet.members().map((member) => describe(member, refusals)) });
+    },
+  );
+
+  const get = route(
+    {
+      id: 'getNode',
+      method: 'GET',
+      path: '/v1/nodes/:id',
+      tag: 'nodes',
+      access: 'admin',
+      summary: 'One node.',
+      answers: { 200: LISTED_NODE },
+      problems: ['node_not_found'],
+    },
+    async (context, { params }) => {
+      const member = fleet.member(params.id);
+      if (member === null) return problemResponse('node_not_found');
+      return context.json(describe(member, await admission.refusals()));
+    },
+  );
+
+  return [list, get];
+}
+
+function changingRoutes({ fleet, enrolled, registry, clock, events }: Services): Route[] {
+  const remove = route(
+    {
+      id: 'removeNode',
+      method: 'DELETE',
+      path: '/v1/nodes/:id',
+      tag: 'nodes',
+      access: 'admin',
+      summary: 'Takes a node out of the fleet; its key opens nothing from then on.',
+      answers: { 204: null },
+      problems: ['node_not_found'],
+    },
+    async (context, { params: { id } }) => {
+      // Out of the registry first: what is no longer let in could not deregister itself.
+      await registry.withdraw(id);
+      if (!(await enrolled.remove(id, clock.nowMs()))) return problemResponse('node_not_found');
+      events.nodeRemoved(id);
+      return context.body(null, 204);
+    },
+  );
+
+  const drain = route(
+    {
+      id: 'drainNode',
+      method: 'POST',
+      path: '/v1/nodes/:id/drain',
+      tag: 'nodes',
+      access: 'admin',
+      summary: 'Sends no new viewers to a node and moves those it has, or lets it take viewers again.',
+      body: DRAIN,
+      answers: { 200: z.strictObject({ id: z.string(), draining: z.boolean() }) },
+      problems: ['node_not_found'],
+    },
+    async (context, { params: { id }, body: { draining } }) => {
+      const node = await enrolled.update(id, (before) => ({ ...before, drained: draining }));
+      if (node === null) return problemResponse('node_not_found');
+      await registry.setMaintenance(id, draining);
+      return context.json({ id, draining: fleet.member(id)?.record.draining ?? draining });
+    },
+  );
+
+  return [remove, drain];
+}
+
+function describe(
+  { record, cursor, heardAtMs }: Member,
+  refusals: ReadonlyMap<string, string>,
+): z.output<typeof LISTED_NODE> {
   const probe = record.servingSinceMs === null ? { probe: refusals.get(record.id) ?? null } : {};
   return { ...record, ...probe, cursor, heardAt: heardAtMs === null ? null : new Date(heardAtMs).toISOString() };
 }

@@ -1,44 +1,58 @@
 /** /v1/purges: what edges must no longer answer with. */
 
 import { problemResponse } from '@headwater/service/problem-response';
-import { Hono } from 'hono';
 import { z } from 'zod';
-import { readBody } from '../request-body.ts';
+import { type Route, route } from '../api/operation.ts';
+import { NEW_PURGE, PURGE } from '../purge-schema.ts';
 import type { Services } from '../services.ts';
 
-const TEXT = z.string().regex(/^[!-~]{1,2048}$/, 'wants 1 to 2048 printable ASCII characters without spaces');
-const URL_TEXT = TEXT.refine((text) => text.startsWith('/') || /^https?:\/\/[^/]/.test(text), 'wants a path or a URL');
-
-const NEW_PURGE = z
+const PROGRESS = z
   .strictObject({
-    url: URL_TEXT.exactOptional(),
-    prefix: URL_TEXT.exactOptional(),
-    tag: TEXT.exactOptional(),
-    all: z.literal(true).exactOptional(),
-    soft: z.boolean().default(false),
+    ...PURGE.shape,
+    total: z.int().describe('edges that were there to carry it out'),
+    acked: z.int().describe('those that have'),
+    missing: z.array(z.string()).describe('those that have not'),
+    ms: z.int().nullable().describe('from the order to the last acknowledgement; null until then'),
   })
-  .refine(
-    ({ url, prefix, tag, all }) => [url, prefix, tag, all].filter((what) => what !== undefined).length === 1,
-    'wants exactly one of url, prefix, tag and all',
+  .meta({ id: 'PurgeProgress' });
+
+export function purgeRoutes({ purges, events }: Services): Route[] {
+  const order = route(
+    {
+      id: 'orderPurge',
+      method: 'POST',
+      path: '/v1/purges',
+      tag: 'purges',
+      access: 'admin',
+      summary: 'Makes every edge forget a URL, a prefix, a tag, or everything.',
+      body: NEW_PURGE,
+      answers: { 202: z.strictObject({ id: z.string() }) },
+    },
+    async (context, { body }) => {
+      const { id } = await purges.order(body);
+      events.purgeOrdered(id);
+      return context.json({ id }, 202, { location: `/v1/purges/${id}` });
+    },
   );
 
-export function purgeRoutes({ purges, events }: Services): Hono {
-  const routes = new Hono();
+  const get = route(
+    {
+      id: 'getPurge',
+      method: 'GET',
+      path: '/v1/purges/:id',
+      tag: 'purges',
+      access: 'admin',
+      summary: 'How far a purge has come.',
+      answers: { 200: PROGRESS },
+      problems: ['purge_not_found'],
+    },
+    async (context, { params }) => {
+      const progress = await purges.progress(params.id);
+      if (progress === null) return problemResponse('purge_not_found');
+      const { purge, total, acked, missing, ms } = progress;
+      return context.json({ ...purge, total, acked: acked.length, missing, ms });
+    },
+  );
 
-  routes.post('/', async (context) => {
-    const body = await readBody(context, NEW_PURGE);
-    if (!body.ok) return body.refusal;
-    const { id } = await purges.order(body.value);
-    events.purgeOrdered(id);
-    return context.json({ id }, 202, { location: `/v1/purges/${id}` });
-  });
-
-  routes.get('/:id', async (context) => {
-    const progress = await purges.progress(context.req.param('id'));
-    if (progress === null) return problemResponse('purge_not_found');
-    const { purge, total, acked, missing, ms } = progress;
-    return context.json({ ...purge, total, acked: acked.length, missing, ms });
-  });
-
-  return routes;
+  return [order, get];
 }

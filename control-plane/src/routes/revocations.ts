@@ -2,40 +2,52 @@
 
 import { isSessionId } from '@headwater/protocol/names';
 import { problemResponse } from '@headwater/service/problem-response';
-import { Hono } from 'hono';
 import { z } from 'zod';
-import { readBody } from '../request-body.ts';
+import { type Route, route } from '../api/operation.ts';
 import type { Services } from '../services.ts';
-import { STREAM_NAME } from './streams.ts';
+import { STREAM_NAME } from '../stream-schema.ts';
 
 /** No session token that we mint lives longer, whatever is configured. */
 const KEEP_MS = 30 * 86_400_000;
 
+const WHAT = {
+  session: z.string().refine(isSessionId, 'wants 1 to 64 of A-Z a-z 0-9 _ -').optional(),
+  stream: STREAM_NAME.optional(),
+};
+
 const NEW_REVOCATION = z
-  .strictObject({
-    session: z.string().refine(isSessionId, 'wants 1 to 64 of A-Z a-z 0-9 _ -').optional(),
-    stream: STREAM_NAME.optional(),
-  })
+  .strictObject(WHAT)
   .refine(({ session, stream }) => (session === undefined) !== (stream === undefined), 'wants a session or a stream');
 
-export function revocationRoutes(services: Services): Hono {
+export function revocationRoutes(services: Services): Route[] {
   const { state, config, clock, events } = services;
-  const routes = new Hono();
 
-  routes.post('/', async (context) => {
-    const body = await readBody(context, NEW_REVOCATION);
-    if (!body.ok) return body.refusal;
-    const { session, stream } = body.value;
-    if (stream !== undefined && (await state.stream(stream)) === null) return problemResponse('stream_not_found');
-    const subject = session === undefined ? { stream: stream ?? '' } : { session };
-    const atMs = Math.floor(clock.nowMs());
-    const made = await state.revoke({ ...subject, atMs }, { count: config.limits.revocations, keepMs: KEEP_MS });
-    if (made === 'full') {
-      return problemResponse('too_many_requests', { detail: `the limit is ${config.limits.revocations} revocations` });
-    }
-    events.revoked(session === undefined ? 'stream' : 'session', session ?? stream ?? '');
-    return context.json({ ...subject, revokedAt: new Date(atMs).toISOString() }, 201);
-  });
+  const revoke = route(
+    {
+      id: 'revoke',
+      method: 'POST',
+      path: '/v1/revocations',
+      tag: 'revocations',
+      access: 'admin',
+      summary: 'Ends a session, or all sessions of a stream that were issued until now.',
+      body: NEW_REVOCATION,
+      answers: { 201: z.strictObject({ ...WHAT, revokedAt: z.iso.datetime() }).meta({ id: 'Revocation' }) },
+      problems: ['stream_not_found', 'too_many_requests'],
+    },
+    async (context, { body }) => {
+      const { session, stream } = body;
+      if (stream !== undefined && (await state.stream(stream)) === null) return problemResponse('stream_not_found');
+      const subject = session === undefined ? { stream: stream ?? '' } : { session };
+      const atMs = Math.floor(clock.nowMs());
+      const made = await state.revoke({ ...subject, atMs }, { count: config.limits.revocations, keepMs: KEEP_MS });
+      if (made === 'full') {
+        const detail = `the limit is ${config.limits.revocations} revocations`;
+        return problemResponse('too_many_requests', { detail });
+      }
+      events.revoked(session === undefined ? 'stream' : 'session', session ?? stream ?? '');
+      return context.json({ ...subject, revokedAt: new Date(atMs).toISOString() }, 201);
+    },
+  );
 
-  return routes;
+  return [revoke];
 }

@@ -1,77 +1,117 @@
 /** /v1/streams */
 
 import { randomBytes } from 'node:crypto';
-import { MAX_RUNGS } from '@headwater/protocol/feed';
-import { isStreamName } from '@headwater/protocol/names';
 import { problemResponse } from '@headwater/service/problem-response';
-import { Hono } from 'hono';
 import { z } from 'zod';
 import { publishAddress } from '../addresses.ts';
-import { readBody } from '../request-body.ts';
+import { type Route, route } from '../api/operation.ts';
 import type { Services } from '../services.ts';
 import type { StreamRecord } from '../state/state.ts';
+import { LADDER, POLICY, STREAM_NAME } from '../stream-schema.ts';
 
-const LADDER = z.strictObject({
-  rungs: z
-    .array(
-      z.strictObject({
-        height: z.int().min(16).max(4_320).multipleOf(2),
-        bitsPerSecond: z.int().min(10_000).max(100_000_000),
-      }),
-    )
-    .min(1)
-    .max(MAX_RUNGS, `at most ${MAX_RUNGS} rungs`)
-    .refine((rungs) => new Set(rungs.map(({ height }) => height)).size === rungs.length, 'two rungs of one height'),
-  audioBitsPerSecond: z.int().min(8_000).max(512_000),
-});
+const NEW_STREAM = z.strictObject({ name: STREAM_NAME, policy: POLICY, ladder: LADDER.optional() });
 
-export const STREAM_NAME = z
-  .string()
-  .refine(isStreamName, 'wants 1 to 64 of A-Z a-z 0-9 _ -, starting with a letter or digit');
+const STREAM = z
+  .strictObject({
+    stream: STREAM_NAME,
+    policy: POLICY,
+    ladder: LADDER.nullable().describe('null: the default one'),
+    origin: z.string().nullable().describe('the origin that it is published to'),
+    onAir: z.boolean(),
+  })
+  .meta({ id: 'Stream' });
 
-const NEW_STREAM = z.strictObject({
-  name: STREAM_NAME,
-  policy: z.enum(['token', 'public']),
-  ladder: LADDER.optional(),
-});
+const PUBLISHING = {
+  publishUrl: z.string(),
+  server: z.string().describe('what OBS calls the server'),
+  streamKey: z.string().describe('what OBS calls the stream key'),
+  key: z.string(),
+};
 
-export function streamRoutes(services: Services): Hono {
-  const { state, fleet, config, clock, events } = services;
-  const routes = new Hono();
+export function streamRoutes(services: Services): Route[] {
+  return [...readingRoutes(services), ...changingRoutes(services)];
+}
 
-  routes.post('/', async (context) => {
-    const body = await readBody(context, NEW_STREAM);
-    if (!body.ok) return body.refusal;
-    const { name, policy, ladder = null } = body.value;
-    const key = randomBytes(24).toString('base64url');
-    const unpublished = { origin: null, claimedAtMs: clock.nowMs(), lastEpochOrdinal: -1 };
-    const made = await state.createStream({ name, policy, ladder, key, ...unpublished }, config.limits.streams);
-    if (made === 'exists') return problemResponse('stream_exists', { detail: `${name} is there already` });
-    if (made === 'full') {
-      return problemResponse('too_many_streams', { detail: `the limit is ${config.limits.streams}` });
-    }
-    events.streamCreated(name);
-    const location = { location: `/v1/streams/${name}` };
-    return context.json({ stream: name, ...publishAddress({ name, key }, fleet, config), key }, 201, location);
-  });
+function changingRoutes({ state, fleet, config, clock, events }: Services): Route[] {
+  const create = route(
+    {
+      id: 'createStream',
+      method: 'POST',
+      path: '/v1/streams',
+      tag: 'streams',
+      access: 'admin',
+      summary: 'Makes a stream and its publish key.',
+      body: NEW_STREAM,
+      answers: { 201: z.strictObject({ stream: STREAM_NAME, ...PUBLISHING }).meta({ id: 'CreatedStream' }) },
+      problems: ['stream_exists', 'too_many_streams'],
+    },
+    async (context, { body }) => {
+      const { name, policy, ladder = null } = body;
+      const key = randomBytes(24).toString('base64url');
+      const unpublished = { origin: null, claimedAtMs: clock.nowMs(), lastEpochOrdinal: -1 };
+      const made = await state.createStream({ name, policy, ladder, key, ...unpublished }, config.limits.streams);
+      if (made === 'exists') return problemResponse('stream_exists', { detail: `${name} is there already` });
+      if (made === 'full') {
+        return problemResponse('too_many_streams', { detail: `the limit is ${config.limits.streams}` });
+      }
+      events.streamCreated(name);
+      const location = { location: `/v1/streams/${name}` };
+      return context.json({ stream: name, ...publishAddress({ name, key }, fleet, config), key }, 201, location);
+    },
+  );
 
-  routes.get('/', async (context) => {
-    const streams = await state.streams();
-    return context.json({ streams: streams.map(describe) });
-  });
+  const remove = route(
+    {
+      id: 'deleteStream',
+      method: 'DELETE',
+      path: '/v1/streams/:stream',
+      tag: 'streams',
+      access: 'admin',
+      summary: 'Deletes a stream; whoever publishes or watches it is cut off.',
+      answers: { 204: null },
+      problems: ['stream_not_found'],
+    },
+    async (context, { params: { stream: name } }) => {
+      if (!(await state.deleteStream(name))) return problemResponse('stream_not_found');
+      events.streamDeleted(name);
+      return context.body(null, 204);
+    },
+  );
 
-  routes.get('/:stream', async (context) => {
-    const stream = await state.stream(context.req.param('stream'));
-    if (stream === null) return problemResponse('stream_not_found');
-    return context.json({ ...describe(stream), ...publishAddress(stream, fleet, config), key: stream.key });
-  });
+  return [create, remove];
+}
 
-  routes.delete('/:stream', async (context) => {
-    const name = context.req.param('stream');
-    if (!(await state.deleteStream(name))) return problemResponse('stream_not_found');
-    events.streamDeleted(name);
-    return context.body(null, 204);
-  });
+function readingRoutes({ state, fleet, config }: Services): Route[] {
+  const list = route(
+    {
+      id: 'listStreams',
+      method: 'GET',
+      path: '/v1/streams',
+      tag: 'streams',
+      access: 'admin',
+      summary: 'Every stream, without its key.',
+      answers: { 200: z.strictObject({ streams: z.array(STREAM) }) },
+    },
+    async (context) => context.json({ streams: (await state.streams()).map(describe) }),
+  );
+
+  const get = route(
+    {
+      id: 'getStream',
+      method: 'GET',
+      path: '/v1/streams/:stream',
+      tag: 'streams',
+      access: 'admin',
+      summary: 'One stream, with its key.',
+      answers: { 200: z.strictObject({ ...STREAM.shape, ...PUBLISHING }).meta({ id: 'StreamWithKey' }) },
+      problems: ['stream_not_found'],
+    },
+    async (context, { params }) => {
+      const stream = await state.stream(params.stream);
+      if (stream === null) return problemResponse('stream_not_found');
+      return context.json({ ...describe(stream), ...publishAddress(stream, fleet, config), key: stream.key });
+    },
+  );
 
   /** The key is for those who ask for one stream. */
   function describe({ name, policy, ladder, origin }: StreamRecord): object {
@@ -79,5 +119,5 @@ export function streamRoutes(services: Services): Hono {
     return { stream: name, policy, ladder, origin, onAir };
   }
 
-  return routes;
+  return [list, get];
 }

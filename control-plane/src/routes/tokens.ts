@@ -2,17 +2,24 @@
 
 import { parseIpPrefix } from '@headwater/protocol/ip-prefix';
 import { problemResponse } from '@headwater/service/problem-response';
-import { Hono } from 'hono';
 import { z } from 'zod';
 import { viewerUrls } from '../addresses.ts';
-import { readBody } from '../request-body.ts';
+import { type Route, route } from '../api/operation.ts';
 import type { Services } from '../services.ts';
 import { mintSession } from '../session-issuer.ts';
-import { STREAM_NAME } from './streams.ts';
+import { STREAM_NAME } from '../stream-schema.ts';
 
-export function tokenRoutes(services: Services): Hono {
+const TOKEN = z
+  .strictObject({
+    token: z.string().describe('RFC 9246'),
+    session: z.string().describe('what a revocation names'),
+    expiresAt: z.iso.datetime(),
+    urls: z.strictObject({ hls: z.string(), dash: z.string(), ts: z.string(), watch: z.string() }),
+  })
+  .meta({ id: 'SessionToken' });
+
+export function tokenRoutes(services: Services): Route[] {
   const { state, fleet, config, clock, signer } = services;
-  const routes = new Hono();
 
   const order = z.strictObject({
     stream: STREAM_NAME,
@@ -23,15 +30,26 @@ export function tokenRoutes(services: Services): Hono {
       .optional(),
   });
 
-  routes.post('/', async (context) => {
-    const body = await readBody(context, order);
-    if (!body.ok) return body.refusal;
-    const { stream, ttlSeconds, ip } = body.value;
-    if ((await state.stream(stream)) === null) return problemResponse('stream_not_found');
-    const { token, session, expiresS } = mintSession({ stream, ttlSeconds, ip, nowMs: clock.nowMs() }, signer);
-    const expiresAt = new Date(expiresS * 1000).toISOString();
-    return context.json({ token, session, expiresAt, urls: viewerUrls(stream, token, fleet, config) }, 201);
-  });
+  const create = route(
+    {
+      id: 'createToken',
+      method: 'POST',
+      path: '/v1/tokens',
+      tag: 'tokens',
+      access: 'admin',
+      summary: 'Mints a session token for one stream, and its URLs.',
+      body: order,
+      answers: { 201: TOKEN },
+      problems: ['stream_not_found'],
+    },
+    async (context, { body }) => {
+      const { stream, ttlSeconds, ip } = body;
+      if ((await state.stream(stream)) === null) return problemResponse('stream_not_found');
+      const { token, session, expiresS } = mintSession({ stream, ttlSeconds, ip, nowMs: clock.nowMs() }, signer);
+      const expiresAt = new Date(expiresS * 1000).toISOString();
+      return context.json({ token, session, expiresAt, urls: viewerUrls(stream, token, fleet, config) }, 201);
+    },
+  );
 
-  return routes;
+  return [create];
 }

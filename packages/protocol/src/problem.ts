@@ -3,6 +3,7 @@ export const PROBLEM_STATUS = {
   bad_request: 400,
   bad_json: 400,
   bad_field: 400,
+  bad_query: 400,
   bad_range: 416,
   hls_part_without_msn: 400,
   hls_msn_too_far: 400,

@@ -1,0 +1,82 @@
+/** The life of a request to the API: access, query, body, then the route's own handler. */
+
+import { problemResponse } from '@headwater/service/problem-response';
+import type { Hono } from 'hono';
+import { askingNode, bearerOf, unauthorized } from '../bearer.ts';
+import { looksLikeJoinToken } from '../join-tokens.ts';
+import { isSameToken } from '../kept-token.ts';
+import { describeIssue, readBody } from '../request-body.ts';
+import type { Services } from '../services.ts';
+import type { ApiContext, ApiEnv, Operation, Route } from './operation.ts';
+
+/**
+ * Mounts routes, and a 405 for what else comes to their paths. Those for the admin come last: no one else is let past them, not
+ * even to learn which paths there are.
+ */
+export function mount(app: Hono<ApiEnv>, routes: readonly Route[], services: Services): void {
+  const forAdmin = (path: string): boolean =>
+    routes.some(({ operation }) => operation.path === path && operation.access === 'admin');
+  mountAll(
+    app,
+    routes.filter(({ operation }) => !forAdmin(operation.path)),
+    services,
+  );
+  app.use('/v1/*', async (context, next) => {
+    if (isSameToken(bearerOf(context), services.adminToken)) return next();
+    services.events.adminRefused(context.req.path);
+    return unauthorized('wants Authorization: Bearer ADMIN_TOKEN');
+  });
+  mountAll(
+    app,
+    routes.filter(({ operation }) => forAdmin(operation.path)),
+    services,
+  );
+}
+
+function mountAll(app: Hono<ApiEnv>, routes: readonly Route[], services: Services): void {
+  for (const one of routes) {
+    app.on(one.operation.method, one.operation.path, (context) => answer(one, context, services));
+  }
+  // RFC 9110 §15.5.6.
+  for (const [path, methods] of methodsByPath(routes)) {
+    app.all(path, () => problemResponse('method_not_allowed', { headers: { allow: methods.join(', ') } }));
+  }
+}
+
+function methodsByPath(routes: readonly Route[]): ReadonlyMap<string, readonly string[]> {
+  const paths = Map.groupBy(routes, ({ operation }) => operation.path);
+  return new Map([...paths].map(([path, all]) => [path, all.map(({ operation }) => operation.method).toSorted()]));
+}
+
+async function answer(one: Route, context: ApiContext, services: Services): Promise<Response> {
+  const { operation, handle } = one;
+  const refusal = refuse(operation, context, services);
+  if (refusal !== null) return refusal;
+  const params: unknown = context.req.param();
+  const query = operation.query?.safeParse(context.req.query());
+  if (query?.success === false) return problemResponse('bad_query', { detail: describeIssue(query.error.issues[0]) });
+  if (operation.body === undefined) return handle(context, { params, body: undefined, query: query?.data });
+  const body = await readBody(context, operation.body);
+  return body.ok ? handle(context, { params, body: body.value, query: query?.data }) : body.refusal;
+}
+
+/** Null for who may ask. */
+function refuse({ access }: Operation, context: ApiContext, services: Services): Response | null {
+  switch (access) {
+    case 'admin':
+    case 'open':
+      return null;
+    case 'node': {
+      const member = askingNode(context, services);
+      if (member === null) return unauthorized('wants the credential of a node');
+      context.set('member', member);
+      return null;
+    }
+    case 'join': {
+      const bearer = bearerOf(context);
+      if (isSameToken(bearer, services.joinToken) || looksLikeJoinToken(bearer)) return null;
+      services.events.nodeRefused('', 'unauthorized');
+      return unauthorized('wants Authorization: Bearer JOIN_TOKEN');
+    }
+  }
+}

@@ -23,6 +23,8 @@ export class FakeOrigin implements AsyncDisposable {
   readonly fetched = new Map<string, number>();
   /** timelines wait, whatever happens */
   holdsTimelines = false;
+  /** answered in place of the timeline */
+  strangeTimeline: string | null = null;
   readonly #media: readonly MediaTrack[];
   readonly #windowSegments: number;
   readonly #server: Server;
@@ -138,7 +140,8 @@ export class FakeOrigin implements AsyncDisposable {
     const known = since === null ? undefined : this.#cellsAt.get(since);
     const changedFrom = known === undefined ? 0 : Math.floor(known / PARTS) - PARTS_LISTED;
     const change: TimelineChange = { full: known === undefined, timeline: this.#timeline(changedFrom) };
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(change));
+    const body = this.strangeTimeline ?? JSON.stringify(change);
+    response.writeHead(200, { 'content-type': 'application/json' }).end(body);
   }
 
   async #answerObject(

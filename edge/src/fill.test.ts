@@ -210,6 +210,42 @@ describe('from an origin', () => {
     }
   });
 
+  test('an origin whose timeline is none is as good as gone', async () => {
+    const beyondTime = JSON.stringify({
+      full: true,
+      timeline: {
+        stream: 'show',
+        revision: 1,
+        state: 'live',
+        segmentDurationMs: 2_000,
+        partDurationMs: 400,
+        partTargetMs: 400,
+        anchorMs: 9e15,
+        windowSegments: 4,
+        epochs: [{ id: EPOCH, ordinal: 0, firstSegment: 1 }],
+        tracks: [{ id: 'v180', kind: 'video', codec: 'avc1', bandwidth: 1, timescale: 90_000 }],
+        windows: {
+          v180: [{ number: 1, epoch: EPOCH, startTicks: 0, durationTicks: 1, bytes: 1, complete: true, parts: [] }],
+        },
+      },
+    });
+    const cases = [
+      ['null', 502, 'upstream_failed'],
+      ['{"full":true,"timeline":{}}', 502, 'upstream_failed'],
+      ['[', 502, 'upstream_failed'],
+      [beyondTime, 500, 'internal'],
+    ] as const;
+    for (const [timeline, status, code] of cases) {
+      origin.strangeTimeline = timeline;
+      await using fresh = await startRig(feedOf(origin.url), { limits: { deadlineMs: 700 } });
+      for (const path of ['v180/classic.m3u8', 'v180/classic.m3u8']) {
+        const answer = await ask(fresh, `${ROOT}/${path}`);
+        assert.deepEqual([answer.status, answer.code], [status, code], timeline);
+      }
+      assert.equal((await ask(fresh, '/healthz')).status, 200);
+    }
+  });
+
   test('an origin that is gone: what is here is served, the rest is not waited for', async () => {
     assert.equal((await ask(edge, `${ROOT}/v180/media.m3u8`)).status, 200);
     assert.equal((await ask(edge, `${ROOT}/${SEGMENT}`)).status, 200);

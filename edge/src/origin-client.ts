@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CmafPath, WAIT_LIMIT_MS, formatCmafPath } from '@headwater/protocol/cmaf-path';
 import { PART_DURATION, PART_INDEPENDENT, PART_LAST, SEGMENT_START } from '@headwater/protocol/headers';
+import { parseTimelineChange } from '@headwater/protocol/parse-timeline';
 import type { TimelineChange } from '@headwater/protocol/timeline';
 import { backoffMs } from '@headwater/service/backoff';
 import { Agent, type Dispatcher, request } from 'undici';
@@ -63,7 +64,7 @@ export class OriginClient {
     try {
       const { statusCode, body } = await request(url, { dispatcher: this.#waiting, signal });
       const text = await readText(body, TIMELINE_LIMIT_BYTES);
-      if (statusCode === 200) return { kind: 'change', change: JSON.parse(text) as TimelineChange };
+      if (statusCode === 200) return readChange(text);
       if (statusCode === 404) return { kind: text.includes('"stream_offline"') ? 'offline' : 'absent' };
       return { kind: 'unreachable', cause: new Error(`timeline answered ${statusCode}`) };
     } catch (cause) {
@@ -125,6 +126,11 @@ export class OriginClient {
     if (endBytes !== null && fill.filledBytes !== endBytes) throw new Error('origin answered another length');
     return { kind: 'whole', part: path.kind === 'part' ? readPartFacts(headers) : null };
   }
+}
+
+function readChange(text: string): TimelineAnswer {
+  const change = parseTimelineChange(JSON.parse(text));
+  return change === null ? { kind: 'unreachable', cause: new TypeError('no timeline') } : { kind: 'change', change };
 }
 
 function agent(connections: number): Agent {

@@ -68,9 +68,21 @@ const BLOCKED_TARGETS = 3;
 /** Appendix C of RFC 8216bis: a playlist that was waited for keeps for six target durations, another for half of one. */
 const BLOCKED_FRESH_TARGETS = 6;
 
-/** Answers a viewer's request. */
+/** Answers a viewer's request. What goes wrong with it is its own end and nobody else's. */
 export function serve(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
   const exchange: reply.Exchange = { request, response, isPrivate: false, isMedia: false };
+  try {
+    answer(edge, exchange);
+  } catch (error) {
+    const target = parseTarget(request.url ?? '');
+    edge.events.serveThrew(target?.key ?? '', 'internal', error);
+    if (target === null) misdirect(edge, exchange, 'internal');
+    else fail(edge, exchange, target, 'internal');
+  }
+}
+
+function answer(edge: Edge, exchange: reply.Exchange): void {
+  const { request } = exchange;
   const url = request.url ?? '';
   if (request.method === 'OPTIONS') return void reply.replyPreflight(exchange, edge.id);
   if (request.method !== 'GET' && request.method !== 'HEAD') return void reply.replyWrongMethod(exchange, edge.id);

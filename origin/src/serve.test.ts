@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
+import { parseTimelineChange } from '@headwater/protocol/parse-timeline';
 import type { TimelineChange } from '@headwater/protocol/timeline';
 import { ManualClock, systemClock } from '@headwater/service/clock';
 import { Metrics } from '@headwater/service/metrics';
@@ -180,7 +181,9 @@ test('the timeline waits for the first part of every track, then for what is new
   const first = fetch(url('/cmaf/show/timeline'));
   await waiting(1);
   push({ number: FIRST, count: 10 });
-  const { full, timeline } = (await (await first).json()) as TimelineChange;
+  const change = parseTimelineChange(await (await first).json());
+  assert.ok(change !== null, 'it reads as an edge reads it');
+  const { full, timeline } = change;
   assert.deepEqual([full, timeline.windows['v720']?.[0]?.parts.length], [true, 1]);
   const next = fetch(url(`/cmaf/show/timeline?since=${timeline.revision}`));
   await waiting(1);

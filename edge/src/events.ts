@@ -28,6 +28,7 @@ export interface EdgeGauges {
   readonly cacheObjects: () => number;
   readonly fills: () => number;
   readonly streams: () => number;
+  readonly tracksFollowed: () => number;
   readonly waiting: () => number;
   readonly connections: () => number;
 }
@@ -114,6 +115,7 @@ export function createEvents(log: Log, metrics: Metrics) {
       metrics.gaugeFrom('headwater_edge_cache_objects', 'Objects in the RAM tier.', read.cacheObjects);
       metrics.gaugeFrom('headwater_edge_fills', 'Fills under way.', read.fills);
       metrics.gaugeFrom('headwater_edge_streams', 'Streams followed.', read.streams);
+      metrics.gaugeFrom('headwater_edge_tracks_followed', 'Tracks whose parts are fetched ahead.', read.tracksFollowed);
       metrics.gaugeFrom('headwater_edge_waiting', 'Requests that wait for something.', read.waiting);
       metrics.gaugeFrom('headwater_edge_connections', 'Viewer connections open.', read.connections);
     },

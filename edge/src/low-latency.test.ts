@@ -113,6 +113,39 @@ test('up to two segments ahead the origin is asked; beyond that the edge knows',
   assert.deepEqual(await codeOf(`v180/${EPOCH}/${at}.${PARTS}.m4s`), 'segment_not_found');
 });
 
+test('names that a viewer makes up cost the origin little, and other viewers nothing', async () => {
+  const at = FIRST_NUMBER + 1;
+  await ask(edge, MEDIA);
+  await originHolds(2);
+  const made = Array.from({ length: 300 }, (_, index) => `v180/${EPOCH}/${at + 2}.${index + PARTS + 2}.m4s`);
+  made.push(...Array.from({ length: 20 }, (_, index) => `v180/epoch1${index}00/${at + 1}.0.m4s`));
+  made.push(...Array.from({ length: 20 }, (_, index) => `v180/epoch1${index}00/init.mp4`));
+  const tracks = Array.from({ length: 20 }, (_, index) => ask(edge, `${ROOT}/x${index}/media.m3u8`));
+  const refused = Promise.all(made.map((path) => ask(edge, `${ROOT}/${path}`)));
+  for (const { code } of await Promise.all(tracks)) assert.equal(code, 'track_not_found');
+  for (const { code } of await refused) assert.equal(code, 'segment_not_found');
+  assert.equal(origin.waiting, 2);
+  assert.deepEqual([...origin.fetched.keys()], [`/cmaf/show/v180/${EPOCH}/${at}.2`]);
+  const metrics = (await ask({ port: edge.adminPort }, '/metrics')).text;
+  assert.match(metrics, /headwater_edge_tracks_followed 1\n/);
+});
+
+test('an object under an epoch that this edge has not heard of yet waits for the news', async () => {
+  await ask(edge, MEDIA);
+  await originHolds(2);
+  origin.holdsTimelines = true;
+  origin.advance(PARTS - 2);
+  origin.openEpoch('epoch0001');
+  origin.advance(1);
+  const part = ask(edge, `${ROOT}/a0/epoch0001/${FIRST_NUMBER + 2}.0.m4s`);
+  const init = ask(edge, `${ROOT}/a0/epoch0001/init.mp4`);
+  while ((await ask({ port: edge.adminPort }, '/metrics')).text.match(/edge_waiting (\d+)/)?.[1] !== '2');
+  assert.equal(origin.fetched.get(`/cmaf/show/a0/epoch0001/${FIRST_NUMBER + 2}.0`), undefined);
+  origin.holdsTimelines = false;
+  origin.advance(1);
+  assert.deepEqual([(await part).status, (await init).status], [200, 200]);
+});
+
 test('a growing segment is sent as its parts come, and kept whole', async () => {
   const at = FIRST_NUMBER + 1;
   const growing = ask(edge, `${ROOT}/v180/${EPOCH}/${at}.m4s`);

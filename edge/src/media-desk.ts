@@ -52,7 +52,7 @@ export class MediaDesk {
   #recipeOf(view: StreamView, resource: MediaResource, key: string): Recipe {
     switch (resource.kind) {
       case 'init':
-        return (fill) => this.#object({ ...resource, stream: view.stream }, fill, key);
+        return (fill) => this.#object({ ...resource, stream: view.stream }, fill, { key });
       case 'part':
         return (fill) => this.#part(view, resource, fill);
       case 'segment':
@@ -62,8 +62,12 @@ export class MediaDesk {
     }
   }
 
-  async #object(path: Exclude<CmafPath, { kind: 'timeline' }>, fill: Fill, key: string): Promise<FillResult> {
-    const answer = await this.#options.client.object(path, fill, path.kind === 'part');
+  async #object(
+    path: Exclude<CmafPath, { kind: 'timeline' }>,
+    fill: Fill,
+    { key, isAhead = false }: { readonly key: string; readonly isAhead?: boolean },
+  ): Promise<FillResult> {
+    const answer = await this.#options.client.object(path, fill, isAhead);
     if (answer.kind === 'failed') return { ok: false, reason: answer.reason };
     return { ok: true, stored: storeMedia(key, mediaTypeOf(path), fill.body(), answer.part) };
   }
@@ -71,7 +75,8 @@ export class MediaDesk {
   /** A part tells of itself, so that whoever waits for it need not wait for the timeline. */
   async #part(view: StreamView, name: PartName, fill: Fill): Promise<FillResult> {
     const path = { kind: 'part', stream: view.stream, ...pick(name), part: name.part } as const;
-    const result = await this.#object(path, fill, formatKey(view.stream, path));
+    const isAhead = view.timeline === undefined || whereabouts(view.timeline, path) !== 'there';
+    const result = await this.#object(path, fill, { key: formatKey(view.stream, path), isAhead });
     if (result.ok && result.stored.part !== null) view.learn(name, result.stored.part, result.stored.body.length);
     return result;
   }
@@ -89,7 +94,7 @@ export class MediaDesk {
       // The origin keeps no such part: the segment ended short, or is too old for parts. It has the rest under one name.
       if (outcome.ok || outcome.reason !== 'absent') return outcome;
     }
-    return this.#object(path, fill, key);
+    return this.#object(path, fill, { key });
   }
 
   /** Appends part after part; null when the last one is in. */

@@ -39,8 +39,9 @@ const HEAD_TIMEOUT_MS = WAIT_LIMIT_MS + 1_000;
 const STALL_TIMEOUT_MS = 2_000;
 const ATTEMPTS = 4;
 const RETRY = { firstMs: 50, maxMs: 400 } as const;
-/** Connections to one origin: for what waits (timelines, parts to come) and what does not, so that neither starves the other. */
-const WAITING_CONNECTIONS = 256;
+/** Connections to one origin: for timelines, for parts to come, and for what does not wait, so that none starves the others. */
+const TIMELINE_CONNECTIONS = 1_024;
+const AHEAD_CONNECTIONS = 512;
 const OBJECT_CONNECTIONS = 128;
 /** A timeline is a few kilobytes a track. */
 const TIMELINE_LIMIT_BYTES = 8 * 1024 * 1024;
@@ -48,7 +49,8 @@ const PROBLEM_LIMIT_BYTES = 4_096;
 
 export class OriginClient {
   readonly #options: OriginClientOptions;
-  readonly #waiting = agent(WAITING_CONNECTIONS);
+  readonly #timelines = agent(TIMELINE_CONNECTIONS);
+  readonly #ahead = agent(AHEAD_CONNECTIONS);
   readonly #objects = agent(OBJECT_CONNECTIONS);
 
   constructor(options: OriginClientOptions) {
@@ -62,7 +64,7 @@ export class OriginClient {
     const query = since === null ? '' : `?since=${since}`;
     const url = `${base}${formatCmafPath({ kind: 'timeline', stream })}${query}`;
     try {
-      const { statusCode, body } = await request(url, { dispatcher: this.#waiting, signal });
+      const { statusCode, body } = await request(url, { dispatcher: this.#timelines, signal });
       const text = await readText(body, TIMELINE_LIMIT_BYTES);
       if (statusCode === 200) return readChange(text);
       if (statusCode === 404) return { kind: text.includes('"stream_offline"') ? 'offline' : 'absent' };
@@ -90,7 +92,7 @@ export class OriginClient {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#waiting.destroy(), this.#objects.destroy()]);
+    await Promise.all([this.#timelines, this.#ahead, this.#objects].map((each) => each.destroy()));
   }
 
   /** One request. Throws what is worth another. */
@@ -99,7 +101,7 @@ export class OriginClient {
     if (base === null) return { kind: 'failed', reason: 'absent' };
     const haveBytes = fill.filledBytes;
     const { statusCode, headers, body } = await request(`${base}${formatCmafPath(path)}`, {
-      dispatcher: isAhead ? this.#waiting : this.#objects,
+      dispatcher: isAhead ? this.#ahead : this.#objects,
       signal: fill.signal,
       // The bytes under a name never change, so the rest of them may come from anywhere.
       headers: haveBytes > 0 ? { range: `bytes=${haveBytes}-` } : {},

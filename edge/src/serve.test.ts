@@ -269,6 +269,23 @@ describe('limits', () => {
     for (const answer of await Promise.all(waiting)) assert.equal(answer.status, 200);
   });
 
+  test('waiters: one connection waits for one thing, whatever is sent down it', async () => {
+    await using own = await FakeOrigin.start(media);
+    own.advance(PARTS);
+    await using edge = await startRig(feedOf(own.url), { limits: { waiters: 2 } });
+    const root = `/t/${mint('show')}/live/show`;
+    assert.equal((await ask(edge, `${root}/master.m3u8`)).status, 200);
+    const blocked = `${root}/v180/media.m3u8?_HLS_msn=${FIRST_NUMBER + 1}&_HLS_part=0`;
+    const greedy = connect(edge.port, '127.0.0.1');
+    greedy.write(`GET ${blocked} HTTP/1.1\r\nHost: e\r\n\r\n`.repeat(50));
+    await until(edge, /headwater_edge_requests_total\{kind="playlist",outcome="failed"\} 49\n/);
+    const other = ask(edge, blocked);
+    await until(edge, /headwater_edge_waiting 2\n/);
+    own.advance(1);
+    assert.equal((await other).status, 200);
+    greedy.destroy();
+  });
+
   test('a viewer that leaves waits no longer', async () => {
     await using edge = await startRig(feedOf(origin.url), { limits: { waiters: 1 } });
     const root = `/t/${mint('show')}/live/show`;

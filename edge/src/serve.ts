@@ -25,11 +25,10 @@ import type { StreamView } from './stream-view.ts';
 import { type ManifestResource, type MediaResource, type Target, formatKey, parseTarget } from './target.ts';
 import { AHEAD_SEGMENTS, hasReached, positionOf, whereabouts } from './timeline-reading.ts';
 import type { Views } from './views.ts';
+import type { Waiters } from './waiters.ts';
 
 interface ServeLimits {
   readonly urlBytes: number;
-  /** requests that wait for something at once */
-  readonly waiters: number;
   /** a media object's first byte, and a manifest's stream, must be there by then */
   readonly deadlineMs: number;
 }
@@ -51,8 +50,7 @@ export interface Edge {
   readonly clock: Clock;
   readonly limits: ServeLimits;
   readonly statuses: reply.CacheStatuses;
-  /** how many requests wait now */
-  readonly waiting: { count: number };
+  readonly waiters: Waiters;
   /** false before the feed's first page and while draining */
   readonly isReady: () => boolean;
 }
@@ -65,6 +63,8 @@ const NO_PATHWAYS: Pathways = { ways: [], steeringBase: null };
 
 /** Blocked playlist requests end after this many target durations (RFC 8216bis §6.2.5.2). */
 const BLOCKED_TARGETS = 3;
+/** A new epoch is in every timeline within a poll; a name under one that is in none by then is nothing. */
+const EPOCH_NEWS_MS = 1_500;
 /** Appendix C of RFC 8216bis: a playlist that was waited for keeps for six target durations, another for half of one. */
 const BLOCKED_FRESH_TARGETS = 6;
 
@@ -174,11 +174,15 @@ async function fillMedia(
   const view = edge.views.open(target.stream);
   if (view === null) return fail(edge, exchange, target, 'too_many_streams');
   await view.until(() => view.standing !== 'unknown', patience);
+  const { resource } = target;
+  const isUnheard = (): boolean => view.timeline !== undefined && whereabouts(view.timeline, resource) === 'unheard';
+  if (isUnheard()) await view.until(() => !isUnheard(), { ...patience, withinMs: EPOCH_NEWS_MS });
   if (view.timeline === undefined) return fail(edge, exchange, target, codeOfStanding(view.standing));
-  switch (whereabouts(view.timeline, target.resource)) {
+  switch (whereabouts(view.timeline, resource)) {
     case 'no-track':
       return fail(edge, exchange, target, 'track_not_found');
     case 'gone':
+    case 'unheard':
       return fail(edge, exchange, target, 'segment_not_found');
     case 'too-early':
       return fail(edge, exchange, target, 'too_early');
@@ -186,10 +190,10 @@ async function fillMedia(
     case 'ahead':
       break;
   }
-  const opened = edge.desk.open(view, target.resource);
+  const opened = edge.desk.open(view, resource);
   if (opened === null) return fail(edge, exchange, target, 'too_many_requests');
   const { fill, joined } = opened;
-  const mayGrow = target.resource.kind === 'segment' && !reply.wantsWhole(exchange);
+  const mayGrow = resource.kind === 'segment' && !reply.wantsWhole(exchange);
   if (mayGrow) await fill.begun(patience);
   const telling = fillTelling(edge, joined, startedMs);
   if (mayGrow && fill.result === null && fill.filledBytes > 0)
@@ -226,7 +230,7 @@ function serveManifest(edge: Edge, exchange: reply.Exchange, target: ManifestTar
   if (view === null) return fail(edge, exchange, target, 'too_many_streams');
   const { resource } = target;
   const { directives } = read;
-  if (resource.kind === 'playlist' && resource.flavour === 'low-latency') view.touchLowLatency(resource.track);
+  touchLowLatency(view, resource);
   if (isAnswerable(view, target.resource, directives))
     return sendManifest(edge, exchange, target, { view, directives, waited: false });
   later(edge, exchange, target, (signal) => awaitManifest(edge, exchange, target, { view, directives, signal }));
@@ -251,6 +255,7 @@ async function awaitManifest(
   if (!hasBegun(view.timeline, target.resource)) {
     return fail(edge, exchange, target, isUnknownTrack(view.timeline, resource) ? 'track_not_found' : 'too_early');
   }
+  touchLowLatency(view, resource);
   if (resource.kind !== 'playlist' || resource.flavour !== 'low-latency' || wanted === null) {
     return sendManifest(edge, exchange, target, { view, directives, waited: false });
   }
@@ -262,6 +267,10 @@ async function awaitManifest(
   const reached = await view.until(() => isAnswerable(view, target.resource, directives), { withinMs, signal });
   if (!reached) return fail(edge, exchange, target, 'blocked_too_long');
   sendManifest(edge, exchange, target, { view, directives, waited: true });
+}
+
+function touchLowLatency(view: StreamView, resource: ManifestResource): void {
+  if (resource.kind === 'playlist' && resource.flavour === 'low-latency') view.touchLowLatency(resource.track);
 }
 
 /** Whether it is known what to say of a manifest: that its stream is not there, or what is in it. */
@@ -324,10 +333,10 @@ function later(
   target: Target,
   work: (signal: AbortSignal) => Promise<void>,
 ): void {
-  if (edge.waiting.count >= edge.limits.waiters) {
+  const { socket } = exchange.request;
+  if (!edge.waiters.enter(socket)) {
     return fail(edge, exchange, target, exchange.isMedia ? 'too_many_requests' : 'too_many_waiters');
   }
-  edge.waiting.count += 1;
   const left = new AbortController();
   const leave = (): void => left.abort();
   exchange.response.once('close', leave);
@@ -338,7 +347,7 @@ function later(
     })
     .finally(() => {
       exchange.response.off('close', leave);
-      edge.waiting.count -= 1;
+      edge.waiters.leave(socket);
     });
 }
 

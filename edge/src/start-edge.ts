@@ -23,6 +23,7 @@ import { purgeAfter } from './purge.ts';
 import { cacheStatuses } from './reply.ts';
 import { type Edge, serve } from './serve.ts';
 import { Views } from './views.ts';
+import { Waiters } from './waiters.ts';
 
 export interface EdgeOverrides {
   readonly clock?: Clock;
@@ -151,7 +152,7 @@ function assemble(
     isReady,
     limits,
     statuses: cacheStatuses(config.nodeId),
-    waiting: { count: 0 },
+    waiters: new Waiters(limits.waiters),
     cache,
     fills,
   };
@@ -175,7 +176,8 @@ function exposeGauges(edge: Edge, events: EdgeEvents, open: { readonly count: nu
     cacheObjects: () => edge.cache.size,
     fills: () => edge.fills.count,
     streams: () => edge.views.count,
-    waiting: () => edge.waiting.count,
+    tracksFollowed: () => edge.views.followedTracks,
+    waiting: () => edge.waiters.count,
     connections: () => open.count,
   });
 }

@@ -47,8 +47,8 @@ export class StreamView {
   readonly #options: StreamViewOptions;
   readonly #stop = new AbortController();
   readonly #waiters = new Set<() => void>();
+  /** by track, while its parts are fetched ahead */
   readonly #lowLatencyUntilMs = new Map<string, number>();
-  readonly #partFollowers = new Set<string>();
   #timeline: Timeline | undefined;
   #standing: Standing = 'unknown';
   #version = 0;
@@ -76,17 +76,22 @@ export class StreamView {
     return this.#version;
   }
 
+  /** How many tracks' parts are fetched ahead. */
+  get followedTracks(): number {
+    return this.#lowLatencyUntilMs.size;
+  }
+
   /** Somebody asked: the view goes on. */
   touch(): void {
     this.#askedMs = this.#options.clock.monotonicMs();
   }
 
-  /** Somebody watches this track at low latency. */
+  /** Somebody watches this track at low latency. One that the stream does not have is followed by nobody. */
   touchLowLatency(track: string): void {
+    if (this.#timeline?.windows[track] === undefined || this.#stop.signal.aborted) return;
+    const isFollowed = this.#lowLatencyUntilMs.has(track);
     this.#lowLatencyUntilMs.set(track, this.#options.clock.monotonicMs() + LOW_LATENCY_IDLE_MS);
-    if (this.#partFollowers.has(track) || this.#stop.signal.aborted) return;
-    this.#partFollowers.add(track);
-    void this.#followParts(track).finally(() => this.#partFollowers.delete(track));
+    if (!isFollowed) void this.#followParts(track).finally(() => this.#lowLatencyUntilMs.delete(track));
   }
 
   /** Takes in what a part told of itself. */

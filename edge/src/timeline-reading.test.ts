@@ -90,20 +90,22 @@ test('where an object stands, seen from here', () => {
   const part = (number: number, index: number, epoch = EPOCH): string =>
     whereabouts(line, { kind: 'part', ...name(number, index), epoch });
   assert.deepEqual(
-    [part(6, 1), part(6, 2), part(6, 9), part(8, 0), part(9, 0)],
-    ['there', 'ahead', 'ahead', 'ahead', 'too-early'],
+    [part(6, 1), part(6, 2), part(6, 5), part(6, 6), part(8, 5), part(8, 6), part(9, 0)],
+    ['there', 'ahead', 'ahead', 'gone', 'ahead', 'gone', 'too-early'],
+    'a segment of 1000 ms has parts of 333 ms: four, and two to spare',
   );
   assert.deepEqual(
     [part(5, 2), part(5, 3), part(4, 0), part(2, 0), part(3, 5)],
     ['there', 'gone', 'gone', 'gone', 'there'],
   );
-  assert.deepEqual([part(6, 0, 'epoch0002'), part(7, 0, 'epoch0002')], ['gone', 'ahead']);
+  assert.deepEqual([part(6, 0, 'epoch0002'), part(7, 0, 'epoch0002')], ['gone', 'unheard']);
   const whole = (number: number): string => whereabouts(line, { kind: 'segment', track: 'v', epoch: EPOCH, number });
   assert.deepEqual(
     [whole(5), whole(6), whole(7), whole(9), whole(4)],
     ['there', 'ahead', 'ahead', 'too-early', 'gone'],
   );
-  assert.equal(whereabouts(line, { kind: 'init', track: 'v', epoch: 'epoch0002' }), 'ahead');
+  assert.equal(whereabouts(line, { kind: 'init', track: 'v', epoch: 'epoch0002' }), 'unheard');
+  assert.equal(whereabouts(line, { kind: 'init', track: 'v', epoch: EPOCH }), 'ahead');
   assert.equal(whereabouts(line, { kind: 'init', track: 'x', epoch: EPOCH }), 'no-track');
 });
 

@@ -48,11 +48,15 @@ export function hasReached(timeline: Timeline, track: string, wanted: { msn: num
   return wanted.part === null ? at.complete : at.parts > wanted.part;
 }
 
+const SPARE_PARTS = 2;
+
 export type Whereabouts =
   /** known to be there */
   | 'there'
   /** not known, and near enough that the origin must be asked */
   | 'ahead'
+  /** under an epoch that this edge has not heard of: its timeline tells in a moment, or there is no such thing */
+  | 'unheard'
   /** further ahead than anybody waits */
   | 'too-early'
   /** left the window, fell into a gap, or stands under another epoch */
@@ -63,12 +67,14 @@ export type Whereabouts =
 export function whereabouts(timeline: Timeline, resource: MediaResource): Whereabouts {
   const window = timeline.windows[resource.track];
   if (window === undefined) return 'no-track';
-  // Whether an epoch is known or not, only its origin knows whether its header is still kept.
-  if (resource.kind === 'init') return 'ahead';
+  // What is not known yet is asked of the origin, so there must be few names for it, whatever a viewer makes up.
+  const unknown = timeline.epochs.some(({ id }) => id === resource.epoch) ? 'ahead' : 'unheard';
+  if (resource.kind === 'init') return unknown;
+  if (resource.kind === 'part' && resource.part >= partsLimit(timeline)) return 'gone';
   const newest = window.at(-1);
-  if (newest === undefined) return 'ahead';
+  if (newest === undefined) return unknown;
   if (resource.number > newest.number + AHEAD_SEGMENTS) return 'too-early';
-  if (resource.number > newest.number) return 'ahead';
+  if (resource.number > newest.number) return unknown;
   const segment = findSegment(timeline, resource.track, resource.number);
   // A segment is never taken back, so another epoch under the same number is the end of the matter.
   if (segment?.epoch !== resource.epoch) return 'gone';
@@ -76,6 +82,11 @@ export function whereabouts(timeline: Timeline, resource: MediaResource): Wherea
   if (resource.part < segment.parts.length) return 'there';
   if (!segment.complete) return 'ahead';
   return segment.parts.length === 0 ? 'there' : 'gone';
+}
+
+/** No segment of the stream has more parts: its grid, and some that fell beside it. */
+function partsLimit({ segmentDurationMs, partDurationMs }: Timeline): number {
+  return Math.ceil(segmentDurationMs / partDurationMs) + SPARE_PARTS;
 }
 
 /** A segment of a window. */

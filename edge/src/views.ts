@@ -25,6 +25,11 @@ export class Views {
     return this.#byStream.size;
   }
 
+  /** Tracks whose parts are fetched ahead, in all streams. */
+  get followedTracks(): number {
+    return [...this.#byStream.values()].reduce((sum, view) => sum + view.followedTracks, 0);
+  }
+
   /** The view of a stream, begun when there is none; null when too many streams are followed. */
   open(stream: string): StreamView | null {
     const known = this.#byStream.get(stream);

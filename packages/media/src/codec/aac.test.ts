@@ -175,4 +175,6 @@ test('ADTS has no room for a long frame, an odd rate, or eight channels', () => 
   assertMediaError(() => writeAdtsHeader({ ...config, channelConfig: 12 }, 1, header, 0), 'adts');
   assertMediaError(() => writeAdtsHeader({ ...config, channelConfig: 0 }, 1, header, 0), 'adts');
   assertMediaError(() => writeAdtsHeader({ ...config, frameSamples: 960 }, 1, header, 0), 'adts');
+  assertMediaError(() => writeAdtsHeader({ ...config, coreObjectType: 5 }, 1, header, 0), 'adts');
+  assertMediaError(() => writeAdtsHeader({ ...config, coreObjectType: 0 }, 1, header, 0), 'adts');
 });

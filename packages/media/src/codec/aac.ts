@@ -153,13 +153,14 @@ const ADTS_CHANNEL_CONFIG_LIMIT = 7;
 /**
  * Writes the ADTS header (§1.A.2.2) of one frame of `frameBytes` bytes into `target` at `at`. SBR stays implicit, as ADTS has it.
  * @throws MediaError `adts` when the header cannot say it: a rate outside the table, channels that are not one of the seven
- *   configurations, frames of 960 samples, a frame too long
+ *   configurations, frames of 960 samples, an object type that is not one of its four, a frame too long
  */
 export function writeAdtsHeader(config: AacConfig, frameBytes: number, target: Uint8Array, at: number): void {
   const rateIndex = SAMPLE_RATES.indexOf(config.coreSampleRate);
   const length = frameBytes + ADTS_HEADER_BYTES;
   const { channelConfig, coreObjectType } = config;
-  const isSayable = rateIndex !== NO_INDEX && config.frameSamples === ADTS_FRAME_SAMPLES;
+  const isCore = coreObjectType >= 1 && coreObjectType <= HIGHEST_CORE_TYPE;
+  const isSayable = isCore && rateIndex !== NO_INDEX && config.frameSamples === ADTS_FRAME_SAMPLES;
   const isChannels = channelConfig >= 1 && channelConfig <= ADTS_CHANNEL_CONFIG_LIMIT;
   if (!isSayable || !isChannels || length > ADTS_FRAME_LIMIT_BYTES) {
     throw new MediaError('adts', at, `${config.coreSampleRate} Hz, configuration ${channelConfig}, ${length} bytes`);

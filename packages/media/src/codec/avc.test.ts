@@ -46,6 +46,23 @@ test('avcC that cannot be written', () => {
   const sps = Array.from({ length: 32 }, () => hex('67'));
   assertMediaError(() => writeAvcConfig({ ...BASELINE, sps }), 'field_range');
   assertMediaError(() => writeAvcConfig({ ...BASELINE, level: 256 }), 'field_range');
+  assertMediaError(() => avcCodecString({ ...BASELINE, level: 256 }), 'field_range');
+  for (const lengthSize of [0, 1.5, 3, 5, 261, Number.NaN]) {
+    assertMediaError(() => writeAvcConfig({ ...BASELINE, lengthSize }), 'avc_length_size');
+  }
+  const high = { chromaFormat: 1, bitDepthLuma: 8, bitDepthChroma: 8, spsExt: [] };
+  assertMediaError(() => writeAvcConfig({ ...BASELINE, high }), 'field_range');
+  for (const change of [
+    { chromaFormat: 4 },
+    { chromaFormat: -1 },
+    { bitDepthLuma: 7 },
+    { bitDepthLuma: 16 },
+    { bitDepthChroma: 7 },
+    { bitDepthChroma: 8.5 },
+    { spsExt: Array.from({ length: 256 }, () => hex('6d')) },
+  ]) {
+    assertMediaError(() => writeAvcConfig({ ...HIGH, high: { ...high, ...change } }), 'field_range');
+  }
   assertMediaError(() => writeAvcConfig({ ...BASELINE, pps: [new Uint8Array(65_536)] }), 'field_range');
 });
 

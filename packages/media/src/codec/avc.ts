@@ -25,6 +25,8 @@ export interface AvcConfig {
 /** Profiles whose record ends without the `high` fields. */
 const PLAIN_PROFILES: ReadonlySet<number> = new Set([66, 77, 88]);
 
+const LENGTH_SIZES: ReadonlySet<number> = new Set([1, 2, 4]);
+
 /** The bits that the record holds at 1. */
 const RESERVED_6 = 0xfc;
 const RESERVED_5 = 0xf8;
@@ -42,7 +44,7 @@ export function parseAvcConfig(bytes: Uint8Array): AvcConfig {
   const compatibility = reader.u8();
   const level = reader.u8();
   const lengthSize = (reader.u8() & 3) + 1;
-  if (lengthSize === 3) throw new MediaError('avc_length_size', 4, 'NAL unit lengths of 3 bytes');
+  if (!LENGTH_SIZES.has(lengthSize)) throw new MediaError('avc_length_size', 4, 'NAL unit lengths of 3 bytes');
   const sps = readNalUnits(reader, reader.u8() & 31);
   const pps = readNalUnits(reader, reader.u8());
   const config = { profile, compatibility, level, lengthSize, sps, pps };
@@ -64,30 +66,44 @@ function readNalUnits(reader: ByteReader, count: number): Uint8Array[] {
   return units;
 }
 
-/** @throws MediaError `field_range` when a value does not fit its field */
+/** @throws MediaError `field_range` when a value does not fit its field, `avc_length_size` */
 export function writeAvcConfig(config: AvcConfig): Uint8Array {
   const { sps, pps, high } = config;
   const units = [...sps, ...pps, ...(high?.spsExt ?? [])];
   const capacity = units.reduce((size, unit) => size + 2 + unit.length, 7 + 4);
-  if (sps.length > 31) throw new MediaError('field_range', 5, `${sps.length} sequence parameter sets`);
   const writer = new ByteWriter(capacity);
   writer.u8(1);
   writer.u8(config.profile);
   writer.u8(config.compatibility);
   writer.u8(config.level);
-  writer.u8(RESERVED_6 | (config.lengthSize - 1));
-  writer.u8(RESERVED_3 | sps.length);
+  if (!LENGTH_SIZES.has(config.lengthSize)) {
+    throw new MediaError('avc_length_size', writer.position, `NAL unit lengths of ${config.lengthSize} bytes`);
+  }
+  writeLowBits(writer, RESERVED_6, config.lengthSize - 1);
+  writeLowBits(writer, RESERVED_3, sps.length);
   writeNalUnits(writer, sps);
   writer.u8(pps.length);
   writeNalUnits(writer, pps);
   if (high !== undefined) {
-    writer.u8(RESERVED_6 | high.chromaFormat);
-    writer.u8(RESERVED_5 | (high.bitDepthLuma - 8));
-    writer.u8(RESERVED_5 | (high.bitDepthChroma - 8));
+    if (PLAIN_PROFILES.has(config.profile)) {
+      throw new MediaError('field_range', writer.position, `profile ${config.profile} has no field of chroma`);
+    }
+    writeLowBits(writer, RESERVED_6, high.chromaFormat);
+    writeLowBits(writer, RESERVED_5, high.bitDepthLuma - 8);
+    writeLowBits(writer, RESERVED_5, high.bitDepthChroma - 8);
     writer.u8(high.spsExt.length);
     writeNalUnits(writer, high.spsExt);
   }
   return writer.done();
+}
+
+/** A value in the bits that `reserved` leaves free. */
+function writeLowBits(writer: ByteWriter, reserved: number, value: number): void {
+  const most = 0xff - reserved;
+  if (!Number.isInteger(value) || value < 0 || value > most) {
+    throw new MediaError('field_range', writer.position, `${value} does not fit 0…${most}`);
+  }
+  writer.u8(reserved | value);
 }
 
 function writeNalUnits(writer: ByteWriter, units: readonly Uint8Array[]): void {
@@ -97,9 +113,10 @@ function writeNalUnits(writer: ByteWriter, units: readonly Uint8Array[]): void {
   }
 }
 
-/** RFC 6381 §3.3: the sample entry and profile, compatibility and level in hexadecimal, such as `avc1.64001f`. */
+/** RFC 6381 §3.3: the sample entry and profile, compatibility and level in hexadecimal, such as `avc1.64001f`. @throws MediaError `field_range` */
 export function avcCodecString(config: AvcConfig, sampleEntry: 'avc1' | 'avc3' = 'avc1'): string {
-  const { profile, compatibility, level } = config;
-  const hex = [profile, compatibility, level].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  const writer = new ByteWriter(3);
+  for (const byte of [config.profile, config.compatibility, config.level]) writer.u8(byte);
+  const hex = Array.from(writer.done(), (byte) => byte.toString(16).padStart(2, '0')).join('');
   return `${sampleEntry}.${hex}`;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse, parseUTCTiming } from 'mpd-parser';
+import { assertMediaError } from '../../fixtures/media-error.ts';
 import { renderMpd } from './mpd.ts';
 import type { Mpd } from './mpd.ts';
 import type { AdaptationSet, Period } from './period.ts';
@@ -213,4 +214,23 @@ test('characters that XML cannot hold become U+FFFD', () => {
     locations: [{ id: 'e', baseUrl: 'a\u0000b\ud800c\u{1f600}d\udc00', mpdUrl: '' }],
   });
   assert.match(text, /<BaseURL serviceLocation="e">a\ufffdb\ufffdc\u{1f600}d\ufffd<\/BaseURL>/u);
+});
+
+test('what an MPD cannot hold is refused', () => {
+  const model = live(period('e1', FIRST));
+  assertMediaError(() => renderMpd({ ...model, publishMs: Number.NaN }), 'time_range');
+  assertMediaError(() => renderMpd({ ...model, minBufferMs: -1 }), 'time_range');
+  const latency = { targetMs: 1000, minPlaybackRate: Number.NaN };
+  assertMediaError(() => renderMpd({ ...model, latency }), 'field_range');
+  const video = set('video', 'e1', FIRST);
+  for (const frameRate of [
+    [30, 0],
+    [0.5, 1],
+    [-1, 1],
+    [30, Number.NaN],
+  ] as const) {
+    const representations = [{ id: 'v', bandwidth: 1, codecs: 'avc1.64001f', frameRate }];
+    const periods = [{ id: 'e1', startMs: 0, adaptationSets: [{ ...video, representations }] }];
+    assertMediaError(() => renderMpd({ ...model, periods }), 'field_range');
+  }
 });

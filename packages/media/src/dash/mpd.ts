@@ -11,7 +11,7 @@ import { renderPeriod } from './period.ts';
 import type { Period } from './period.ts';
 import { renderUtcTiming } from './utc-timing.ts';
 import type { UtcTiming } from './utc-timing.ts';
-import { attributes, escapeXml, xsDateTime, xsDuration } from './xml.ts';
+import { attributes, decimal, escapeXml, xsDateTime, xsDuration } from './xml.ts';
 
 /** What the service aims at (ISO/IEC 23009-1 annex K.3). */
 export interface LatencyTarget {
@@ -61,7 +61,10 @@ export interface Mpd {
 
 const PROFILES = 'urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019';
 
-/** The document. Equal models give equal bytes. */
+/**
+ * The document. Equal models give equal bytes.
+ * @throws MediaError `field_range`, `time_range` for a number or time that an MPD cannot hold
+ */
 export function renderMpd(mpd: Mpd): string {
   let text = `<?xml version="1.0" encoding="UTF-8"?>\n<MPD${attributes(mpdAttributes(mpd))}>\n`;
   for (const { id, baseUrl } of mpd.locations ?? []) text += located('BaseURL', id, baseUrl);
@@ -115,7 +118,12 @@ function renderServiceDescription(latency: LatencyTarget, referenceId: number | 
   const bounds = { referenceId, target: latency.targetMs, min: latency.minMs, max: latency.maxMs };
   let text = `  <ServiceDescription id="0">\n    <Latency${attributes(bounds)}/>\n`;
   if (latency.minPlaybackRate !== undefined || latency.maxPlaybackRate !== undefined) {
-    text += `    <PlaybackRate${attributes({ min: latency.minPlaybackRate, max: latency.maxPlaybackRate })}/>\n`;
+    const rates = { min: rateText(latency.minPlaybackRate), max: rateText(latency.maxPlaybackRate) };
+    text += `    <PlaybackRate${attributes(rates)}/>\n`;
   }
   return `${text}  </ServiceDescription>\n`;
+}
+
+function rateText(rate: number | undefined): string | undefined {
+  return rate === undefined ? undefined : decimal(rate);
 }

@@ -1,5 +1,6 @@
 /** Periods with their adaptation sets and representations (ISO/IEC 23009-1 §5.3.2, §5.3.3, §5.3.5). */
 
+import { MediaError } from '../media-error.ts';
 import { renderUtcTiming } from './utc-timing.ts';
 import type { UtcTiming } from './utc-timing.ts';
 import { attributes, seconds, xsDateTime, xsDuration } from './xml.ts';
@@ -131,6 +132,10 @@ function renderRepresentation(representation: Representation): string {
 
 /** FrameRateType: an integer, or a fraction (ISO/IEC 23009-1 §5.3.7.2). */
 function frameRateText([numerator, denominator]: readonly [number, number]): string {
+  const isFraction = Number.isSafeInteger(numerator) && Number.isSafeInteger(denominator);
+  if (!isFraction || numerator < 0 || denominator < 1) {
+    throw new MediaError('field_range', 0, `a frame rate of ${numerator}/${denominator}`);
+  }
   return denominator === 1 ? String(numerator) : `${numerator}/${denominator}`;
 }
 

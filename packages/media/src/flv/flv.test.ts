@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assertMediaError } from '../../fixtures/media-error.ts';
 import { MAX_METADATA_FIELDS, readMetadata } from './metadata.ts';
 import { MAX_TAG_BODY_BYTES, flvHeader, flvTag } from './tag.ts';
 import { readAudioBody, readVideoBody, writeAacFrameBody, writeAacHeaderBody } from './tag-body.ts';
@@ -18,10 +19,10 @@ test('writes tags with the split timestamp and the size behind', () => {
 });
 
 test('refuses what does not fit the fields', () => {
-  assert.throws(() => flvTag('video', 2 ** 32, hex('17')), RangeError);
-  assert.throws(() => flvTag('video', -1, hex('17')), RangeError);
-  assert.throws(() => flvTag('video', 0.5, hex('17')), RangeError);
-  assert.throws(() => flvTag('video', 0, new Uint8Array(MAX_TAG_BODY_BYTES + 1)), RangeError);
+  assertMediaError(() => flvTag('video', 2 ** 32, hex('17')), 'field_range');
+  assertMediaError(() => flvTag('video', -1, hex('17')), 'field_range');
+  assertMediaError(() => flvTag('video', 0.5, hex('17')), 'field_range');
+  assertMediaError(() => flvTag('video', 0, new Uint8Array(MAX_TAG_BODY_BYTES + 1)), 'field_range');
 });
 
 test('tells frames from headers', () => {

@@ -1,4 +1,5 @@
 /** Writes FLV (Adobe Flash Video File Format Specification 10.1, annex E): a header, then tags. */
+import { MediaError } from '../media-error.ts';
 
 const TAG_TYPE = { audio: 8, video: 9, data: 18 } as const;
 const HEADER_BYTES = 9;
@@ -17,12 +18,12 @@ export function flvHeader(has: { readonly audio: boolean; readonly video: boolea
 /**
  * One tag with the PreviousTagSize behind it (E.4.1).
  * @param timestampMs whole milliseconds, 0…2³²−1
- * @throws RangeError when the body or the timestamp does not fit its field
+ * @throws MediaError `field_range` when the body or the timestamp does not fit its field
  */
 export function flvTag(type: keyof typeof TAG_TYPE, timestampMs: number, body: Uint8Array): Uint8Array {
-  if (body.length > MAX_TAG_BODY_BYTES) throw new RangeError(`an FLV tag of ${body.length} bytes`);
+  if (body.length > MAX_TAG_BODY_BYTES) throw new MediaError('field_range', 1, `an FLV tag of ${body.length} bytes`);
   if (!Number.isInteger(timestampMs) || timestampMs < 0 || timestampMs > 0xff_ff_ff_ff) {
-    throw new RangeError(`an FLV timestamp of ${timestampMs} ms`);
+    throw new MediaError('field_range', 4, `an FLV timestamp of ${timestampMs} ms`);
   }
   const tagBytes = TAG_HEADER_BYTES + body.length;
   const out = new Uint8Array(tagBytes + SIZE_FIELD_BYTES);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Parser } from 'm3u8-parser';
+import { assertMediaError } from '../../fixtures/media-error.ts';
 import { renderDeltaUpdate, renderMediaPlaylist } from './media-playlist.ts';
 import type { MediaPlaylist, PlaylistPart, PlaylistSegment } from './media-playlist.ts';
 
@@ -34,7 +35,9 @@ function lowLatency(segments: number, openParts: number): MediaPlaylist {
     serverControl: { canBlockReload: true, partHoldBackMs: 1002, holdBackMs: 6000, canSkipUntilMs: 12_000 },
     segments: [...whole, segment(open, openParts, false)],
     preloadHintUri: `e1/${open}.${openParts}.m4s`,
-    renditionReports: [{ uri: '../a0/media.m3u8', lastMediaSequence: open, lastPart: openParts - 1 }],
+    renditionReports: [
+      { uri: '../a0/media.m3u8', lastMediaSequence: open, ...(openParts > 0 && { lastPart: openParts - 1 }) },
+    ],
     ended: false,
   };
 }
@@ -224,4 +227,17 @@ test('a playlist can say where a player begins', () => {
   assert.doesNotMatch(renderMediaPlaylist(lowLatency(1, 2)), /EXT-X-START/);
   const text = renderMediaPlaylist({ ...lowLatency(1, 2), startOffsetMs: 1500 });
   assert.match(text, /#EXT-X-START:TIME-OFFSET=1\.500,PRECISE=YES\n/);
+});
+
+test('what a playlist cannot hold is refused', () => {
+  for (const change of [{ targetDurationS: 1.5 }, { mediaSequence: Number.NaN }, { discontinuitySequence: 0.5 }]) {
+    assertMediaError(() => renderMediaPlaylist({ ...lowLatency(1, 2), ...change }), 'field_range');
+  }
+  for (const report of [{ lastMediaSequence: -1 }, { lastMediaSequence: 1, lastPart: 0.5 }]) {
+    const renditionReports = [{ uri: 'a', ...report }];
+    assertMediaError(() => renderMediaPlaylist({ ...lowLatency(1, 2), renditionReports }), 'field_range');
+  }
+  for (const change of [{ timescale: 0 }, { partTargetMs: Number.NaN }, { startOffsetMs: Infinity }]) {
+    assertMediaError(() => renderMediaPlaylist({ ...lowLatency(1, 2), ...change }), 'time_range');
+  }
 });

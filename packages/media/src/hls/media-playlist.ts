@@ -5,7 +5,7 @@
  * caller's decision. Equal models give equal bytes.
  */
 
-import { dateTime, secondsFromMs, secondsFromTicks, uriText } from './tags.ts';
+import { dateTime, decimalInteger, secondsFromMs, secondsFromTicks, uriText } from './tags.ts';
 
 /** A partial segment (RFC 8216bis §4.4.4.9). */
 export interface PlaylistPart {
@@ -71,7 +71,7 @@ export interface MediaPlaylist {
   readonly ended: boolean;
 }
 
-/** The whole playlist. */
+/** The whole playlist. @throws MediaError `field_range`, `time_range` for a number or time that a playlist cannot hold */
 export function renderMediaPlaylist(playlist: MediaPlaylist): string {
   return renderFrom(playlist, 0);
 }
@@ -123,13 +123,14 @@ function isListed(segment: PlaylistSegment): boolean {
 }
 
 function renderHead(playlist: MediaPlaylist): string {
-  let text = `#EXTM3U\n#EXT-X-VERSION:${requiredVersion(playlist)}\n#EXT-X-TARGETDURATION:${playlist.targetDurationS}\n`;
+  let text = `#EXTM3U\n#EXT-X-VERSION:${requiredVersion(playlist)}\n#EXT-X-TARGETDURATION:${decimalInteger(playlist.targetDurationS)}\n`;
   if (playlist.serverControl !== undefined) text += renderServerControl(playlist.serverControl);
   if (playlist.partTargetMs !== undefined) {
     text += `#EXT-X-PART-INF:PART-TARGET=${secondsFromMs(playlist.partTargetMs)}\n`;
   }
-  text += `#EXT-X-MEDIA-SEQUENCE:${playlist.mediaSequence}\n`;
-  if (playlist.discontinuitySequence > 0) text += `#EXT-X-DISCONTINUITY-SEQUENCE:${playlist.discontinuitySequence}\n`;
+  text += `#EXT-X-MEDIA-SEQUENCE:${decimalInteger(playlist.mediaSequence)}\n`;
+  if (playlist.discontinuitySequence > 0)
+    text += `#EXT-X-DISCONTINUITY-SEQUENCE:${decimalInteger(playlist.discontinuitySequence)}\n`;
   text += '#EXT-X-INDEPENDENT-SEGMENTS\n';
   if (playlist.startOffsetMs === undefined) return text;
   return `${text}#EXT-X-START:TIME-OFFSET=${secondsFromMs(playlist.startOffsetMs)},PRECISE=YES\n`;
@@ -171,8 +172,8 @@ function renderTail(playlist: MediaPlaylist): string {
     text += `#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${uriText(playlist.preloadHintUri)}"\n`;
   }
   for (const report of playlist.renditionReports ?? []) {
-    text += `#EXT-X-RENDITION-REPORT:URI="${uriText(report.uri)}",LAST-MSN=${report.lastMediaSequence}`;
-    text += report.lastPart === undefined ? '\n' : `,LAST-PART=${report.lastPart}\n`;
+    text += `#EXT-X-RENDITION-REPORT:URI="${uriText(report.uri)}",LAST-MSN=${decimalInteger(report.lastMediaSequence)}`;
+    text += report.lastPart === undefined ? '\n' : `,LAST-PART=${decimalInteger(report.lastPart)}\n`;
   }
   return text;
 }

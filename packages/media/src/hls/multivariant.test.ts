@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Parser } from 'm3u8-parser';
+import { assertMediaError } from '../../fixtures/media-error.ts';
 import { renderMultivariant } from './multivariant.ts';
 import type { Multivariant } from './multivariant.ts';
 
@@ -80,4 +81,20 @@ test('names and URIs cannot break out of their quotes or lines', () => {
   assert.doesNotMatch(text, /^#EXT-X-ENDLIST/m);
   assert.match(text, /GROUP-ID="a'b",NAME="c #EXT-X-ENDLIST",DEFAULT=NO,AUTOSELECT=NO,URI="d%22%0Ae"/);
   assert.match(text, /CODECS="g'"\nf%0A#EXT-X-ENDLIST\n/);
+});
+
+test('what a playlist cannot hold is refused', () => {
+  const [variant] = LADDER.variants;
+  const [rendition] = LADDER.audio ?? [];
+  assert.ok(variant !== undefined && rendition !== undefined);
+  for (const change of [
+    { bandwidth: Number.NaN },
+    { averageBandwidth: -1 },
+    { resolution: { width: 1280, height: 0.5 } },
+    { frameRate: [30, 0] as const },
+    { frameRate: [-30, 1] as const },
+  ]) {
+    assertMediaError(() => renderMultivariant({ variants: [{ ...variant, ...change }] }), 'field_range');
+  }
+  assertMediaError(() => renderMultivariant({ ...LADDER, audio: [{ ...rendition, channels: 0.5 }] }), 'field_range');
 });

@@ -2,7 +2,8 @@
  * Multivariant playlists (RFC 8216bis §4.4.6): which variants and audio renditions a stream has.
  */
 
-import { quoted, uriText } from './tags.ts';
+import { MediaError } from '../media-error.ts';
+import { decimalInteger, quoted, uriText } from './tags.ts';
 
 /** An audio rendition (RFC 8216bis §4.4.6.1, EXT-X-MEDIA of TYPE=AUDIO). */
 export interface AudioRendition {
@@ -50,7 +51,10 @@ export interface Multivariant {
 /** Nothing here needs a version (§8); 6 is what its fMP4 media playlists say at least. */
 const VERSION = 6;
 
-/** The playlist, in the order given: players begin with the first variant. */
+/**
+ * The playlist, in the order given: players begin with the first variant.
+ * @throws MediaError `field_range` for a number that a playlist cannot hold
+ */
 export function renderMultivariant(playlist: Multivariant): string {
   let text = `#EXTM3U\n#EXT-X-VERSION:${VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n`;
   if (playlist.steering !== undefined) text += renderSteering(playlist.steering);
@@ -68,19 +72,20 @@ function renderAudio(rendition: AudioRendition): string {
   if (rendition.language !== undefined) attributes.push(`LANGUAGE=${quoted(rendition.language)}`);
   attributes.push(`DEFAULT=${yesNo(rendition.isDefault)}`);
   attributes.push(`AUTOSELECT=${yesNo(rendition.isDefault || rendition.autoselect === true)}`);
-  if (rendition.channels !== undefined) attributes.push(`CHANNELS="${rendition.channels}"`);
+  if (rendition.channels !== undefined) attributes.push(`CHANNELS="${decimalInteger(rendition.channels)}"`);
   attributes.push(`URI="${uriText(rendition.uri)}"`);
   return `#EXT-X-MEDIA:${attributes.join(',')}\n`;
 }
 
 function renderVariant(variant: Variant): string {
-  const attributes = [`BANDWIDTH=${Math.ceil(variant.bandwidth)}`];
+  const attributes = [`BANDWIDTH=${decimalInteger(Math.ceil(variant.bandwidth))}`];
   if (variant.averageBandwidth !== undefined) {
-    attributes.push(`AVERAGE-BANDWIDTH=${Math.ceil(variant.averageBandwidth)}`);
+    attributes.push(`AVERAGE-BANDWIDTH=${decimalInteger(Math.ceil(variant.averageBandwidth))}`);
   }
   attributes.push(`CODECS=${quoted(variant.codecs.join(','))}`);
   if (variant.resolution !== undefined) {
-    attributes.push(`RESOLUTION=${variant.resolution.width}x${variant.resolution.height}`);
+    const { width, height } = variant.resolution;
+    attributes.push(`RESOLUTION=${decimalInteger(width)}x${decimalInteger(height)}`);
   }
   if (variant.frameRate !== undefined) attributes.push(`FRAME-RATE=${frameRateText(variant.frameRate)}`);
   if (variant.audioGroupId !== undefined) attributes.push(`AUDIO=${quoted(variant.audioGroupId)}`);
@@ -90,7 +95,9 @@ function renderVariant(variant: Variant): string {
 
 /** RFC 8216bis §4.4.6.2: rounded to three decimal places. */
 function frameRateText([numerator, denominator]: readonly [number, number]): string {
-  return (numerator / denominator).toFixed(3);
+  const thousandths = Math.round((numerator / denominator) * 1000);
+  if (Number.isSafeInteger(thousandths) && thousandths >= 0) return (numerator / denominator).toFixed(3);
+  throw new MediaError('field_range', 0, `a frame rate of ${numerator}/${denominator}`);
 }
 
 function yesNo(value: boolean): string {

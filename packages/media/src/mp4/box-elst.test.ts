@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertRoundTrip, box, parsed } from '../../fixtures/box-bytes.ts';
+import { assertRoundTrip, box, parsed, written } from '../../fixtures/box-bytes.ts';
 import { assertMediaError } from '../../fixtures/media-error.ts';
 import { EDIT_LIMIT, editShiftTicks, parseEditList, writeEditList, type Edit } from './box-elst.ts';
 
@@ -21,6 +21,9 @@ test('lists that say more than where the media starts are refused', () => {
   assertMediaError(() => parsed(box('elst', '00 000000 00000002', one, one), parseEditList), 'edit_unsupported', 0);
   const odd = '00000000 fffffffe 00010000';
   assertMediaError(() => parsed(box('elst', '00 000000 00000001', odd), parseEditList), 'edit_unsupported', 0);
+  for (const edits of [[{ ...EMPTY_MS, mediaTimeTicks: 0 }, EMPTY_MS], [{ ...EMPTY_MS, mediaTimeTicks: -2 }]]) {
+    assertMediaError(() => written((writer) => writeEditList(writer, edits)), 'edit_unsupported');
+  }
   const slow = '00000000 00000400 00008000';
   assertMediaError(() => parsed(box('elst', '00 000000 00000001', slow), parseEditList), 'edit_rate', 24);
 });
@@ -32,6 +35,8 @@ test('at most so many edits', () => {
   };
   assert.equal(parsed(list(EDIT_LIMIT), parseEditList).length, EDIT_LIMIT);
   assertMediaError(() => parsed(list(EDIT_LIMIT + 1), parseEditList), 'edit_count', 12);
+  const edits = Array.from({ length: EDIT_LIMIT + 1 }, () => EMPTY_MS);
+  assertMediaError(() => written((writer) => writeEditList(writer, edits)), 'edit_count');
 });
 
 test('empty edits push the media back, the media time pulls it forward', () => {

@@ -33,15 +33,22 @@ export function parseEditList(bytes: Uint8Array, box: Box): Edit[] {
     const mediaTimeTicks = version === 1 ? reader.i64() : reader.i32();
     const rate = reader.u32();
     if (rate !== 0x1_0000) throw new MediaError('edit_rate', reader.position - 4, `an edit at rate ${rate / 0x1_0000}`);
-    if (mediaTimeTicks < EMPTY || (mediaTimeTicks !== EMPTY && index < count - 1)) {
-      throw new MediaError('edit_unsupported', box.start, 'an edit list that cuts the media up');
-    }
-    edits.push({ durationTicks, mediaTimeTicks });
+    const edit = { durationTicks, mediaTimeTicks };
+    checkEdit(edit, index === count - 1, box.start);
+    edits.push(edit);
   }
   return edits;
 }
 
+function checkEdit({ mediaTimeTicks }: Edit, isLast: boolean, at: number): void {
+  if (mediaTimeTicks >= 0 ? isLast : mediaTimeTicks === EMPTY) return;
+  throw new MediaError('edit_unsupported', at, 'an edit list that cuts the media up');
+}
+
+/** @throws MediaError `edit_count`, `edit_unsupported` for a list that {@link parseEditList} would not read */
 export function writeEditList(writer: ByteWriter, edits: readonly Edit[]): void {
+  if (edits.length > EDIT_LIMIT) throw new MediaError('edit_count', writer.position, `${edits.length} edits`);
+  for (const [index, edit] of edits.entries()) checkEdit(edit, index === edits.length - 1, writer.position);
   const start = writer.openFull('elst', 1, 0);
   writer.u32(edits.length);
   for (const edit of edits) {

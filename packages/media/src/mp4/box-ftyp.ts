@@ -37,10 +37,18 @@ export function fileTypeBytes(fileType: FileType): number {
   return 16 + 4 * fileType.brands.length;
 }
 
+/** @throws MediaError `field_range` for a brand that is not four characters, or too many of them */
 export function writeFileType(writer: ByteWriter, box: 'ftyp' | 'styp', fileType: FileType): void {
+  const { majorBrand, minorVersion, brands } = fileType;
+  if (brands.length > BRAND_LIMIT) throw new MediaError('field_range', writer.position, `${brands.length} brands`);
   const start = writer.open(box);
-  writer.ascii(fileType.majorBrand);
-  writer.u32(fileType.minorVersion);
-  for (const brand of fileType.brands) writer.ascii(brand);
+  writeBrand(writer, majorBrand);
+  writer.u32(minorVersion);
+  for (const brand of brands) writeBrand(writer, brand);
   writer.close(start);
+}
+
+function writeBrand(writer: ByteWriter, brand: string): void {
+  if (brand.length !== 4) throw new MediaError('field_range', writer.position, `a brand "${brand}"`);
+  writer.ascii(brand);
 }

@@ -20,6 +20,8 @@ test('mdhd cut short, with timescale 0, or with a language of two letters', () =
     assertMediaError(() => parsed(short, parseMediaHeader), 'truncated');
   }
   assertMediaError(() => parsed(box('mdhd', '00'.repeat(24)), parseMediaHeader), 'timescale', 20);
+  const standing = { timescale: 0, durationTicks: 0 };
+  assertMediaError(() => written((writer) => writeMediaHeader(writer, standing)), 'timescale');
   const header = { timescale: 1, durationTicks: 0, language: 'de' };
   assertMediaError(() => written((writer) => writeMediaHeader(writer, header)), 'language');
 });

@@ -34,8 +34,9 @@ export function parseMediaHeader(bytes: Uint8Array, box: Box): MediaHeader {
   return { timescale, durationTicks, language };
 }
 
-/** @throws MediaError `language` when it is not three letters */
+/** @throws MediaError `timescale` when it is 0, `language` when it is not three letters */
 export function writeMediaHeader(writer: ByteWriter, header: MediaHeader): void {
+  if (header.timescale === 0) throw new MediaError('timescale', writer.position, 'a track has timescale 0');
   const language = header.language ?? UNDETERMINED;
   if (!LANGUAGE.test(language)) throw new MediaError('language', writer.position, `"${language}" is not ISO 639-2/T`);
   const start = writer.openFull('mdhd', 0, 0);

@@ -5,7 +5,7 @@ import { assertMediaError } from '../../fixtures/media-error.ts';
 import { parseAudioSpecificConfig } from '../codec/aac.ts';
 import { parseMovie, writeMovie, type MovieSource } from './box-moov.ts';
 import { parseMediaInformation, writeMediaInformation } from './box-stbl.ts';
-import { writeAacSampleEntry } from './box-stsd.ts';
+import { SAMPLE_ENTRY_LIMIT_BYTES, writeAacSampleEntry } from './box-stsd.ts';
 import { writeEditList } from './box-elst.ts';
 
 const MOVIE: MovieSource = {
@@ -65,4 +65,12 @@ test('minf of both kinds holds the sample entry', () => {
     assert.equal(Buffer.from(bytes).includes(kind === 'video' ? 'vmhd' : 'smhd'), true);
     assert.deepEqual(parsed(bytes, parseMediaInformation).sampleEntry, MOVIE.sampleEntry);
   }
+});
+
+test('a sample entry that is none, or longer than one that is read, is not written', () => {
+  const write = (bytes: number) => () =>
+    written((writer) => writeMediaInformation(writer, 'audio', new Uint8Array(bytes)));
+  assert.ok(write(SAMPLE_ENTRY_LIMIT_BYTES)().length > SAMPLE_ENTRY_LIMIT_BYTES);
+  assertMediaError(write(SAMPLE_ENTRY_LIMIT_BYTES + 1), 'sample_entry_size');
+  assertMediaError(write(7), 'sample_entry_size');
 });

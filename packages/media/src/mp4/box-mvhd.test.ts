@@ -19,4 +19,5 @@ test('mvhd cut short, or with timescale 0', () => {
     assertMediaError(() => parsed(short, parseMovieHeader), 'truncated');
   }
   assertMediaError(() => parsed(box('mvhd', '00'.repeat(100)), parseMovieHeader), 'timescale', 20);
+  assertMediaError(() => written((writer) => writeMovieHeader(writer, { ...HEADER, timescale: 0 })), 'timescale');
 });

@@ -24,7 +24,9 @@ export function parseMovieHeader(bytes: Uint8Array, box: Box): MovieHeader {
   return { timescale, durationTicks, nextTrackId: reader.u32() };
 }
 
+/** @throws MediaError `timescale` when it is 0 */
 export function writeMovieHeader(writer: ByteWriter, header: MovieHeader): void {
+  if (header.timescale === 0) throw new MediaError('timescale', writer.position, 'the movie has timescale 0');
   const start = writer.openFull('mvhd', 0, 0);
   writer.zeros(8);
   writer.u32(header.timescale);

@@ -79,7 +79,11 @@ test('there is one entry', () => {
 test('an entry has a limit', () => {
   const entry = writeAvcSampleEntry(AVC, 640, 360);
   const padded = (size: number): Uint8Array => {
-    return describe(box('avc1', entry.subarray(8), box('free', new Uint8Array(size - entry.length - 8))));
+    return box(
+      'stsd',
+      '00000000 00000001',
+      box('avc1', entry.subarray(8), box('free', new Uint8Array(size - entry.length - 8))),
+    );
   };
   const whole = parsed(padded(SAMPLE_ENTRY_LIMIT_BYTES), parseSampleDescription);
   assert.equal(whole.sampleEntry.length, SAMPLE_ENTRY_LIMIT_BYTES);

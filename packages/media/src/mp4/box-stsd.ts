@@ -4,7 +4,17 @@ import { avcCodecString, parseAvcConfig, writeAvcConfig, type AvcConfig } from '
 import { ByteReader } from '../byte-reader.ts';
 import { ByteWriter } from '../byte-writer.ts';
 import { MediaError, withBase } from '../media-error.ts';
-import { childBoxes, fourCC, fourCCText, onlyBox, openFullBox, readBox, writeContainer, type Box } from './box.ts';
+import {
+  childBoxes,
+  fourCC,
+  fourCCText,
+  onlyBox,
+  openFullBox,
+  readBox,
+  SHORT_HEADER_BYTES,
+  writeContainer,
+  type Box,
+} from './box.ts';
 import { ESDS, parseElementaryStream, writeElementaryStream } from './box-esds.ts';
 
 export const STSD = fourCC('stsd');
@@ -103,7 +113,11 @@ function copy(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
 
+/** @throws MediaError `sample_entry_size` for what is no box, or longer than one that is read */
 export function writeSampleDescription(writer: ByteWriter, sampleEntry: Uint8Array): void {
+  if (sampleEntry.length < SHORT_HEADER_BYTES || sampleEntry.length > SAMPLE_ENTRY_LIMIT_BYTES) {
+    throw new MediaError('sample_entry_size', writer.position, `a sample entry of ${sampleEntry.length} bytes`);
+  }
   const start = writer.openFull('stsd', 0, 0);
   writer.u32(1);
   writer.put(sampleEntry);

@@ -18,6 +18,13 @@ test('tkhd round-trips', () => {
   assertRoundTrip(AUDIO, writeTrackHeader, parseTrackHeader);
 });
 
+test('tkhd is of a track that is enabled and in the movie', () => {
+  for (const header of [VIDEO, AUDIO]) {
+    const bytes = written((writer) => writeTrackHeader(writer, header));
+    assert.deepEqual(bytes.subarray(8, 12), Uint8Array.of(0, 0, 0, 3));
+  }
+});
+
 test('tkhd of version 1 has 64 bits of time', () => {
   const tail = `${'00'.repeat(8 + 4)} 0100 0000 ${'00'.repeat(36)} 00000000 00000000`;
   const bytes = box('tkhd', '01 000003', '00'.repeat(16), '00000009 00000000 0000000100000000', tail);
@@ -29,4 +36,5 @@ test('tkhd cut short, or of track 0', () => {
     assertMediaError(() => parsed(short, parseTrackHeader), 'truncated');
   }
   assertMediaError(() => parsed(box('tkhd', '00'.repeat(84)), parseTrackHeader), 'track_id', 20);
+  assertMediaError(() => written((writer) => writeTrackHeader(writer, { ...VIDEO, trackId: 0 })), 'track_id');
 });

@@ -38,7 +38,9 @@ export function parseTrackHeader(bytes: Uint8Array, box: Box): TrackHeader {
   };
 }
 
+/** @throws MediaError `track_id` when it is 0 */
 export function writeTrackHeader(writer: ByteWriter, header: TrackHeader): void {
+  if (header.trackId === 0) throw new MediaError('track_id', writer.position, 'a track has id 0');
   const start = writer.openFull('tkhd', 0, FLAGS_SHOWN);
   writer.zeros(8);
   writer.u32(header.trackId);

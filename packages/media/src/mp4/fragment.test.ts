@@ -320,6 +320,12 @@ suite('where the data is', () => {
   });
 });
 
+test('a prft is of the track that follows', () => {
+  const prft = { wallClockMs: 0, mediaTimeTicks: 0, flags: 0 };
+  const bytes = writeFragment({ sequence: 1, trackId: 7, samples: samples({}), prft });
+  assert.deepEqual(bytes.subarray(12, 16), Uint8Array.of(0, 0, 0, 7));
+});
+
 suite('fragments that are none', () => {
   const init = (RECORDINGS['an edit list'] as Recording).init;
 
@@ -334,6 +340,14 @@ suite('fragments that are none', () => {
   test('samples of another track', () => {
     const bytes = writeFragment({ sequence: 1, trackId: 2, samples: samples({}) });
     assertMediaError(() => parseFragments(bytes, init), 'track_id', 0);
+  });
+
+  test('too many samples, or an empty one, are not written', () => {
+    const write = (list: Sample[]) => () => writeFragment({ sequence: 1, trackId: 1, samples: list });
+    const many = (count: number): Sample[] => Array.from({ length: count }, () => samples({})[0] as Sample);
+    assertMediaError(write(samples({}, { data: new Uint8Array(0) })), 'sample_data');
+    assert.equal(parseFragments(write(many(SAMPLE_LIMIT))())[0]?.samples.length, SAMPLE_LIMIT);
+    assertMediaError(write(many(SAMPLE_LIMIT + 1)), 'sample_count');
   });
 
   test('decode times beyond 2^53', () => {

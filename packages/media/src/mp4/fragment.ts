@@ -9,6 +9,7 @@ import {
   parseMovieFragment,
   writeMovieFragment,
   type MovieFragment,
+  SAMPLE_LIMIT,
   type TrackFragment,
 } from './box-moof.ts';
 import {
@@ -183,13 +184,17 @@ export interface FragmentSource {
 
 /**
  * Writes one chunk, [styp] [prft] moof mdat, into one buffer. Duration and flags stand in the tfhd where all samples share them.
- * @throws MediaError `samples_missing`, `sample_order` when a decode time is before the one before it, `field_range`
+ * @throws MediaError `samples_missing`, `sample_data` when one is empty, `sample_count`, `sample_order` when a decode time is before
+ * the one before it, `field_range`
  */
 export function writeFragment(source: FragmentSource): Uint8Array {
   const { samples, prft } = source;
   const movie = describeFragment(source);
   let mediaBytes = 0;
-  for (const sample of samples) mediaBytes += sample.data.length;
+  for (const { data } of samples) {
+    if (data.length === 0) throw new MediaError('sample_data', 0, 'a sample of 0 bytes');
+    mediaBytes += data.length;
+  }
   const moofBytes = movieFragmentBytes(movie);
   const leadBytes =
     (source.styp === true ? fileTypeBytes(CMAF_SEGMENT_TYPE) : 0) + (prft === undefined ? 0 : PRFT_BYTES);
@@ -207,6 +212,7 @@ export function writeFragment(source: FragmentSource): Uint8Array {
 function describeFragment({ sequence, trackId, samples }: FragmentSource): MovieFragment {
   const [first] = samples;
   if (first === undefined) throw new MediaError('samples_missing', 0, 'a fragment needs a sample');
+  if (samples.length > SAMPLE_LIMIT) throw new MediaError('sample_count', 0, `${samples.length} samples`);
   const entries = samples.map((sample, index) => describeSample(sample, samples[index + 1]));
   const { flags, durationTicks, sampleFlags } = sharedFields(entries);
   const header = {

@@ -196,6 +196,23 @@ test('what cannot be muxed is an error with a code', () => {
   );
 });
 
+test('the tables stand together, sixteen times, with as much of the segment between them', () => {
+  const { segments } = muxCase({ video: 'plain', audio: true, shiftSeconds: NOW_S });
+  for (const segment of segments) {
+    const packets = readPackets(segment);
+    const tables = packets.flatMap(({ pid }, index) => (pid === 0 ? [index] : []));
+    assert.equal(tables.length, 16);
+    assert.ok(tables.every((index) => packets[index + 1]?.pid === 0x1000));
+    const unitsOf = (from: number, to: number): number =>
+      packets.slice(from, to).filter(({ start }) => start).length - 2;
+    const between = tables.map((index, table) => unitsOf(index, tables[table + 1] ?? packets.length));
+    const units = between.reduce((sum, count) => sum + count, 0);
+    assert.ok(units > 60);
+    assert.ok(Math.min(...between) >= Math.floor(units / 16), between.join());
+    assert.ok(Math.max(...between) <= Math.ceil(units / 16), between.join());
+  }
+});
+
 test('a segment whose audio is missing keeps the shape of the program', () => {
   const video = cutTrack(source.plain, SEGMENT_S);
   const audio = cutTrack(source.audio, SEGMENT_S);

@@ -1,10 +1,11 @@
 /** What a query asks of a playlist or MPD. What is not known is ignored (RFC 8216bis §6.2.5). */
 
 import type { ProblemCode } from '@headwater/protocol/problem';
+import type { Wanted } from './timeline-reading.ts';
 
 export interface Directives {
   /** `_HLS_msn` and `_HLS_part`: wait for this */
-  readonly wanted: { readonly msn: number; readonly part: number | null } | null;
+  readonly wanted: Wanted | null;
   /** `_HLS_skip`: a delta update will do */
   readonly skip: boolean;
   /** `from`: time shift, Unix time */

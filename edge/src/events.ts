@@ -6,11 +6,11 @@ import type { Metrics, Series } from '@headwater/service/metrics';
 import type { FillResult } from './fill.ts';
 import type { Resource } from './target.ts';
 
-/** How a request was answered. */
-export type Outcome = 'hit' | 'miss' | 'joined' | 'blocked' | 'refused' | 'redirected' | 'failed';
+/** How a request was answered. `declined`: there is no such thing to be had. `left`: the viewer did not stay for the answer. */
+export type Outcome = (typeof OUTCOMES)[number];
 
 const KINDS = ['multivariant', 'mpd', 'playlist', 'init', 'segment', 'part', 'ts'] as const;
-const OUTCOMES = ['hit', 'miss', 'joined', 'blocked', 'refused', 'redirected', 'failed'] as const;
+const OUTCOMES = ['hit', 'miss', 'joined', 'blocked', 'refused', 'redirected', 'declined', 'left', 'failed'] as const;
 const FILL_ENDS = [
   'stored',
   'absent',

@@ -15,7 +15,14 @@ import { FIRST_NUMBER, type MediaPart, type MediaTrack, PARTS, SEGMENT_MS } from
 const PARTS_LISTED = 4;
 
 /** What goes wrong with the next answer for a path. */
-export type Fault = 'die-mid-body' | 'error' | 'hang';
+export type Fault =
+  | 'die-mid-body'
+  | 'error'
+  | 'hang'
+  /** half of it, with nothing that says so but the end of the connection */
+  | 'unframed'
+  /** more bytes than there are */
+  | 'longer';
 
 /** A request for the future waits here until the time is moved, or the origin lets everybody go. */
 export class FakeOrigin implements AsyncDisposable {
@@ -129,7 +136,7 @@ export class FakeOrigin implements AsyncDisposable {
     const fault = this.#faultFor(pathname);
     if (fault === 'hang') return;
     if (fault === 'error') return void response.writeHead(500).end();
-    await this.#answerObject(path, response, { dies: fault === 'die-mid-body', range: request.headers.range });
+    await this.#answerObject(path, response, { fault, range: request.headers.range });
   }
 
   async #answerTimeline(query: string, response: ServerResponse): Promise<void> {
@@ -147,9 +154,9 @@ export class FakeOrigin implements AsyncDisposable {
   async #answerObject(
     path: Exclude<CmafPath, { kind: 'timeline' }>,
     response: ServerResponse,
-    { dies, range }: { dies: boolean; range: string | undefined },
+    { fault, range }: { fault: Fault | null; range: string | undefined },
   ): Promise<void> {
-    if (path.kind === 'init') return this.#send(response, this.#track(path.track)?.init, { dies, range });
+    if (path.kind === 'init') return this.#send(response, this.#track(path.track)?.init, { fault, range });
     const cell = (path.number - FIRST_NUMBER) * PARTS + (path.kind === 'part' ? path.part : PARTS - 1);
     const epoch = this.#epochs.findLast(({ firstSegment }) => firstSegment <= path.number);
     if (epoch?.id !== path.epoch || this.#gaps.has(path.number - FIRST_NUMBER))
@@ -158,7 +165,7 @@ export class FakeOrigin implements AsyncDisposable {
     if (cell >= this.#cells) return this.#problem(response, 'too_early');
     const parts = this.#parts(path.track, path.number);
     if (path.kind === 'segment') {
-      return this.#send(response, Buffer.concat(parts.map(({ data }) => data)), { dies, range });
+      return this.#send(response, Buffer.concat(parts.map(({ data }) => data)), { fault, range });
     }
     const part = parts[path.part];
     if (part === undefined) return this.#problem(response, 'segment_not_found');
@@ -166,20 +173,27 @@ export class FakeOrigin implements AsyncDisposable {
     response.setHeader(PART_INDEPENDENT, part.independent ? '1' : '0');
     response.setHeader(PART_LAST, path.part === PARTS - 1 ? '1' : '0');
     response.setHeader(SEGMENT_START, (parts[0] as MediaPart).startTicks);
-    this.#send(response, part.data, { dies, range });
+    this.#send(response, part.data, { fault, range });
   }
 
   #send(
     response: ServerResponse,
     body: Buffer | undefined,
-    { dies, range }: { dies: boolean; range: string | undefined },
+    { fault, range }: { fault: Fault | null; range: string | undefined },
   ): void {
     if (body === undefined) return this.#problem(response, 'segment_not_found');
     const from = range === undefined ? 0 : Number(/^bytes=(\d+)-$/.exec(range)?.[1]);
     if (from > 0) response.setHeader('content-range', `bytes ${from}-${body.length - 1}/${body.length}`);
-    response.writeHead(from > 0 ? 206 : 200, { 'content-length': body.length - from });
-    if (!dies) return void response.end(body.subarray(from));
-    response.write(body.subarray(from, from + Math.floor((body.length - from) / 2)), () => response.destroy());
+    const half = body.subarray(from, from + Math.floor((body.length - from) / 2));
+    if (fault === 'unframed') {
+      response.useChunkedEncodingByDefault = false;
+      response.writeHead(200, { connection: 'close' }).end(half);
+      return;
+    }
+    const rest = fault === 'longer' ? Buffer.concat([body.subarray(from), Buffer.from('!')]) : body.subarray(from);
+    response.writeHead(from > 0 ? 206 : 200, { 'content-length': rest.length });
+    if (fault !== 'die-mid-body') return void response.end(rest);
+    response.write(half, () => response.destroy());
   }
 
   #problem(response: ServerResponse, code: string): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, before, beforeEach, describe, test } from 'node:test';
 import { createCache } from './cache.ts';
 import { ask, feedOf, mint, startRig } from './edge-rig.ts';
@@ -163,6 +164,30 @@ describe('from an origin', () => {
       assert.ok(complete && body.equals(origin.bytesOf('v180', FIRST_NUMBER)));
     }
     assert.equal(origin.fetched.get(`/cmaf/show/v180/${EPOCH}/${FIRST_NUMBER}`), 3);
+  });
+
+  test('a rest of another length is another object, and a body without a length may be half of one', async () => {
+    origin.fail(/895000000$/, 'die-mid-body', 1);
+    origin.fail(/895000000$/, 'longer', 1);
+    const answer = await ask(edge, `${ROOT}/${SEGMENT}`);
+    assert.ok(answer.complete && answer.body.equals(origin.bytesOf('v180', FIRST_NUMBER)));
+    assert.equal(origin.fetched.get(`/cmaf/show/v180/${EPOCH}/${FIRST_NUMBER}`), 3);
+
+    origin.fail(/a0.*895000000$/, 'unframed', 1);
+    const sound = await ask(edge, `${ROOT}/a0/${EPOCH}/${FIRST_NUMBER}.m4s`);
+    assert.ok(sound.complete && sound.body.equals(origin.bytesOf('a0', FIRST_NUMBER)));
+    assert.equal(origin.fetched.get(`/cmaf/show/a0/${EPOCH}/${FIRST_NUMBER}`), 2);
+  });
+
+  test('to HTTP/1.0, which has no chunks, nothing is sent before it is whole', async () => {
+    const at = FIRST_NUMBER + 1;
+    const socket = connect(edge.port, '127.0.0.1');
+    socket.write(`GET ${ROOT}/v180/${EPOCH}/${at}.m4s HTTP/1.0\r\n\r\n`);
+    const answer = text(socket);
+    while (origin.waiting < 2) await new Promise((resolve) => setImmediate(resolve));
+    origin.advance(PARTS - 2);
+    const size = origin.bytesOf('v180', at).length;
+    assert.match(await answer, new RegExp(`^HTTP/1\\.1 200 OK\r\n.*Content-Length: ${size}\r\n`, 's'));
   });
 
   test('one that keeps dying is cut off in the open, never ended short, never kept', async () => {

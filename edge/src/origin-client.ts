@@ -122,7 +122,10 @@ export class OriginClient {
     if (statusCode === 206 && !isRest) throw new Error('origin answered another range');
     const skipBytes = isRest ? 0 : haveBytes;
     const length = headers['content-length'];
+    // RFC 9112 §6.3: then only the end of the connection ends it, and half of it would look like the whole.
+    if (length === undefined && headers['transfer-encoding'] === undefined) throw new Error('origin gave no length');
     const endBytes = length === undefined ? null : Number(length) + haveBytes - skipBytes;
+    if (endBytes !== (fill.expectedBytes ?? endBytes)) throw new Error('origin answered another length than before');
     if (endBytes !== null && !fill.expect(endBytes)) return { kind: 'failed', reason: 'too-large' };
     if (!(await pour(body, fill, skipBytes))) return { kind: 'failed', reason: 'too-large' };
     if (endBytes !== null && fill.filledBytes !== endBytes) throw new Error('origin answered another length');

@@ -18,6 +18,10 @@ test('ranges of 100 bytes', () => {
     ['bytes=-0', unsatisfiable],
     ['bytes=100-', unsatisfiable],
     ['bytes=100-200', unsatisfiable],
+    ['bytes=90-9223372036854775807', part(90, 99)],
+    [`bytes=0-${'9'.repeat(400)}`, part(0, 99)],
+    [`bytes=${'9'.repeat(400)}-`, unsatisfiable],
+    [`bytes=-${'9'.repeat(400)}`, part(0, 99)],
     ['bytes=20-10', whole],
     ['bytes=-', whole],
     ['bytes=0-1,3-4', whole],
@@ -31,11 +35,20 @@ test('ranges of 100 bytes', () => {
   assert.deepEqual(readRange('bytes=0-', 0), unsatisfiable);
 });
 
-test('lists of tags compare weakly', () => {
-  assert.equal(listsTag('"a"', '"a"'), true);
-  assert.equal(listsTag('W/"a"', '"a"'), true);
-  assert.equal(listsTag('"b" , "a"', '"a"'), true);
-  assert.equal(listsTag('*', '"a"'), true);
-  assert.equal(listsTag('"ab"', '"a"'), false);
-  assert.equal(listsTag('a', '"a"'), false);
+test('lists of tags', () => {
+  const table = [
+    ['"a"', true, true],
+    ['W/"a"', true, false],
+    ['"b" , "a"', true, true],
+    ['"b",W/"a"', true, false],
+    ['*', true, true],
+    ['"ab"', false, false],
+    ['a', false, false],
+    ['w/"a"', false, false],
+    ['', false, false],
+  ] as const;
+  for (const [header, weak, strong] of table) {
+    assert.equal(listsTag(header, '"a"', 'weak'), weak, header);
+    assert.equal(listsTag(header, '"a"', 'strong'), strong, header);
+  }
 });

@@ -5,7 +5,8 @@ export type RangeVerdict =
   | { readonly kind: 'unsatisfiable' }
   | { readonly kind: 'part'; readonly firstByte: number; readonly lastByte: number };
 
-const ONE_RANGE = /^bytes=(\d{0,15})-(\d{0,15})$/i;
+// Some players write 2⁶³ − 1 for the end; what no number holds is Infinity, which is as good.
+const ONE_RANGE = /^bytes=(\d*)-(\d*)$/i;
 const WHOLE: RangeVerdict = { kind: 'whole' };
 const UNSATISFIABLE: RangeVerdict = { kind: 'unsatisfiable' };
 
@@ -29,8 +30,14 @@ function suffix(lengthBytes: number, sizeBytes: number): RangeVerdict {
   return { kind: 'part', firstByte: Math.max(0, sizeBytes - lengthBytes), lastByte: sizeBytes - 1 };
 }
 
-/** Whether an If-None-Match or If-Match list holds a tag, by weak comparison (RFC 9110 §8.8.3.2). */
-export function listsTag(header: string, etag: string): boolean {
+/**
+ * Whether a list of tags holds one of ours, which are strong: If-None-Match compares weakly, If-Match strongly (RFC 9110
+ * §8.8.3.2).
+ */
+export function listsTag(header: string, etag: string, comparison: 'weak' | 'strong'): boolean {
   if (header.trim() === '*') return true;
-  return header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === etag);
+  return header.split(',').some((candidate) => {
+    const tag = candidate.trim();
+    return tag === etag || (comparison === 'weak' && tag === `W/${etag}`);
+  });
 }

@@ -67,7 +67,10 @@ export function replyStored(exchange: Exchange, stored: Stored, telling: Telling
   const { request, response } = exchange;
   const { headers } = request;
   const size = stored.body.length;
-  if (headers['if-none-match'] !== undefined && listsTag(headers['if-none-match'], stored.etag)) {
+  if (headers['if-match'] !== undefined && !listsTag(headers['if-match'], stored.etag, 'strong')) {
+    return replyProblem(exchange, 'precondition_failed', { edgeId: telling.edgeId });
+  }
+  if (headers['if-none-match'] !== undefined && listsTag(headers['if-none-match'], stored.etag, 'weak')) {
     response.writeHead(304, ['ETag', stored.etag, ...told(exchange, telling)]);
     response.end();
     return 304;
@@ -111,8 +114,10 @@ function rangeOf({ request }: Exchange, etag: string): string | undefined {
 
 /** Whether the answer depends on the whole object, so that it cannot be sent while it is filled. */
 export function wantsWhole({ request }: Exchange): boolean {
-  const { headers, method } = request;
-  return method !== 'GET' || headers.range !== undefined || headers['if-none-match'] !== undefined;
+  const { headers, method, httpVersion } = request;
+  // HTTP/1.0 knows no chunks: an answer that is cut would look like a whole one (RFC 9112 §6.3).
+  if (method !== 'GET' || httpVersion === '1.0') return true;
+  return [headers.range, headers['if-none-match'], headers['if-match']].some((field) => field !== undefined);
 }
 
 /**

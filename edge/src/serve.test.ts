@@ -143,6 +143,9 @@ describe('two edges over one origin', () => {
 
     const fresh = await ask(first, path, { headers: { 'if-none-match': `"x", ${etag}`, range: 'bytes=0-1' } });
     assert.deepEqual([fresh.status, fresh.headers.etag, fresh.body.length], [304, etag, 0]);
+    assert.equal((await ask(first, path, { headers: { 'if-match': `"x", ${etag}`, range: 'bytes=0-1' } })).status, 206);
+    const unmet = await ask(first, path, { headers: { 'if-match': `W/${etag}`, 'if-none-match': etag } });
+    assert.deepEqual(codes(unmet), [412, 'precondition_failed']);
     const cold = `/t/${mint('show')}/live/show/v180/${EPOCH}/${FIRST_NUMBER + 2}.0.m4s`;
     assert.equal((await ask(second, cold, { headers: { range: 'bytes=0-3' } })).headers['content-length'], '4');
   });
@@ -295,6 +298,12 @@ describe('limits', () => {
     await until(edge, /headwater_edge_waiting 1\n/);
     socket.destroy();
     await until(edge, /headwater_edge_waiting 0\n/);
+    await ask(edge, `${root}/v180/media.m3u8?_HLS_part=1`);
+    await ask(edge, `${root}/v999/media.m3u8`);
+    const outcomes = 'outcome="(declined|left|failed)"\\} ';
+    const { text } = await ask({ port: edge.adminPort }, '/metrics');
+    const told = [...text.matchAll(new RegExp(`kind="playlist",${outcomes}(\\d+)`, 'g'))].map((match) => match[2]);
+    assert.deepEqual(told, ['2', '1', '0'], 'none of this is the edge failing');
   });
 
   test('fills and streams', async () => {

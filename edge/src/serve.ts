@@ -23,7 +23,7 @@ import { mediaTypeOf } from './stored.ts';
 import { type Pathways, pathwaysOf, prioritize } from './pathways.ts';
 import type { StreamView } from './stream-view.ts';
 import { type ManifestResource, type MediaResource, type Target, formatKey, parseTarget } from './target.ts';
-import { AHEAD_SEGMENTS, hasReached, positionOf, whereabouts } from './timeline-reading.ts';
+import { hasReached, positionOf, tooFar, whereabouts } from './timeline-reading.ts';
 import type { Views } from './views.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -214,7 +214,8 @@ async function growMedia(
   const etag = `"${formatKey(target.stream, target.resource)}"`;
   const sent = await reply.replyGrowing(exchange, fill, { mediaType: mediaTypeOf(target.resource), etag, telling });
   if (!sent.whole && fill.result?.ok === false) edge.events.answerCut(target.key);
-  edge.events.answered(target.resource.kind, sent.whole ? 'miss' : 'failed', sent.bytes);
+  const outcome = fill.result?.ok === false ? 'failed' : 'left';
+  edge.events.answered(target.resource.kind, sent.whole ? 'miss' : outcome, sent.bytes);
 }
 
 function fillTelling(edge: Edge, joined: boolean, startedMs: number): reply.Telling {
@@ -260,8 +261,10 @@ async function awaitManifest(
     return sendManifest(edge, exchange, target, { view, directives, waited: false });
   }
   const at = positionOf(view.timeline, resource.track);
-  if (at !== null && wanted.msn > at.number + AHEAD_SEGMENTS && view.timeline.state === 'live') {
-    return fail(edge, exchange, target, { code: 'hls_msn_too_far', detail: `the newest segment is ${at.number}` });
+  const excess = at === null ? null : tooFar(view.timeline, at, wanted);
+  if (excess !== null) {
+    const detail = `the newest segment is ${at?.number}, of ${at?.parts} parts so far`;
+    return fail(edge, exchange, target, { code: `hls_${excess}_too_far`, detail });
   }
   const withinMs = BLOCKED_TARGETS * targetMs(view.timeline);
   const reached = await view.until(() => isAnswerable(view, target.resource, directives), { withinMs, signal });
@@ -365,11 +368,18 @@ interface Complaint {
 function fail(edge: Edge, exchange: reply.Exchange, target: Target, problem: ProblemCode | Complaint): void {
   const { code, detail } = typeof problem === 'string' ? { code: problem, detail: undefined } : problem;
   const told = exchange.isMedia ? softenForMedia(code) : code;
-  if (!exchange.response.destroyed) {
+  const hasLeft = exchange.response.destroyed;
+  if (!hasLeft) {
     reply.replyProblem(exchange, told, { edgeId: edge.id, ...(detail === undefined ? {} : { detail }) });
   }
-  const outcome: Outcome = PROBLEM_STATUS[told] === 403 ? 'refused' : 'failed';
-  edge.events.answered(target.resource.kind, outcome, 0);
+  edge.events.answered(target.resource.kind, hasLeft ? 'left' : outcomeOf(code), 0);
+}
+
+/** What a viewer asks for in vain is no failure of this edge: a fleet's canary is judged by those. */
+function outcomeOf(code: ProblemCode): Outcome {
+  const status = PROBLEM_STATUS[code];
+  if (status === 403) return 'refused';
+  return status >= 500 || status === 429 ? 'failed' : 'declined';
 }
 
 /** An error for what is no resource's name. */

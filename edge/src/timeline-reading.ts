@@ -22,7 +22,7 @@ export interface PartName {
 }
 
 /** Requests may be this many segments ahead of what is known (RFC 8216bis §6.2.5.2). */
-export const AHEAD_SEGMENTS = 2;
+const AHEAD_SEGMENTS = 2;
 
 /** Null before the track's first part. */
 export function positionOf(timeline: Timeline, track: string): Position | null {
@@ -37,15 +37,31 @@ export function nextPart(position: Position, track: string): PartName {
   return complete ? { track, epoch, number: number + 1, part: 0 } : { track, epoch, number, part: parts };
 }
 
+/** What `_HLS_msn` and `_HLS_part` ask for. */
+export interface Wanted {
+  readonly msn: number;
+  readonly part: number | null;
+}
+
 /**
  * Whether a playlist of this timeline answers `_HLS_msn` and `_HLS_part` (RFC 8216bis §6.2.5.2): without a part the whole
  * segment must be there; a part beyond the segment's last is part 0 of the next.
  */
-export function hasReached(timeline: Timeline, track: string, wanted: { msn: number; part: number | null }): boolean {
+export function hasReached(timeline: Timeline, track: string, wanted: Wanted): boolean {
   const at = positionOf(timeline, track);
   if (at === null || at.number < wanted.msn) return false;
   if (at.number > wanted.msn) return true;
   return wanted.part === null ? at.complete : at.parts > wanted.part;
+}
+
+/** Which of its directives makes a request for a live playlist point too far ahead to be waited for; null for none. */
+export function tooFar(timeline: Timeline, at: Position, wanted: Wanted): 'msn' | 'part' | null {
+  if (timeline.state !== 'live') return null;
+  if (wanted.msn > at.number + AHEAD_SEGMENTS) return 'msn';
+  // RFC 8216bis §6.2.5.2, Advance Part Limit.
+  const partsAhead = 3 / Math.min(1, timeline.partTargetMs / 1000);
+  const lastPart = wanted.msn === at.number ? at.parts - 1 : -1;
+  return wanted.msn >= at.number && (wanted.part ?? 0) - lastPart > partsAhead ? 'part' : null;
 }
 
 const SPARE_PARTS = 2;

@@ -7,6 +7,7 @@ export const PROBLEM_STATUS = {
   bad_range: 416,
   hls_part_without_msn: 400,
   hls_msn_too_far: 400,
+  hls_part_too_far: 400,
   unauthorized: 401,
   join_token_unknown: 401,
   join_token_expired: 403,

@@ -128,7 +128,7 @@ function steer(edge: Edge, exchange: reply.Exchange, url: string): void {
   if (question === null) return misdirect(edge, exchange, 'not_found');
   const ttlSeconds = edge.feed.settingsOf(edge.id, question.stream).steeringTtlSeconds ?? STEERING_TTL_SECONDS;
   const priority = prioritize(edge.feed, question.pathways);
-  const body = steeringManifest(priority, ttlSeconds);
+  const body = steeringManifest({ priority, ttlSeconds });
   reply.replyText(exchange, edge.id, { mediaType: 'application/json', body });
   edge.events.steered();
 }

@@ -10,6 +10,7 @@ import { type SessionClaims, mintSessionToken } from '@headwater/protocol/sessio
 import { testRecord } from '@headwater/protocol/test-node';
 import { ManualClock } from '@headwater/service/clock';
 import { type Door, type DoorRequest, answerDoor } from './door.ts';
+import { Departures } from './departures.ts';
 import { EdgeViews } from './edge-views.ts';
 import { UsedTokens } from './replay-guard.ts';
 
@@ -42,9 +43,20 @@ function openDoor(...more: FeedMessage[]): Door {
   const clock = new ManualClock(NOW_S * 1000);
   const replay = new UsedTokens(clock);
   const nodeId = 'geo-1';
-  const edges = new EdgeViews({ state, clock, nodeId, probes: { verdict: () => 'unknown' } });
+  const departures = new Departures({ clock, edgeCount: () => 2 });
+  const edges = new EdgeViews({ state, clock, nodeId, probes: { verdict: () => 'unknown' }, departures });
   const trustedProxies: Door['trustedProxies'] = [];
-  return { state, locate: () => LOCATION, edges, clock, trustedProxies, audience: 'headwater', nodeId, replay };
+  return {
+    state,
+    locate: () => LOCATION,
+    edges,
+    departures,
+    clock,
+    trustedProxies,
+    audience: 'headwater',
+    nodeId,
+    replay,
+  };
 }
 
 function ask(url: string, more: Partial<DoorRequest> = {}): DoorRequest {

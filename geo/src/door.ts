@@ -8,6 +8,7 @@ import type { ProblemCode } from '@headwater/protocol/problem';
 import { type ReplayGuard, type Session, verifySessionToken } from '@headwater/protocol/session-token';
 import { findSigningPackage, stripSigningPackage } from '@headwater/protocol/signing-package';
 import type { Clock } from '@headwater/service/clock';
+import type { Departures } from './departures.ts';
 import type { Location, Locator } from './locate.ts';
 import type { EdgeViews } from './edge-views.ts';
 import { type RankedEdge, rankEdges } from './rank.ts';
@@ -18,6 +19,7 @@ export interface Door {
   readonly state: FeedState;
   readonly locate: Locator;
   readonly edges: Pick<EdgeViews, 'look'>;
+  readonly departures: Pick<Departures, 'stayed' | 'left'>;
   readonly clock: Clock;
   readonly trustedProxies: readonly IpPrefix[];
   readonly audience: string;

@@ -4,6 +4,7 @@ import { FeedState } from '@headwater/protocol/feed-state';
 import { IDLE_LOAD } from '@headwater/protocol/node';
 import { testRecord } from '@headwater/protocol/test-node';
 import { ManualClock } from '@headwater/service/clock';
+import { Departures } from './departures.ts';
 import { EdgeViews } from './edge-views.ts';
 import type { Verdict } from './health.ts';
 
@@ -11,11 +12,13 @@ function makeViews() {
   const state = new FeedState();
   const clock = new ManualClock(1_000_000);
   const found: { verdict: Verdict } = { verdict: 'up' };
-  const views = new EdgeViews({ state, clock, nodeId: 'geo-1', probes: { verdict: () => found.verdict } });
+  const probes = { verdict: () => found.verdict };
+  const departures = new Departures({ clock, edgeCount: () => 2 });
+  const views = new EdgeViews({ state, clock, nodeId: 'geo-1', probes, departures });
   const tell = (change: Parameters<typeof testRecord>[0] = {}): void =>
     state.apply({ cursor: '1', snapshot: false, messages: [{ type: 'node', node: testRecord(change) }] });
   tell();
-  return { clock, found, tell, view: () => views.look()[0], views };
+  return { state, clock, found, departures, tell, view: () => views.look()[0], views };
 }
 
 test('an overloaded edge stays so until it has clearly recovered', () => {
@@ -38,13 +41,13 @@ test('an edge that went down three times within two minutes is suspect until one
   };
   flap();
   flap();
-  assert.equal(view()?.suspect, false);
+  assert.equal(view()?.suspicion, null);
   flap();
-  assert.equal(view()?.suspect, true);
+  assert.equal(view()?.suspicion, 'flapping');
   clock.advance(60_000);
-  assert.equal(view()?.suspect, true);
+  assert.equal(view()?.suspicion, 'flapping');
   clock.advance(1);
-  assert.equal(view()?.suspect, false);
+  assert.equal(view()?.suspicion, null);
 });
 
 test('whether an edge answers is what the probes found; without them the feed’s word counts', () => {
@@ -68,4 +71,30 @@ test('viewers just sent count until the edge tells its load', () => {
   assert.equal(view()?.pendingViewers, 2);
   tell({ load: { ...IDLE_LOAD, egressBytesPerSecond: 1 } });
   assert.equal(view()?.pendingViewers, 0);
+});
+
+test('an edge of whose answers a tenth fails is suspect, and for half a minute after', () => {
+  const { clock, tell, view } = makeViews();
+  const failing = (requestsPerSecond: number, errorsPerSecond: number): unknown => {
+    tell({ load: { requestsPerSecond, errorsPerSecond } });
+    return view()?.suspicion;
+  };
+  assert.equal(failing(100, 9.9), null);
+  assert.equal(failing(1, 0.9), null, 'a single failure in a quiet second');
+  assert.equal(failing(100, 10), 'failing');
+  clock.advance(29_999);
+  assert.equal(failing(0, 0), 'failing');
+  clock.advance(1);
+  assert.equal(view()?.suspicion, null);
+});
+
+test('an edge that players left is suspect, until it is another one by that name', () => {
+  const { departures, tell, view, views, state } = makeViews();
+  const id = view()?.node.id ?? '';
+  for (const address of ['192.0.2.1', '198.51.100.1', '203.0.113.1']) departures.left(id, address);
+  assert.equal(view()?.suspicion, 'left');
+  state.apply({ cursor: '2', snapshot: false, messages: [{ type: 'node-removed', id }] });
+  views.look();
+  tell();
+  assert.equal(view()?.suspicion, null);
 });

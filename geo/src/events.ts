@@ -14,6 +14,8 @@ export interface GeoEvents {
   dnsAnswered(how: 'udp' | 'tcp' | 'limited' | 'malformed'): void;
   /** by its probes */
   edgeJudged(id: string, verdict: string): void;
+  /** players of so many networks went elsewhere by themselves */
+  edgeLeft(id: string, networks: number): void;
   /** @param uriSigning the CDNI code of a session token's refusal (RFC 9246 §6.4), where there was one */
   viewerRefused(code: ProblemCode, uriSigning: number | undefined): void;
   failed(error: unknown): void;
@@ -23,6 +25,7 @@ export function createEvents(log: Log, metrics: Metrics): GeoEvents {
   const sent = metrics.counter('headwater_geo_redirects_total', 'Viewers sent to an edge.');
   const listed = metrics.counter('headwater_geo_lists_total', 'Lists of edges given out.');
   const steered = metrics.counter('headwater_geo_steering_total', 'Steering manifests given out.');
+  const left = metrics.counter('headwater_geo_edges_left_total', 'Edges that players left by themselves.');
   const dnsCounter = (how: string): Series =>
     metrics.counter('headwater_geo_dns_total', 'DNS queries, by how they were answered.', { how });
   const dns = {
@@ -53,6 +56,10 @@ export function createEvents(log: Log, metrics: Metrics): GeoEvents {
     },
     edgeJudged(id, verdict) {
       log(verdict === 'down' ? 'warn' : 'info', 'edge_judged', { id, verdict });
+    },
+    edgeLeft(id, networks) {
+      left.add(1);
+      log('warn', 'edge_left_by_players', { id, networks });
     },
     steered() {
       steered.add(1);

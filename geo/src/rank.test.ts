@@ -21,7 +21,7 @@ type Change = Omit<Parameters<typeof testRecord>[0] & object, 'id' | 'place'>;
 
 function edge(id: string, place: Place | null, change: Change = {}, view: Partial<EdgeView> = {}): EdgeView {
   const node = testRecord({ id, place, ...change });
-  return { node, answers: node.healthy, busy: false, suspect: false, pendingViewers: 0, ...view };
+  return { node, answers: node.healthy, busy: false, suspicion: null, pendingViewers: 0, ...view };
 }
 
 function order(fleet: EdgeView[], viewer: Partial<Viewer> = {}, policy: RankingPolicy = {}): string[] {
@@ -47,7 +47,7 @@ test('conditions come before distance, from serving to down', () => {
     edge('partitioned', FRANKFURT, { healthy: false }, { answers: true }),
     edge('draining', FRANKFURT, { draining: true }),
     edge('probing', FRANKFURT, { servingSinceMs: null }),
-    edge('suspect', FRANKFURT, {}, { suspect: true }),
+    edge('suspect', FRANKFURT, {}, { suspicion: 'flapping' }),
     edge('busy', FRANKFURT, {}, { busy: true }),
     edge('far', SYDNEY),
   ];
@@ -157,5 +157,14 @@ test('a limit cuts the list after it is ordered', () => {
   assert.deepEqual(
     ranked.map((entry): NodeRecord['id'] => entry.edge.id),
     ['fra', 'par'],
+  );
+});
+
+test('why an edge is not trusted is told', () => {
+  const told = (suspicion: EdgeView['suspicion']): string | undefined =>
+    rankEdges([edge('a', FRANKFURT, {}, { suspicion })], BERLIN, { nowMs: NOW_MS })[0]?.reasons[0];
+  assert.deepEqual(
+    [told(null), told('failing'), told('left')],
+    ['healthy', 'too many of its answers failed lately', 'players left it by themselves lately'],
   );
 });

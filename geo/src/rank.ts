@@ -18,6 +18,9 @@ export interface Viewer {
 const CONDITIONS = ['serving', 'starting', 'busy', 'suspect', 'probing', 'draining', 'partitioned', 'down'] as const;
 type EdgeCondition = (typeof CONDITIONS)[number];
 
+/** It came and went too often, too many of its answers failed, or players left it by themselves. */
+export type Suspicion = 'flapping' | 'failing' | 'left';
+
 /** An edge as the one who ranks sees it: what the feed tells, and what was remembered and found out besides. */
 export interface EdgeView {
   readonly node: NodeRecord;
@@ -25,8 +28,8 @@ export interface EdgeView {
   readonly answers: boolean;
   /** it was overloaded and has not recovered; see {@link RankingPolicy} */
   readonly busy: boolean;
-  /** it came and went too often lately */
-  readonly suspect: boolean;
+  /** why it is not trusted, where it is not */
+  readonly suspicion: Suspicion | null;
   /** viewers sent to it since it last told its load */
   readonly pendingViewers: number;
 }
@@ -151,14 +154,14 @@ function isElsewhere({ condition, zonePreference }: Candidate): boolean {
 }
 
 function conditionOf(
-  { node, answers, busy, suspect }: EdgeView,
+  { node, answers, busy, suspicion }: EdgeView,
   { policy, nowMs, draw }: { readonly policy: RankingPolicy; readonly nowMs: number; readonly draw: number },
 ): EdgeCondition {
   if (!answers) return 'down';
   if (!node.healthy) return 'partitioned';
   if (node.draining) return 'draining';
   if (node.servingSinceMs === null) return 'probing';
-  if (suspect) return 'suspect';
+  if (suspicion !== null) return 'suspect';
   if (busy) return 'busy';
   const slowStartMs = (policy.slowStartSeconds ?? DEFAULT_POLICY.slowStartSeconds) * 1000;
   const share = slowStartMs === 0 ? 1 : FIRST_SHARE + (nowMs - node.servingSinceMs) / slowStartMs;
@@ -278,11 +281,16 @@ function mix(value: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-const WORDS: Readonly<Record<EdgeCondition, string>> = {
+const SUSPICIONS: Readonly<Record<Suspicion, string>> = {
+  flapping: 'came and went too often lately',
+  failing: 'too many of its answers failed lately',
+  left: 'players left it by themselves lately',
+};
+
+const WORDS: Readonly<Record<Exclude<EdgeCondition, 'suspect'>, string>> = {
   serving: 'healthy',
   starting: 'in slow start: takes a growing share of viewers',
   busy: 'overloaded',
-  suspect: 'came and went too often lately',
   probing: 'not yet found ready',
   draining: 'draining: takes no new viewers while another can',
   partitioned: 'answers, but the control plane has lost it',
@@ -294,7 +302,7 @@ function explained(candidate: Candidate, rule: RankingRule | undefined): RankedE
   const zone =
     zonePreference === Infinity ? `zone ${view.node.zone} is not the rule's` : `zone ${view.node.zone} by rule`;
   const reasons = [
-    WORDS[condition],
+    condition === 'suspect' ? SUSPICIONS[view.suspicion ?? 'flapping'] : WORDS[condition],
     ...(rule === undefined ? [] : [zone]),
     distanceKm === null ? 'distance unknown' : `${Math.round(distanceKm)} km away`,
     `load ${Math.round(load * 100)}%`,

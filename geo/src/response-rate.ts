@@ -1,6 +1,6 @@
 /** Response rate limiting: a source address in a UDP query proves nothing, so no network gets more answers than a resolver needs. */
 
-import { isIPv4 } from 'node:net';
+import { networkOf } from '@headwater/protocol/ip-prefix';
 import type { Clock } from '@headwater/service/clock';
 
 /** Answers a second for one network, and how many may come at once. */
@@ -47,11 +47,4 @@ export class ResponseRate {
     if (this.#buckets.size > NETWORKS && oldest !== undefined) this.#buckets.delete(oldest);
     return bucket;
   }
-}
-
-/** /24 and /56: what one customer has. */
-function networkOf(address: string): string {
-  return isIPv4(address)
-    ? address.slice(0, address.lastIndexOf('.'))
-    : address.split(':').slice(0, 4).join(':').slice(0, -2);
 }

@@ -91,7 +91,8 @@ function steer(context: Context<Env>, { door, events }: RouteParts): Response {
   const { incoming } = context.env;
   const socketAddress = incoming.socket.remoteAddress ?? '';
   const forwardedFor = context.req.header('x-forwarded-for');
-  const manifest = answerSteering({ url: incoming.url ?? '', socketAddress, forwardedFor }, door);
+  const origin = requestOrigin(context, door, socketAddress);
+  const manifest = answerSteering({ origin, url: incoming.url ?? '', socketAddress, forwardedFor }, door);
   if (manifest === null) return problemResponse('not_found');
   events.steered();
   const headers = { 'content-type': 'application/json', 'cache-control': 'private, no-store' };

@@ -15,6 +15,7 @@ import { Metrics } from '@headwater/service/metrics';
 import { describeNode } from '@headwater/service/node-identity';
 import { refuseOddities } from '@headwater/service/problem-response';
 import type { GeoConfig } from './config.ts';
+import { Departures } from './departures.ts';
 import type { DnsZone } from './dns-answer.ts';
 import { type DnsServer, startDnsServer } from './dns-server.ts';
 import { type Door, edgeHostsFor } from './door.ts';
@@ -54,9 +55,9 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
   const locator = await openLocator(sources, (file, error) => events.reloaded(file, error));
   const { locate } = locator;
   const { trustedProxies, audience, nodeId } = config;
-  const probes = new Probes({ state, onChange: (id, verdict) => events.edgeJudged(id, verdict) });
-  const edges = new EdgeViews({ state, clock, nodeId, probes });
-  const door = { state, locate, edges, clock, trustedProxies, audience, nodeId, replay: new UsedTokens(clock) };
+  const { probes, departures, edges } = watchEdges(nodeId, { state, clock, events });
+  const known = { state, locate, edges, departures, clock };
+  const door = { ...known, trustedProxies, audience, nodeId, replay: new UsedTokens(clock) };
 
   let stopping = false;
   const routes = createRoutes({ door, edges, page: await loadWatchPage(), events, metrics, ready: () => !stopping });
@@ -108,6 +109,17 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
       await server[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What is found out of the edges, by asking them and by what players do. */
+function watchEdges(
+  nodeId: string,
+  { state, clock, events }: { readonly state: FeedState; readonly clock: Clock; readonly events: GeoEvents },
+): { readonly probes: Probes; readonly departures: Departures; readonly edges: EdgeViews } {
+  const probes = new Probes({ state, onChange: (id, verdict) => events.edgeJudged(id, verdict) });
+  const edgeCount = (): number => [...state.nodes.values()].filter(({ role }) => role === 'edge').length;
+  const departures = new Departures({ clock, edgeCount, onLeft: (edge, networks) => events.edgeLeft(edge, networks) });
+  return { probes, departures, edges: new EdgeViews({ state, clock, nodeId, probes, departures }) };
 }
 
 function startDns(

@@ -6,6 +6,7 @@ import { steeringPath } from '@headwater/protocol/steering';
 import { testRecord } from '@headwater/protocol/test-node';
 import { ManualClock } from '@headwater/service/clock';
 import type { Door } from './door.ts';
+import { Departures } from './departures.ts';
 import { EdgeViews } from './edge-views.ts';
 import type { Verdict } from './health.ts';
 import { UsedTokens } from './replay-guard.ts';
@@ -20,20 +21,25 @@ function makeDoor(): { door: Door; verdicts: Map<string, Verdict>; state: FeedSt
   const clock = new ManualClock(1_000_000_000);
   const verdicts = new Map<string, Verdict>();
   const nodeId = 'geo-1';
-  const edges = new EdgeViews({ state, clock, nodeId, probes: { verdict: (id) => verdicts.get(id) ?? 'up' } });
+  const departures = new Departures({ clock, edgeCount: () => messages.length });
+  const probes = { verdict: (id: string) => verdicts.get(id) ?? 'up' };
+  const edges = new EdgeViews({ state, clock, nodeId, probes, departures });
   const parts = { trustedProxies: [], audience: 'headwater', nodeId, replay: new UsedTokens(clock) };
-  return { door: { state, locate: () => LOCATION, edges, clock, ...parts }, verdicts, state };
+  return { door: { state, locate: () => LOCATION, edges, departures, clock, ...parts }, verdicts, state };
 }
 
 interface Manifest {
   readonly VERSION: number;
   readonly TTL: number;
   readonly 'PATHWAY-PRIORITY': readonly string[];
+  readonly 'RELOAD-URI': string;
 }
+
+const ORIGIN = 'http://geo.example:7100';
 
 function ask(door: Door, pathways: readonly string[]): Manifest {
   const url = steeringPath('hls', { stream: 'show', pathways });
-  const answer = answerSteering({ url, socketAddress: '203.0.113.7', forwardedFor: undefined }, door);
+  const answer = answerSteering({ origin: ORIGIN, url, socketAddress: '203.0.113.7', forwardedFor: undefined }, door);
   return JSON.parse(answer ?? '') as Manifest;
 }
 
@@ -77,6 +83,32 @@ test('the time to live is what is configured, for the stream before all', () => 
 
 test('what is no question is not answered', () => {
   const { door } = makeDoor();
-  const asked = { url: '/steering/hls?stream=a/b', socketAddress: '::1', forwardedFor: undefined };
+  const asked = { origin: ORIGIN, url: '/steering/hls?stream=a/b', socketAddress: '::1', forwardedFor: undefined };
   assert.equal(answerSteering(asked, door), null);
+});
+
+test('an edge that players of several networks leave though they were told to stay is avoided', () => {
+  const { door } = makeDoor();
+  const pathways = ['edge-1', 'edge-2', 'edge-3'];
+  const [best = '', other = ''] = order(door, pathways);
+  const askFrom = (address: string, url: string, current: string): Manifest => {
+    const asked = {
+      origin: ORIGIN,
+      url: `${url}&_HLS_pathway=${current}`,
+      socketAddress: address,
+      forwardedFor: undefined,
+    };
+    return JSON.parse(answerSteering(asked, door) ?? '') as Manifest;
+  };
+  const first = steeringPath('hls', { stream: 'show', pathways });
+  const nextOf = (answer: Manifest): string => answer['RELOAD-URI'].slice(ORIGIN.length);
+  const addresses = ['192.0.2.1', '192.0.2.2', '198.51.100.1', '203.0.113.1'];
+  const asked = addresses.map((address) => [address, nextOf(askFrom(address, first, best))] as const);
+  assert.ok(asked.every(([, next]) => next === `${first}&stayed=${best}`));
+  assert.ok(!nextOf(askFrom('192.0.2.1', first, other)).includes('stayed'), 'it was not told to stay there');
+  for (const [address, next] of asked) {
+    assert.equal(order(door, pathways)[0], best, 'three networks must have left');
+    askFrom(address, next, other);
+  }
+  assert.equal(order(door, pathways).at(-1), best);
 });

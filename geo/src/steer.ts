@@ -1,22 +1,29 @@
 /** Content steering: which of the edges that a player's manifest names it should use next. */
 
-import { parseSteering, STEERING_TTL_SECONDS, steeringManifest } from '@headwater/protocol/steering';
+import { parseSteering, STEERING_TTL_SECONDS, steeringManifest, steeringPath } from '@headwater/protocol/steering';
 import { type Door, type DoorRequest, rankFor } from './door.ts';
 import { viewerAddress } from './viewer-address.ts';
 
-/** The body of a steering manifest; null for a question that is none. Tells of edges alone, so it wants no token. */
+/**
+ * The body of a steering manifest; null for a question that is none. Tells of edges alone, so it wants no token. A player that
+ * is told to stay brings that back with its next question: if it has left by then, its edge failed it.
+ */
 export function answerSteering(
-  request: Pick<DoorRequest, 'url' | 'socketAddress' | 'forwardedFor'>,
+  request: Pick<DoorRequest, 'origin' | 'url' | 'socketAddress' | 'forwardedFor'>,
   door: Door,
 ): string | null {
   const question = parseSteering(request.url);
   if (question === null) return null;
   const address = viewerAddress(request.socketAddress, request.forwardedFor, door.trustedProxies);
   const location = door.locate(address);
-  const { stream, pathways } = question;
+  const { protocol, stream, pathways, current, stayed } = question;
+  if (stayed !== null && current !== null && current !== stayed) door.departures.left(stayed, address);
   const known = rankFor({ stream, address, location, among: pathways }, door).map(({ edge }) => edge.id);
   // A pathway whose edge is no longer in the fleet comes last: the player knows no other.
   const gone = pathways.filter((id) => !known.includes(id));
   const ttlSeconds = door.state.settingsOf(door.nodeId, stream).steeringTtlSeconds ?? STEERING_TTL_SECONDS;
-  return steeringManifest([...known, ...gone], ttlSeconds);
+  const stays = current !== null && current === known[0];
+  if (stays) door.departures.stayed(current, address);
+  const next = steeringPath(protocol, { stream, pathways, stayed: stays ? current : null });
+  return steeringManifest({ priority: [...known, ...gone], ttlSeconds, reloadUrl: `${request.origin}${next}` });
 }

@@ -23,7 +23,7 @@ function measure(edges: number): Measured[] {
     const load = { cpu: random() * 0.7, egressBytesPerSecond: random() * 5e7 };
     const zone = `zone-${index % 8}`;
     const node = testRecord({ id: `edge-${index}`, place: place(), zone, failureDomain: `site-${index % 20}`, load });
-    return { node, answers: true, busy: false, suspect: false, pendingViewers: 0 };
+    return { node, answers: true, busy: false, suspicion: null, pendingViewers: 0 };
   });
   const viewers = Array.from({ length: DECISIONS }, (_, index): Viewer => {
     const address = `203.0.${(index >> 8) & 255}.${index & 255}`;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isInPrefix, parseIpPrefix } from './ip-prefix.ts';
+import { isInPrefix, networkOf, parseIpPrefix } from './ip-prefix.ts';
 
 test('addresses lie in the networks they lie in', () => {
   const cases: [string, string, boolean][] = [
@@ -44,4 +44,21 @@ test('what is no network is refused', () => {
   ]) {
     assert.equal(parseIpPrefix(text), null, text);
   }
+});
+
+test('addresses of one customer share a network, however they are written', () => {
+  const same: [string, string][] = [
+    ['203.0.113.7', '203.0.113.250'],
+    ['203.0.113.7', '::ffff:203.0.113.9'],
+    ['2001:db8:0:1200::1', '2001:0db8:0000:12ff:1:2:3:4'],
+    ['2001:db8::1', '2001:db8:0:ff::'],
+    ['unknown', 'unknown'],
+  ];
+  for (const [a, b] of same) assert.equal(networkOf(a), networkOf(b), `${a} ${b}`);
+  const apart: [string, string][] = [
+    ['203.0.113.7', '203.0.114.7'],
+    ['2001:db8::1', '2001:db8:0:100::1'],
+    ['::1', 'unknown'],
+  ];
+  for (const [a, b] of apart) assert.notEqual(networkOf(a), networkOf(b), `${a} ${b}`);
 });

@@ -36,6 +36,16 @@ export function isInPrefix(address: string, prefix: IpPrefix): boolean {
   });
 }
 
+/**
+ * The network that counts as one party: the /24 of an IPv4 address, the /56 of an IPv6 one, which is what one customer has.
+ * @returns hexadecimal digits; the address itself when it cannot be read
+ */
+export function networkOf(address: string): string {
+  const bytes = parseIpAddress(address);
+  if (bytes === null) return address;
+  return Buffer.from(bytes.slice(0, bytes.length === 4 ? 3 : 7)).toString('hex');
+}
+
 function parseIpAddress(text: string): number[] | null {
   const plain = MAPPED.exec(text)?.[1] ?? text;
   if (isIPv4(plain)) return plain.split('.').map(Number);

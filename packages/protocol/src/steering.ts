@@ -7,11 +7,14 @@ import { isNodeId, isStreamName } from './names.ts';
 
 /** What a steering request says. */
 export interface SteeringQuestion {
+  readonly protocol: SteeringProtocol;
   readonly stream: string;
   /** the pathways in the player's manifest */
   readonly pathways: readonly string[];
   /** the pathway it plays from, where it says so */
   readonly current: string | null;
+  /** the pathway that it was on and was told to stay on when it last asked; see {@link steeringPath} */
+  readonly stayed: string | null;
 }
 
 /** A manifest names at most as many pathways. */
@@ -24,18 +27,23 @@ export type SteeringProtocol = 'hls' | 'dash';
 const PATHS: Readonly<Record<string, SteeringProtocol>> = { '/steering/hls': 'hls', '/steering/dash': 'dash' };
 const QUERY_LIMIT_CHARS = 1_024;
 
-/** Path and query that a player asks with, at geo or at an edge. */
+/**
+ * Path and query that a player asks with, at geo or at an edge. `stayed` is what geo has the player bring along to its next
+ * question, so that nobody has to remember the players.
+ */
 export function steeringPath(
   protocol: SteeringProtocol,
-  question: Pick<SteeringQuestion, 'stream' | 'pathways'>,
+  { stream, pathways, stayed }: Pick<SteeringQuestion, 'stream' | 'pathways'> & Partial<SteeringQuestion>,
 ): string {
-  return `/steering/${protocol}?stream=${question.stream}&pathways=${question.pathways.join(',')}`;
+  const brought = stayed ? `&stayed=${stayed}` : '';
+  return `/steering/${protocol}?stream=${stream}&pathways=${pathways.join(',')}${brought}`;
 }
 
 /** Reads it; what players add is read along. Null for what {@link steeringPath} cannot have written. */
 export function parseSteering(url: string): SteeringQuestion | null {
   const mark = url.indexOf('?');
-  if (mark < 0 || url.length - mark > QUERY_LIMIT_CHARS || PATHS[url.slice(0, mark)] === undefined) return null;
+  const protocol = mark < 0 ? undefined : PATHS[url.slice(0, mark)];
+  if (protocol === undefined || url.length - mark > QUERY_LIMIT_CHARS) return null;
   const query = new URLSearchParams(url.slice(mark + 1));
   const stream = query.get('stream');
   const pathways = (query.get('pathways') ?? '').split(',');
@@ -43,10 +51,19 @@ export function parseSteering(url: string): SteeringQuestion | null {
   // HLS sends the bare id; DASH quotes a list, the newest first.
   const told = query.get('_HLS_pathway') ?? query.get('_DASH_pathway') ?? '';
   const [current = ''] = told.replaceAll('"', '').split(',');
-  return { stream, pathways, current: pathways.includes(current) ? current : null };
+  const own = (id: string): string | null => (pathways.includes(id) ? id : null);
+  return { protocol, stream, pathways, current: own(current), stayed: own(query.get('stayed') ?? '') };
 }
 
-/** The steering manifest; `priority` is best first and names only the player's own pathways. */
-export function steeringManifest(priority: readonly string[], ttlSeconds: number): string {
-  return JSON.stringify({ VERSION: 1, TTL: ttlSeconds, 'PATHWAY-PRIORITY': priority });
+interface SteeringAnswer {
+  /** best first; only the player's own pathways */
+  readonly priority: readonly string[];
+  readonly ttlSeconds: number;
+  /** where the player asks next; absolute, because Shaka resolves it against the media; left out: where it asked now */
+  readonly reloadUrl?: string;
+}
+
+/** The steering manifest. */
+export function steeringManifest({ priority, ttlSeconds, reloadUrl }: SteeringAnswer): string {
+  return JSON.stringify({ VERSION: 1, TTL: ttlSeconds, 'RELOAD-URI': reloadUrl, 'PATHWAY-PRIORITY': priority });
 }

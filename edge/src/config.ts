@@ -29,6 +29,8 @@ export interface EdgeLimits {
   readonly idleMs: number;
   readonly waiters: number;
   readonly fills: number;
+  /** memory of all objects on their way, besides the cache */
+  readonly fillBytes: number;
   readonly streams: number;
   readonly urlBytes: number;
   readonly headerBytes: number;
@@ -67,6 +69,7 @@ function readLimits(env: Environment): EdgeLimits {
     idleMs: limit('HEADWATER_EDGE_IDLE_MS', 65_000, 3_600_000),
     waiters: limit('HEADWATER_EDGE_MAX_WAITERS', 10_000, 1_000_000),
     fills: limit('HEADWATER_EDGE_MAX_FILLS', 1_000, 100_000),
+    fillBytes: limit('HEADWATER_EDGE_MAX_FILL_BYTES', 256 * MIB, 1024 ** 4, 65_536),
     streams: limit('HEADWATER_EDGE_MAX_STREAMS', 1_000, 100_000),
     urlBytes: limit('HEADWATER_EDGE_MAX_URL_BYTES', 4_096, 65_536, 256),
     headerBytes: limit('HEADWATER_EDGE_MAX_HEADER_BYTES', 16_384, 131_072, 1_024),

@@ -27,6 +27,7 @@ export interface EdgeGauges {
   readonly cacheBytes: () => number;
   readonly cacheObjects: () => number;
   readonly fills: () => number;
+  readonly fillBytes: () => number;
   readonly streams: () => number;
   readonly tracksFollowed: () => number;
   readonly waiting: () => number;
@@ -114,6 +115,7 @@ export function createEvents(log: Log, metrics: Metrics) {
       metrics.gaugeFrom('headwater_edge_cache_bytes', 'Bytes in the RAM tier.', read.cacheBytes);
       metrics.gaugeFrom('headwater_edge_cache_objects', 'Objects in the RAM tier.', read.cacheObjects);
       metrics.gaugeFrom('headwater_edge_fills', 'Fills under way.', read.fills);
+      metrics.gaugeFrom('headwater_edge_fill_bytes', 'Memory of the fills under way.', read.fillBytes);
       metrics.gaugeFrom('headwater_edge_streams', 'Streams followed.', read.streams);
       metrics.gaugeFrom('headwater_edge_tracks_followed', 'Tracks whose parts are fetched ahead.', read.tracksFollowed);
       metrics.gaugeFrom('headwater_edge_waiting', 'Requests that wait for something.', read.waiting);

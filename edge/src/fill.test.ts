@@ -15,7 +15,9 @@ import { storeMedia } from './stored.ts';
 
 const PATIENT = { withinMs: 5_000 };
 
-function fillsOf(options: { limit?: number; objectLimitBytes?: number; deadlineMs?: number } = {}) {
+function fillsOf(
+  options: { limit?: number; limitBytes?: number; objectLimitBytes?: number; deadlineMs?: number } = {},
+) {
   const cache = createCache(1024 * 1024);
   const ended: string[] = [];
   const events = {
@@ -24,8 +26,8 @@ function fillsOf(options: { limit?: number; objectLimitBytes?: number; deadlineM
     fillEnded: (_: string, result: FillResult) => void ended.push(result.ok ? 'stored' : result.reason),
     recipeThrew: () => void ended.push('threw'),
   };
-  const { limit = 10, objectLimitBytes = 1024, deadlineMs = 5_000 } = options;
-  return { cache, ended, fills: new Fills({ cache, events, limit, objectLimitBytes, deadlineMs }) };
+  const { limit = 10, limitBytes = 64 * 1024 * 1024, objectLimitBytes = 1024, deadlineMs = 5_000 } = options;
+  return { cache, ended, fills: new Fills({ cache, events, limit, limitBytes, objectLimitBytes, deadlineMs }) };
 }
 
 /** A recipe that the test carries out by hand. */
@@ -106,6 +108,26 @@ describe('a fill', () => {
     assert.equal(fills.joinOrStart('c', byHand().recipe), null);
     assert.notEqual(fills.joinOrStart('a', byHand().recipe), null);
     fills.abortAll();
+  });
+
+  test('all under way together hold so much memory and no more, and give it back', async () => {
+    const { fills, ended } = fillsOf({ limitBytes: 25, objectLimitBytes: 20 });
+    const hands = [byHand(), byHand(), byHand()] as const;
+    const [first, second, third] = hands.map(
+      (hand, index) => fills.joinOrStart(`k${index}`, hand.recipe)?.fill as Fill,
+    );
+    assert.ok(first?.expect(20) === true && second?.append(Buffer.alloc(5)) === false, 'it would take 20');
+    assert.equal(second.signal.aborted, true);
+    assert.equal(third?.expect(5), true);
+    assert.equal(fills.heldBytes, 25);
+    for (const [index, hand] of hands.entries()) hand.finish([first, second, third][index] as Fill);
+    await new Promise(setImmediate);
+    assert.deepEqual(ended, ['stored', 'overloaded', 'stored']);
+    assert.equal(fills.heldBytes, 0);
+    const again = fills.joinOrStart('k3', byHand().recipe)?.fill;
+    assert.equal(again?.expect(20), true);
+    again?.abort('abandoned');
+    assert.equal(again?.append(Buffer.alloc(20)), true, 'what is there may be written');
   });
 
   test('ends with its deadline, and when its last reader leaves', async () => {

@@ -18,9 +18,16 @@ export type Recipe = (fill: Fill) => Promise<FillResult>;
 
 const FIRST_CAPACITY_BYTES = 64 * 1024;
 
+interface FillOptions {
+  /** no object is larger */
+  readonly limitBytes: number;
+  /** asks for so much more memory; false when there is none to be had */
+  readonly reserve: (bytes: number) => boolean;
+}
+
 /** One object being filled. */
 export class Fill {
-  readonly #limitBytes: number;
+  readonly #options: FillOptions;
   readonly #abort = new AbortController();
   readonly #watchers = new Set<() => void>();
   #buffer: Buffer = Buffer.alloc(0);
@@ -28,8 +35,8 @@ export class Fill {
   #expectedBytes: number | null = null;
   #result: FillResult | null = null;
 
-  constructor(limitBytes: number) {
-    this.#limitBytes = limitBytes;
+  constructor(options: FillOptions) {
+    this.#options = options;
   }
 
   /** Fires when nobody wants it any more, or its time is up. */
@@ -39,6 +46,11 @@ export class Fill {
 
   get filledBytes(): number {
     return this.#filledBytes;
+  }
+
+  /** The memory that it holds. */
+  get heldBytes(): number {
+    return this.#buffer.length;
   }
 
   /** The whole length, once it is known. */
@@ -53,23 +65,23 @@ export class Fill {
 
   /**
    * Says how long it will be, so that the bytes go straight to their place.
-   * @returns false when that is more than an object may have
+   * @returns false when that is more than an object may have, or than there is memory for: then the fill has failed
    */
   expect(bytes: number): boolean {
-    if (bytes > this.#limitBytes) return false;
+    if (bytes > this.#options.limitBytes) return false;
     this.#expectedBytes = bytes;
-    if (this.#buffer.length < bytes) this.#grow(bytes);
-    return true;
+    return this.#buffer.length >= bytes || this.#grow(bytes);
   }
 
   /**
    * Takes in a copy of the bytes and wakes the readers.
-   * @returns false when the object would become larger than it may be
+   * @returns false as {@link expect} does
    */
   append(chunk: Uint8Array): boolean {
     const needed = this.#filledBytes + chunk.length;
-    if (needed > this.#limitBytes) return false;
-    if (needed > this.#buffer.length) this.#grow(Math.max(needed, this.#buffer.length * 2, FIRST_CAPACITY_BYTES));
+    if (needed > this.#options.limitBytes) return false;
+    const capacity = Math.max(needed, this.#buffer.length * 2, FIRST_CAPACITY_BYTES);
+    if (needed > this.#buffer.length && !this.#grow(capacity)) return false;
     this.#buffer.set(chunk, this.#filledBytes);
     this.#filledBytes = needed;
     this.#wake();
@@ -140,10 +152,16 @@ export class Fill {
     for (const watcher of this.#watchers) watcher();
   }
 
-  #grow(capacity: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.min(capacity, this.#limitBytes));
+  #grow(capacity: number): boolean {
+    const bytes = Math.min(capacity, this.#options.limitBytes);
+    if (this.#result !== null || !this.#options.reserve(bytes - this.#buffer.length)) {
+      this.abort('overloaded');
+      return false;
+    }
+    const larger = Buffer.allocUnsafeSlow(bytes);
     this.#buffer.copy(larger, 0, 0, this.#filledBytes);
     this.#buffer = larger;
+    return true;
   }
 }
 
@@ -152,6 +170,8 @@ interface FillsOptions {
   readonly events: FillEvents;
   /** at most this many at once */
   readonly limit: number;
+  /** memory of all under way together */
+  readonly limitBytes: number;
   /** no object is larger */
   readonly objectLimitBytes: number;
   /** a fill that takes longer fails: nobody is left hanging */
@@ -173,6 +193,7 @@ export class Fills {
   readonly #disowned = new WeakSet<Fill>();
   /** recipes at work, those of aborted fills among them */
   #running = 0;
+  #heldBytes = 0;
 
   constructor(options: FillsOptions) {
     this.#options = options;
@@ -180,6 +201,11 @@ export class Fills {
 
   get count(): number {
     return this.#running;
+  }
+
+  /** The memory of all under way. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   /**
@@ -193,7 +219,10 @@ export class Fills {
       return { fill: running, joined: true };
     }
     if (this.#running >= this.#options.limit) return null;
-    const fill = new Fill(this.#options.objectLimitBytes);
+    const fill = new Fill({
+      limitBytes: this.#options.objectLimitBytes,
+      reserve: (bytes) => this.#reserve(bytes),
+    });
     this.#byKey.set(key, fill);
     void this.#run(key, fill, recipe);
     return { fill, joined: false };
@@ -213,6 +242,12 @@ export class Fills {
     for (const fill of this.#byKey.values()) fill.abort('abandoned');
   }
 
+  #reserve(bytes: number): boolean {
+    if (this.#heldBytes + bytes > this.#options.limitBytes) return false;
+    this.#heldBytes += bytes;
+    return true;
+  }
+
   async #run(key: string, fill: Fill, recipe: Recipe): Promise<void> {
     const { cache, events, deadlineMs } = this.#options;
     this.#running += 1;
@@ -226,6 +261,7 @@ export class Fills {
     const result = fill.result ?? ended;
     if (result.ok && !this.#disowned.has(fill)) cache.set(key, result.stored);
     this.#running -= 1;
+    this.#heldBytes -= fill.heldBytes;
     if (this.#byKey.get(key) === fill) this.#byKey.delete(key);
     fill.settle(result);
     events.fillEnded(key, result);

@@ -16,7 +16,7 @@ const QUIET = {
 
 function makeParts() {
   const cache = createCache(1_000_000);
-  const limits = { limit: 9, objectLimitBytes: 1_000, deadlineMs: 1_000 };
+  const limits = { limit: 9, limitBytes: 1024, objectLimitBytes: 1_000, deadlineMs: 1_000 };
   const fills = new Fills({ cache, events: QUIET, ...limits });
   const purged: [string, number][] = [];
   for (const key of KEYS) cache.set(key, storeText('text/plain', key));

@@ -321,6 +321,17 @@ describe('limits', () => {
     assert.deepEqual(codes(other), [429, 'too_many_streams']);
   });
 
+  test('memory of what is on its way: one object more is 429, and none of it is lost', async () => {
+    const size = origin.bytesOf('v180', FIRST_NUMBER).length;
+    const path = `/t/${mint('show')}/live/show/v180/${EPOCH}/${FIRST_NUMBER}.m4s`;
+    await using exact = await startRig(feedOf(origin.url), { limits: { fillBytes: size } });
+    assert.equal((await ask(exact, path)).status, 200);
+    await until(exact, /headwater_edge_fill_bytes 0\n/);
+    await using small = await startRig(feedOf(origin.url), { limits: { fillBytes: size - 1 } });
+    assert.deepEqual(codes(await ask(small, path)), [429, 'too_many_requests']);
+    await until(small, /headwater_edge_fill_bytes 0\n/);
+  });
+
   test('an object above its size is never kept, and the cache never above its own', async () => {
     const size = origin.bytesOf('v180', FIRST_NUMBER).length;
     const path = `/t/${mint('show')}/live/show/v180/${EPOCH}/${FIRST_NUMBER}.m4s`;

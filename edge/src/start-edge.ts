@@ -129,7 +129,14 @@ function assemble(
   });
   const cache = createCache(limits.ramBytes);
   const { objectBytes: objectLimitBytes, fillDeadlineMs: deadlineMs } = limits;
-  const fills = new Fills({ cache, events, objectLimitBytes, deadlineMs, limit: limits.fills });
+  const fills = new Fills({
+    cache,
+    events,
+    objectLimitBytes,
+    deadlineMs,
+    limit: limits.fills,
+    limitBytes: limits.fillBytes,
+  });
   const desk = new MediaDesk({ cache, fills, client, inputDeadlineMs: limits.deadlineMs });
   const views = new Views({
     limit: limits.streams,
@@ -175,6 +182,7 @@ function exposeGauges(edge: Edge, events: EdgeEvents, open: { readonly count: nu
     cacheBytes: () => edge.cache.calculatedSize,
     cacheObjects: () => edge.cache.size,
     fills: () => edge.fills.count,
+    fillBytes: () => edge.fills.heldBytes,
     streams: () => edge.views.count,
     tracksFollowed: () => edge.views.followedTracks,
     waiting: () => edge.waiters.count,

@@ -1,5 +1,6 @@
 /** What has to happen without being asked for: some of it at every replica, some at the leader alone. */
 
+import { dropOldAnswers } from './api/idempotency.ts';
 import type { Events } from './events.ts';
 import { promoteDueKey } from './path-key-rotation.ts';
 import type { Services } from './services.ts';
@@ -13,6 +14,7 @@ const EXCHANGE_MS = 1_000;
 const LOADS_MS = 2_000;
 const JUDGE_MS = 1_000;
 const STALE_MS = 5_000;
+const OLD_ANSWERS_MS = 600_000;
 
 /**
  * Begins them. Returns what ends them.
@@ -47,6 +49,11 @@ export function startChores(services: Services, leaderStore: Store): () => void 
       STALE_MS,
       'stale',
       asLeader(() => fleet.removeStale()),
+    ),
+    every(
+      OLD_ANSWERS_MS,
+      'old-answers',
+      asLeader(() => dropOldAnswers(leaderStore, clock.nowMs())),
     ),
   ];
   return () => timers.forEach((timer) => clearInterval(timer));

@@ -43,6 +43,9 @@ interface ConfigVersionsOptions {
   readonly onVerdict: (scope: string, version: number, verdict: Verdict) => void;
 }
 
+/** Whether what runs is as who changes it believes. */
+type Fits = (running: Running) => boolean;
+
 const NOTHING: Running = { version: 0, newest: 0, canary: null };
 const TRIES = 16;
 /** A canary that fares well for so long is given to all. */
@@ -62,36 +65,43 @@ export class ConfigVersions {
     this.#options = options;
   }
 
-  /** Makes a version and begins to roll it out. */
-  async roll(scope: string, settings: Settings, sharePercent: number): Promise<ConfigVersion> {
+  /** Makes a version and begins to roll it out. Null when what runs is not as it should be. */
+  async roll(
+    scope: string,
+    { settings, sharePercent }: { readonly settings: Settings; readonly sharePercent: number },
+    fits: Fits = () => true,
+  ): Promise<ConfigVersion | null> {
     const madeAtMs = Math.floor(this.#options.clock.nowMs());
     const running = await this.#change(
       scope,
-      ({ version, newest }) => {
+      (now) => {
+        if (!fits(now)) return null;
+        const { version, newest } = now;
         const next = newest + 1;
         if (sharePercent >= 100) return { version: next, newest: next, canary: null };
         return { version, newest: next, canary: { version: next, sharePercent, sinceMs: madeAtMs } };
       },
       async (next) => this.#keep({ scope, version: next.newest, settings, madeAtMs }),
     );
-    return { scope, version: running.newest, settings, madeAtMs };
+    return running === null ? null : { scope, version: running.newest, settings, madeAtMs };
   }
 
-  /** Gives the canary to all. False when there is none. */
-  async promote(scope: string): Promise<boolean> {
-    const running = await this.running(scope);
-    if (running.canary === null) return false;
-    await this.#change(scope, (now) => ({ ...now, version: now.canary?.version ?? now.version, canary: null }));
-    return true;
+  /** Gives the canary to all. False when there is none, or what runs is not as it should be. */
+  async promote(scope: string, fits: Fits = () => true): Promise<boolean> {
+    const promoted = await this.#change(scope, (now) =>
+      now.canary === null || !fits(now) ? null : { ...now, version: now.canary.version, canary: null },
+    );
+    return promoted !== null;
   }
 
-  /** Takes the canary back, or goes to an earlier version. False for one that is not there. */
-  async rollBack(scope: string, version?: number): Promise<boolean> {
-    const running = await this.running(scope);
-    if (version === undefined && running.canary === null) return false;
+  /** Takes the canary back, or goes to an earlier version. False when that is not there, or what runs is not as it should be. */
+  async rollBack(scope: string, version?: number, fits: Fits = () => true): Promise<boolean> {
     if (version !== undefined && version !== 0 && (await this.version(scope, version)) === null) return false;
-    await this.#change(scope, (now) => ({ ...now, version: version ?? now.version, canary: null }));
-    return true;
+    const rolledBack = await this.#change(scope, (now) => {
+      const isNothing = version === undefined && now.canary === null;
+      return isNothing || !fits(now) ? null : { ...now, version: version ?? now.version, canary: null };
+    });
+    return rolledBack !== null;
   }
 
   async running(scope: string): Promise<Running> {
@@ -142,16 +152,17 @@ export class ConfigVersions {
     return ratio(sums.canary) > ratio(sums.base) + WORSE_BY;
   }
 
-  /** One step of the running value, then the nodes are told. `prepare` happens before it shows. */
+  /** One step of the running value, then the nodes are told; null: there is none to take. `prepare` happens before it shows. */
   async #change(
     scope: string,
-    change: (running: Running) => Running,
+    change: (running: Running) => Running | null,
     prepare: (next: Running) => Promise<void> = async () => undefined,
-  ): Promise<Running> {
+  ): Promise<Running | null> {
     const { kv } = this.#options;
     for (let tries = 0; tries < TRIES; tries += 1) {
       const kept = await kv.get(keyOf(scope));
       const next = change(kept === null ? NOTHING : (JSON.parse(kept.value) as Running));
+      if (next === null) return null;
       await prepare(next);
       if (!(await kv.cas(keyOf(scope), JSON.stringify(next), kept?.index ?? 0))) continue;
       await this.#tell(scope, next);

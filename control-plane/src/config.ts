@@ -35,6 +35,8 @@ interface ControlPlaneLimits {
   readonly issuers: number;
   readonly joinTokens: number;
   readonly revocations: number;
+  /** answers that can be had again, in 24 hours */
+  readonly idempotencyKeys: number;
   /** feed polls that wait at once */
   readonly waiters: number;
   readonly tokenTtlSeconds: number;
@@ -62,6 +64,7 @@ export function readConfig(env: Environment = process.env): ControlPlaneConfig {
       issuers: integer(env, 'HEADWATER_MAX_ISSUERS', { fallback: 100, min: 1, max: 10_000 }),
       joinTokens: integer(env, 'HEADWATER_MAX_JOIN_TOKENS', { fallback: 1_000, min: 1, max: 100_000 }),
       revocations: integer(env, 'HEADWATER_MAX_REVOCATIONS', { fallback: 100_000, min: 1, max: 100_000 }),
+      idempotencyKeys: integer(env, 'HEADWATER_MAX_IDEMPOTENCY_KEYS', { fallback: 10_000, min: 1, max: 1_000_000 }),
       waiters: integer(env, 'HEADWATER_MAX_FEED_WAITERS', { fallback: 2_000, min: 1, max: 100_000 }),
       tokenTtlSeconds: integer(env, 'HEADWATER_MAX_TOKEN_TTL_SECONDS', {
         fallback: 7 * 86_400,

@@ -66,9 +66,18 @@ export async function listJoinTokens(store: Store): Promise<readonly JoinToken[]
   return (await store.list('join-token')).map(({ body }) => body as JoinToken);
 }
 
-export async function deleteJoinToken(store: Store, id: string): Promise<boolean> {
+export async function findJoinToken(store: Store, id: string): Promise<JoinToken | null> {
+  return (await listJoinTokens(store)).find((token) => token.id === id) ?? null;
+}
+
+/** False when there is none, or it is not as it should be. */
+export async function deleteJoinToken(
+  store: Store,
+  id: string,
+  fits: (token: JoinToken) => boolean = () => true,
+): Promise<boolean> {
   const found = (await store.list('join-token')).find(({ body }) => (body as JoinToken).id === id);
-  if (found === undefined) return false;
+  if (found === undefined || !fits(found.body as JoinToken)) return false;
   const change = { collection: 'join-token', id: found.id, expect: found.revision, body: undefined } as const;
   return (await store.commit({ changes: [change] })) === 'done';
 }

@@ -9,6 +9,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Admission } from './admission.ts';
 import type { EnrolledNodes } from './enrolled-nodes.ts';
 import type { Fleet } from './fleet.ts';
+import type { Idempotency } from './api/idempotency.ts';
 import type { Purges } from './purges.ts';
 import type { ConfigVersions } from './config-versions.ts';
 import type { Registry } from './registry/registry.ts';
@@ -26,6 +27,7 @@ export interface Services {
   readonly purges: Purges;
   readonly configs: ConfigVersions;
   readonly feed: Feed;
+  readonly idempotency: Idempotency;
   readonly signer: SigningKey;
   readonly adminToken: string;
   /** lets any number of nodes in */

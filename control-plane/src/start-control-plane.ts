@@ -10,6 +10,7 @@ import { createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
 import { refuseOddities } from '@headwater/service/problem-response';
 import { Admission } from './admission.ts';
+import { Idempotency } from './api/idempotency.ts';
 import { createApp } from './app.ts';
 import { startChores } from './chores.ts';
 import type { ControlPlaneConfig } from './config.ts';
@@ -88,12 +89,13 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
     onAdmitted: (id) => events.nodeAdmitted(id),
   });
   const purges = cleanup.use(new Purges({ store, fleet, clock }));
+  const idempotency = new Idempotency({ store, clock, limit: config.limits.idempotencyKeys });
   const configs = openConfigs({ store, registry, fleet, clock, events });
   measure(metrics, feed, fleet);
 
   const adminToken = config.adminToken ?? keptToken(join(config.dataDir, 'admin-token'));
   const joinToken = config.joinToken ?? keptToken(join(config.dataDir, 'join-token'));
-  const known = { state, registry, enrolled, fleet, admission, purges, configs, feed, signer };
+  const known = { state, registry, enrolled, fleet, admission, purges, configs, feed, idempotency, signer };
   const services = { config, clock, events, ...known, adminToken, joinToken, credentialKey };
   const app = createApp({ ...services, stopping: stopping.signal }, metrics);
   const answer = getRequestListener(app.fetch);

@@ -24,6 +24,11 @@ export interface Answer {
 /** Calls the control plane; as the admin unless another bearer is given. */
 export type Call = (method: string, path: string, body?: unknown, bearer?: string) => Promise<Answer>;
 
+interface Sent {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
 export interface TestPlane extends AsyncDisposable {
   readonly url: string;
   readonly dataDir: string;
@@ -31,6 +36,8 @@ export interface TestPlane extends AsyncDisposable {
   readonly clock: ManualClock;
   readonly log: string[];
   readonly call: Call;
+  /** Calls as the admin, with headers. */
+  readonly send: (method: string, path: string, request: Sent) => Promise<Answer>;
   /** holds every answer that `call` gets against the OpenAPI document */
   readonly conformance: Conformance;
   /** Ends the process's control plane and starts another on the same directory and port. */
@@ -88,6 +95,19 @@ export async function startTestPlane(options: TestPlaneOptions = {}): Promise<Te
     await plane?.[Symbol.asyncDispose]();
     plane = null;
   }
+  async function send(method: string, path: string, { headers: sent, body }: Sent): Promise<Answer> {
+    // A connection each: one that is kept would be found closed after a restart.
+    const asked = request(url + path, { method, agent: false, headers: sent });
+    asked.end(typeof body === 'string' ? body : JSON.stringify(body));
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    const received = await text(answer);
+    const status = answer.statusCode ?? 0;
+    const headers = new Headers(answer.headers as Record<string, string>);
+    const contentType = headers.get('content-type');
+    const parsed = (contentType?.includes('json') === true ? JSON.parse(received) : {}) as Answer['body'];
+    conformance.check({ method, path, status, contentType, body: parsed });
+    return { status, headers, body: parsed };
+  }
   return {
     url,
     dataDir: directory.path,
@@ -99,19 +119,10 @@ export async function startTestPlane(options: TestPlaneOptions = {}): Promise<Te
       await stop();
       plane = await start(port);
     },
-    async call(method, path, body, bearer = ADMIN) {
-      // A connection each: one that is kept would be found closed after a restart.
-      const asked = request(url + path, { method, agent: false, headers: { authorization: `Bearer ${bearer}` } });
-      asked.end(typeof body === 'string' ? body : JSON.stringify(body));
-      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
-      const received = await text(answer);
-      const status = answer.statusCode ?? 0;
-      const headers = new Headers(answer.headers as Record<string, string>);
-      const contentType = headers.get('content-type');
-      const parsed = (contentType?.includes('json') === true ? JSON.parse(received) : {}) as Answer['body'];
-      conformance.check({ method, path, status, contentType, body: parsed });
-      return { status, headers, body: parsed };
-    },
+    call: (method, path, body, bearer = ADMIN) =>
+      send(method, path, { body, headers: { authorization: `Bearer ${bearer}` } }),
+    send: (method, path, { body, headers }) =>
+      send(method, path, { body, headers: { authorization: `Bearer ${ADMIN}`, ...headers } }),
     async [Symbol.asyncDispose]() {
       await stop();
       await directory.remove();

@@ -1,4 +1,4 @@
-/** The life of a request to the API: access, query, body, then the route's own handler. */
+/** The life of a request to the API: access, query, body, then the route's own handler, once for each idempotency key. */
 
 import { problemResponse } from '@headwater/service/problem-response';
 import type { Hono } from 'hono';
@@ -7,6 +7,8 @@ import { looksLikeJoinToken } from '../join-tokens.ts';
 import { isSameToken } from '../kept-token.ts';
 import { describeIssue, readBody } from '../request-body.ts';
 import type { Services } from '../services.ts';
+import { entityTag, isNamed, isOfState } from './entity-tag.ts';
+import { readIdempotencyKey } from './idempotency.ts';
 import type { ApiContext, ApiEnv, Operation, Route } from './operation.ts';
 
 /**
@@ -55,9 +57,50 @@ async function answer(one: Route, context: ApiContext, services: Services): Prom
   const params: unknown = context.req.param();
   const query = operation.query?.safeParse(context.req.query());
   if (query?.success === false) return problemResponse('bad_query', { detail: describeIssue(query.error.issues[0]) });
-  if (operation.body === undefined) return handle(context, { params, body: undefined, query: query?.data });
-  const body = await readBody(context, operation.body);
-  return body.ok ? handle(context, { params, body: body.value, query: query?.data }) : body.refusal;
+  const body = operation.body === undefined ? NO_BODY : await readBody(context, operation.body);
+  if (!body.ok) return body.refusal;
+  const ifMatch = conditionOf(context);
+  const attempt = async (): Promise<Response> =>
+    handle(context, { params, query: query?.data, body: body.value, ifMatch });
+  if (operation.idempotent === true) return atMostOnce(context, attempt, services);
+  const answered = await attempt();
+  return operation.tagged === true && operation.method === 'GET' ? withTag(context, answered) : answered;
+}
+
+const NO_BODY = { ok: true, value: undefined } as const;
+
+/** There is one administrator; whoever else may come has keys of his own. */
+const PRINCIPAL = 'admin';
+
+async function atMostOnce(
+  context: ApiContext,
+  attempt: () => Promise<Response>,
+  { idempotency }: Services,
+): Promise<Response> {
+  const header = context.req.header('idempotency-key');
+  if (header === undefined) return attempt();
+  const key = readIdempotencyKey(header);
+  if (key === null) return problemResponse('idempotency_key_malformed', { detail: 'wants 1 to 255 ASCII characters' });
+  const asked = `${context.req.method} ${context.req.path}\n${await context.req.text()}`;
+  return idempotency.once({ key, principal: PRINCIPAL, asked }, attempt);
+}
+
+function conditionOf(context: ApiContext): (state: unknown) => boolean {
+  const header = context.req.header('if-match');
+  return (state) => header === undefined || isOfState(header, state);
+}
+
+/** Names what is answered by its tag; who has it already is told just that (RFC 9110 §15.4.5). */
+async function withTag(context: ApiContext, answered: Response): Promise<Response> {
+  if (answered.status !== 200) return answered;
+  const text = await answered.text();
+  const tag = answered.headers.get('etag') ?? entityTag(text);
+  const headers = new Headers(answered.headers);
+  headers.set('etag', tag);
+  if (!isNamed(context.req.header('if-none-match') ?? '', tag)) return new Response(text, { headers });
+  headers.delete('content-type');
+  headers.delete('content-length');
+  return new Response(null, { status: 304, headers });
 }
 
 /** Null for who may ask. */

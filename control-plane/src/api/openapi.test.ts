@@ -90,7 +90,16 @@ async function callAll(plane: TestPlane): Promise<void> {
   const snapshot = await call('GET', '/v1/feed', undefined, credential);
   const beat = { cursor: snapshot.body['cursor'], load: IDLE_LOAD, draining: false };
   await call('POST', '/v1/nodes/edge-1/heartbeat', beat, credential);
-  for (const path of ['streams', 'streams/show', 'issuers', 'nodes', 'nodes/edge-1', 'configs', 'configs/*']) {
+  for (const path of [
+    'streams',
+    'streams/show',
+    'issuers',
+    'issuers/backend',
+    'nodes',
+    'nodes/edge-1',
+    'configs',
+    'configs/*',
+  ]) {
     await call('GET', `/v1/${path}`);
   }
   await call('POST', '/v1/nodes/edge-1/drain');
@@ -98,6 +107,7 @@ async function callAll(plane: TestPlane): Promise<void> {
   await call('POST', '/v1/configs/*/rollback', { version: 1 });
   await call('DELETE', '/v1/publishes/show', undefined, origin);
   const { joinTokens } = (await call('GET', '/v1/join-tokens')).body as { joinTokens: { id: string }[] };
+  await call('GET', `/v1/join-tokens/${joinTokens[0]?.id}`);
   await call('DELETE', `/v1/join-tokens/${joinTokens[0]?.id}`);
   await call('DELETE', '/v1/issuers/backend');
   await call('DELETE', '/v1/streams/show');

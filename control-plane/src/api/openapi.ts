@@ -2,6 +2,7 @@
 
 import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode } from '@headwater/protocol/problem';
 import { z } from 'zod';
+import { PAGE } from './pages.ts';
 import type { Access, AnswerBody, Operation } from './operation.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -82,12 +83,20 @@ function describe(operation: Operation, components: Components): Json {
     tags: [tag],
     summary,
     security: access === 'open' ? [] : [{ [access]: [] }],
-    parameters: [...pathParameters(operation.path), ...queryParameters(operation, components)],
+    parameters: [
+      ...pathParameters(operation.path),
+      ...queryParameters(operation, components),
+      ...headerParameters(operation),
+    ],
     ...(body === undefined ? {} : { requestBody: requestBody(body, components) }),
     responses: {
       ...Object.fromEntries(
-        Object.entries(operation.answers).map(([status, one]) => [status, answer(one, components)]),
+        Object.entries(operation.answers).map(([status, one]) => [
+          status,
+          { ...answer(one, components), ...headersOf(operation, Number(status)) },
+        ]),
       ),
+      ...(isRead(operation) ? { 304: { description: 'as the entity tag says' } } : {}),
       ...problems(problemsOf(operation)),
     },
   };
@@ -110,10 +119,29 @@ function queryParameters({ query }: Operation, components: Components): Json[] {
   });
 }
 
+function headerParameters({ method, tagged, idempotent }: Operation): Json[] {
+  const names = [
+    ...(tagged === true ? [method === 'GET' ? 'If-None-Match' : 'If-Match'] : []),
+    ...(idempotent === true ? ['Idempotency-Key'] : []),
+  ];
+  return names.map((name) => ({ name, in: 'header', required: false, schema: { type: 'string' } }));
+}
+
 /** An empty body counts as `{}`, so where that fits the body may be left out. */
 function requestBody(body: z.ZodType, components: Components): Json {
   const schema = components.of(body, 'input');
   return { required: !body.safeParse({}).success, content: { 'application/json': { schema } } };
+}
+
+function isRead({ method, tagged }: Operation): boolean {
+  return tagged === true && method === 'GET';
+}
+
+function headersOf(operation: Operation, status: number): Json {
+  if (status !== 200) return {};
+  const names = [...(isRead(operation) ? ['ETag'] : []), ...(operation.query === PAGE ? ['Link'] : [])];
+  const headers = names.map((name) => [name, { schema: { type: 'string' } }]);
+  return names.length === 0 ? {} : { headers: Object.fromEntries(headers) as Json };
 }
 
 function answer(body: AnswerBody, components: Components): Json {
@@ -125,13 +153,23 @@ function answer(body: AnswerBody, components: Components): Json {
   };
 }
 
+const IDEMPOTENCY = [
+  'idempotency_key_malformed',
+  'idempotency_key_reused',
+  'idempotency_in_progress',
+  'too_many_requests',
+] as const;
+
 /** Those that its handler answers, and those that come before it. */
-function problemsOf({ access, body, query, problems: own = [] }: Operation): ProblemCode[] {
+function problemsOf(operation: Operation): ProblemCode[] {
+  const { method, access, body, query, tagged, idempotent, problems: own = [] } = operation;
   return [
     ...own,
     ...(access === 'open' ? [] : (['unauthorized'] as const)),
     ...(query === undefined ? [] : (['bad_query'] as const)),
     ...(body === undefined ? [] : (['bad_json', 'bad_field', 'body_too_large'] as const)),
+    ...(tagged === true && method !== 'GET' ? (['precondition_failed'] as const) : []),
+    ...(idempotent === true ? IDEMPOTENCY : []),
     'state_unavailable',
     'internal',
   ];

@@ -54,6 +54,10 @@ export interface Operation<
   /** an object of what comes in the query; anything else in it is ignored */
   readonly query?: Query;
   readonly body?: Body;
+  /** GET: its answers carry an entity tag. Others: they take If-Match, and `asked.ifMatch` judges it. */
+  readonly tagged?: true;
+  /** it makes something, and may be sent again with the same Idempotency-Key */
+  readonly idempotent?: true;
   /** of success, by status */
   readonly answers: Readonly<Record<number, AnswerBody>>;
   /** besides those that come from the description itself */
@@ -72,6 +76,8 @@ interface Asked<Params, Body, Query> {
   readonly params: Params;
   readonly body: Body;
   readonly query: Query;
+  /** whether the resource in this state is the one that the request means to change */
+  readonly ifMatch: (state: unknown) => boolean;
 }
 
 type Handler<Params, Body, Query> = (

@@ -5,6 +5,8 @@ import { ALL_STREAMS } from '@headwater/protocol/settings';
 import { problemResponse } from '@headwater/service/problem-response';
 import { z } from 'zod';
 import { type Route, route } from '../api/operation.ts';
+import { PAGE, pageOf, sendPage } from '../api/pages.ts';
+import { entityTag } from '../api/entity-tag.ts';
 import { differences } from '../config-versions.ts';
 import type { Services } from '../services.ts';
 import { CONFIG_ENTRY, SETTINGS } from '../settings-schema.ts';
@@ -50,9 +52,17 @@ function readingRoutes({ configs }: Services): Route[] {
       tag: 'configs',
       access: 'admin',
       summary: 'What runs in every scope.',
+      query: PAGE,
+      tagged: true,
       answers: { 200: z.strictObject({ configs: z.array(CONFIG_ENTRY) }) },
     },
-    async (context) => context.json({ configs: await configs.entries() }),
+    async (context, { query }) =>
+      sendPage(context, query, {
+        name: 'configs',
+        load: async (page) => pageOf(await configs.entries(), ({ scope }) => scope, page),
+        idOf: ({ scope }) => scope,
+        describe: (entry) => entry,
+      }),
   );
 
   const get = route(
@@ -63,6 +73,7 @@ function readingRoutes({ configs }: Services): Route[] {
       tag: 'configs',
       access: 'admin',
       summary: 'What runs in one scope, and the canary.',
+      tagged: true,
       answers: { 200: RUNNING },
       problems: ['config_not_found'],
     },
@@ -70,7 +81,8 @@ function readingRoutes({ configs }: Services): Route[] {
       const running = await configs.running(scope);
       if (running.newest === 0) return problemResponse('config_not_found');
       const settings = (await configs.version(scope, running.version))?.settings ?? {};
-      return context.json({ scope, ...running, settings });
+      // A version's settings never change: what runs says it all.
+      return context.json({ scope, ...running, settings }, 200, { etag: entityTag({ scope, ...running }) });
     },
   );
 
@@ -82,6 +94,7 @@ function readingRoutes({ configs }: Services): Route[] {
       tag: 'configs',
       access: 'admin',
       summary: 'One version, and what it changed.',
+      tagged: true,
       answers: { 200: VERSION },
       problems: ['config_not_found'],
     },
@@ -105,14 +118,18 @@ function changingRoutes({ configs, events }: Services): Route[] {
       path: '/v1/configs',
       tag: 'configs',
       access: 'admin',
-      summary: 'Makes a version and gives it to a share of the nodes first.',
+      summary: 'Makes a version and gives it to a share of the nodes first. If-Match: of GET /v1/configs/{scope}.',
       body: NEW_VERSION,
+      tagged: true,
+      idempotent: true,
       answers: { 201: ROLLED },
     },
-    async (context, { body }) => {
+    async (context, { body, ifMatch }) => {
       const { scope, settings, sharePercent } = body;
       const before = await configs.running(scope);
-      const { version } = await configs.roll(scope, settings, sharePercent);
+      const rolled = await configs.roll(scope, { settings, sharePercent }, (now) => ifMatch({ scope, ...now }));
+      if (rolled === null) return problemResponse('precondition_failed');
+      const { version } = rolled;
       const base = await configs.version(scope, before.version);
       events.configRolled(scope, version, sharePercent);
       const diff = differences(base?.settings ?? {}, settings);
@@ -128,12 +145,15 @@ function changingRoutes({ configs, events }: Services): Route[] {
       tag: 'configs',
       access: 'admin',
       summary: 'Gives the canary to all nodes.',
+      tagged: true,
       answers: { 204: null },
       problems: ['config_not_found'],
     },
-    async (context, { params }) => {
-      const done = await configs.promote(params.scope);
-      return done ? context.body(null, 204) : problemResponse('config_not_found');
+    async (context, { params: { scope }, ifMatch }) => {
+      if (await configs.promote(scope, (now) => ifMatch({ scope, ...now }))) return context.body(null, 204);
+      return problemResponse(
+        ifMatch({ scope, ...(await configs.running(scope)) }) ? 'config_not_found' : 'precondition_failed',
+      );
     },
   );
 
@@ -146,12 +166,15 @@ function changingRoutes({ configs, events }: Services): Route[] {
       access: 'admin',
       summary: 'Takes the canary back, or goes to an earlier version; 0 is the defaults.',
       body: ROLLBACK,
+      tagged: true,
       answers: { 204: null },
       problems: ['config_not_found'],
     },
-    async (context, { params, body }) => {
-      const done = await configs.rollBack(params.scope, body.version);
-      return done ? context.body(null, 204) : problemResponse('config_not_found');
+    async (context, { params: { scope }, body: { version }, ifMatch }) => {
+      if (await configs.rollBack(scope, version, (now) => ifMatch({ scope, ...now }))) return context.body(null, 204);
+      return problemResponse(
+        ifMatch({ scope, ...(await configs.running(scope)) }) ? 'config_not_found' : 'precondition_failed',
+      );
     },
   );
 

@@ -5,6 +5,7 @@ import { issuerKey } from '@headwater/protocol/jws';
 import { problemResponse } from '@headwater/service/problem-response';
 import { z } from 'zod';
 import { type Route, route } from '../api/operation.ts';
+import { PAGE, sendPage } from '../api/pages.ts';
 import type { Services } from '../services.ts';
 import { OWN_ISSUER } from '../session-issuer.ts';
 
@@ -25,8 +26,53 @@ const ISSUER = z
   .meta({ id: 'Issuer' });
 
 export function issuerRoutes(services: Services): Route[] {
-  const { state, config } = services;
+  return [...readingRoutes(services), ...changingRoutes(services)];
+}
 
+function readingRoutes({ state }: Services): Route[] {
+  const list = route(
+    {
+      id: 'listIssuers',
+      method: 'GET',
+      path: '/v1/issuers',
+      tag: 'issuers',
+      access: 'admin',
+      summary: 'Who may mint session tokens; without secrets.',
+      query: PAGE,
+      tagged: true,
+      answers: { 200: z.strictObject({ issuers: z.array(ISSUER) }) },
+    },
+    async (context, { query }) =>
+      sendPage(context, query, {
+        name: 'issuers',
+        load: (page) => state.issuers(page),
+        idOf: ({ iss }) => iss,
+        describe,
+      }),
+  );
+
+  const get = route(
+    {
+      id: 'getIssuer',
+      method: 'GET',
+      path: '/v1/issuers/:iss',
+      tag: 'issuers',
+      access: 'admin',
+      summary: 'One issuer, without its secret.',
+      tagged: true,
+      answers: { 200: ISSUER },
+      problems: ['not_found'],
+    },
+    async (context, { params }) => {
+      const issuer = await state.issuer(params.iss);
+      return issuer === null ? problemResponse('not_found') : context.json(describe(issuer));
+    },
+  );
+
+  return [list, get];
+}
+
+function changingRoutes({ state, config }: Services): Route[] {
   const create = route(
     {
       id: 'createIssuer',
@@ -36,6 +82,7 @@ export function issuerRoutes(services: Services): Route[] {
       access: 'admin',
       summary: 'Lets a backend mint session tokens.',
       body: NEW_ISSUER,
+      idempotent: true,
       answers: { 201: z.strictObject({ iss: ISS, alg: ALG }) },
       problems: ['issuer_exists', 'too_many_requests'],
     },
@@ -52,19 +99,6 @@ export function issuerRoutes(services: Services): Route[] {
     },
   );
 
-  const list = route(
-    {
-      id: 'listIssuers',
-      method: 'GET',
-      path: '/v1/issuers',
-      tag: 'issuers',
-      access: 'admin',
-      summary: 'Who may mint session tokens; without secrets.',
-      answers: { 200: z.strictObject({ issuers: z.array(ISSUER) }) },
-    },
-    async (context) => context.json({ issuers: (await state.issuers()).map(describe) }),
-  );
-
   const remove = route(
     {
       id: 'deleteIssuer',
@@ -73,16 +107,18 @@ export function issuerRoutes(services: Services): Route[] {
       tag: 'issuers',
       access: 'admin',
       summary: 'Lets a backend mint no more; its tokens open no door from then on.',
+      tagged: true,
       answers: { 204: null },
       problems: ['forbidden', 'not_found'],
     },
-    async (context, { params: { iss } }) => {
+    async (context, { params: { iss }, ifMatch }) => {
       if (iss === OWN_ISSUER) return problemResponse('forbidden', { detail: 'the control plane mints with it' });
-      return (await state.deleteIssuer(iss)) ? context.body(null, 204) : problemResponse('not_found');
+      if (await state.deleteIssuer(iss, (issuer) => ifMatch(describe(issuer)))) return context.body(null, 204);
+      return problemResponse((await state.issuer(iss)) === null ? 'not_found' : 'precondition_failed');
     },
   );
 
-  return [create, list, remove];
+  return [create, remove];
 }
 
 function describe({ iss, alg }: Issuer): z.output<typeof ISSUER> {

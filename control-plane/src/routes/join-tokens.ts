@@ -3,8 +3,9 @@
 import { problemResponse } from '@headwater/service/problem-response';
 import { z } from 'zod';
 import { type Route, route } from '../api/operation.ts';
-import { type JoinToken, createJoinToken, deleteJoinToken, listJoinTokens } from '../join-tokens.ts';
+import { type JoinToken, createJoinToken, deleteJoinToken, findJoinToken, listJoinTokens } from '../join-tokens.ts';
 import { NODE_ROLE, ZONE } from '../node-schema.ts';
+import { PAGE, pageOf, sendPage } from '../api/pages.ts';
 import type { Services } from '../services.ts';
 
 const TTL_LIMIT_SECONDS = 7 * 86_400;
@@ -26,8 +27,53 @@ const JOIN_TOKEN = z
   .meta({ id: 'JoinToken' });
 
 export function joinTokenRoutes(services: Services): Route[] {
-  const { state, config, clock, events } = services;
+  return [...readingRoutes(services), ...changingRoutes(services)];
+}
 
+function readingRoutes({ state }: Services): Route[] {
+  const list = route(
+    {
+      id: 'listJoinTokens',
+      method: 'GET',
+      path: '/v1/join-tokens',
+      tag: 'nodes',
+      access: 'admin',
+      summary: 'Join tokens that were made, without their secrets.',
+      query: PAGE,
+      tagged: true,
+      answers: { 200: z.strictObject({ joinTokens: z.array(JOIN_TOKEN) }) },
+    },
+    async (context, { query }) =>
+      sendPage(context, query, {
+        name: 'joinTokens',
+        load: async (page) => pageOf(await listJoinTokens(state.store), ({ id }) => id, page),
+        idOf: ({ id }) => id,
+        describe,
+      }),
+  );
+
+  const get = route(
+    {
+      id: 'getJoinToken',
+      method: 'GET',
+      path: '/v1/join-tokens/:id',
+      tag: 'nodes',
+      access: 'admin',
+      summary: 'One join token, without its secret.',
+      tagged: true,
+      answers: { 200: JOIN_TOKEN },
+      problems: ['join_token_not_found'],
+    },
+    async (context, { params }) => {
+      const token = await findJoinToken(state.store, params.id);
+      return token === null ? problemResponse('join_token_not_found') : context.json(describe(token));
+    },
+  );
+
+  return [list, get];
+}
+
+function changingRoutes({ state, config, clock, events }: Services): Route[] {
   const create = route(
     {
       id: 'createJoinToken',
@@ -37,6 +83,7 @@ export function joinTokenRoutes(services: Services): Route[] {
       access: 'admin',
       summary: 'Makes a token that lets one node in, once. It is shown here and never again.',
       body: NEW_TOKEN,
+      idempotent: true,
       answers: { 201: z.strictObject({ token: z.string(), ...JOIN_TOKEN.shape }).meta({ id: 'CreatedJoinToken' }) },
       problems: ['too_many_requests'],
     },
@@ -52,19 +99,6 @@ export function joinTokenRoutes(services: Services): Route[] {
     },
   );
 
-  const list = route(
-    {
-      id: 'listJoinTokens',
-      method: 'GET',
-      path: '/v1/join-tokens',
-      tag: 'nodes',
-      access: 'admin',
-      summary: 'Join tokens that were made, without their secrets.',
-      answers: { 200: z.strictObject({ joinTokens: z.array(JOIN_TOKEN) }) },
-    },
-    async (context) => context.json({ joinTokens: (await listJoinTokens(state.store)).map(describe) }),
-  );
-
   const remove = route(
     {
       id: 'deleteJoinToken',
@@ -73,16 +107,19 @@ export function joinTokenRoutes(services: Services): Route[] {
       tag: 'nodes',
       access: 'admin',
       summary: 'Takes a join token back.',
+      tagged: true,
       answers: { 204: null },
       problems: ['join_token_not_found'],
     },
-    async (context, { params }) => {
-      const gone = await deleteJoinToken(state.store, params.id);
-      return gone ? context.body(null, 204) : problemResponse('join_token_not_found');
+    async (context, { params: { id }, ifMatch }) => {
+      const gone = await deleteJoinToken(state.store, id, (token) => ifMatch(describe(token)));
+      if (gone) return context.body(null, 204);
+      const isThere = (await findJoinToken(state.store, id)) !== null;
+      return problemResponse(isThere ? 'precondition_failed' : 'join_token_not_found');
     },
   );
 
-  return [create, list, remove];
+  return [create, remove];
 }
 
 function describe({ id, role, zone, expiresAtMs, usedBy }: JoinToken): z.output<typeof JOIN_TOKEN> {

@@ -15,6 +15,7 @@ export function keyRoutes({ state, clock, events }: Services): Route[] {
       tag: 'keys',
       access: 'admin',
       summary: 'Makes a new key for path tokens; those of the one before stay good.',
+      idempotent: true,
       answers: { 201: z.strictObject({ kid: z.string(), currentFrom: z.iso.datetime() }) },
       problems: ['too_many_requests'],
     },

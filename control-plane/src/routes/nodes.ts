@@ -3,6 +3,8 @@
 import { problemResponse } from '@headwater/service/problem-response';
 import { z } from 'zod';
 import { type Route, route } from '../api/operation.ts';
+import { PAGE, pageOf, sendPage } from '../api/pages.ts';
+import { entityTag } from '../api/entity-tag.ts';
 import type { Member } from '../fleet.ts';
 import { NODE_RECORD } from '../node-schema.ts';
 import type { Services } from '../services.ts';
@@ -31,11 +33,19 @@ function readingRoutes({ fleet, admission }: Services): Route[] {
       tag: 'nodes',
       access: 'admin',
       summary: 'Every node that was let in, and how it is.',
+      query: PAGE,
+      tagged: true,
       answers: { 200: z.strictObject({ nodes: z.array(LISTED_NODE) }) },
     },
-    async (context) => {
+    async (context, { query }) => {
       const refusals = await admission.refusals();
-      return context.json({ nodes: fleet.members().map((member) => describe(member, refusals)) });
+      const idOf = ({ record }: Member): string => record.id;
+      return sendPage(context, query, {
+        name: 'nodes',
+        load: async (page) => pageOf(fleet.members(), idOf, page),
+        idOf,
+        describe: (member) => describe(member, refusals),
+      });
     },
   );
 
@@ -47,13 +57,15 @@ function readingRoutes({ fleet, admission }: Services): Route[] {
       tag: 'nodes',
       access: 'admin',
       summary: 'One node.',
+      tagged: true,
       answers: { 200: LISTED_NODE },
       problems: ['node_not_found'],
     },
     async (context, { params }) => {
       const member = fleet.member(params.id);
       if (member === null) return problemResponse('node_not_found');
-      return context.json(describe(member, await admission.refusals()));
+      const node = describe(member, await admission.refusals());
+      return context.json(node, 200, { etag: entityTag(stateOf(member), node) });
     },
   );
 
@@ -69,10 +81,13 @@ function changingRoutes({ fleet, enrolled, registry, clock, events }: Services):
       tag: 'nodes',
       access: 'admin',
       summary: 'Takes a node out of the fleet; its key opens nothing from then on.',
+      tagged: true,
       answers: { 204: null },
       problems: ['node_not_found'],
     },
-    async (context, { params: { id } }) => {
+    async (context, { params: { id }, ifMatch }) => {
+      const member = fleet.member(id);
+      if (member !== null && !ifMatch(stateOf(member))) return problemResponse('precondition_failed');
       // Out of the registry first: what is no longer let in could not deregister itself.
       await registry.withdraw(id);
       if (!(await enrolled.remove(id, clock.nowMs()))) return problemResponse('node_not_found');
@@ -90,12 +105,15 @@ function changingRoutes({ fleet, enrolled, registry, clock, events }: Services):
       access: 'admin',
       summary: 'Sends no new viewers to a node and moves those it has, or lets it take viewers again.',
       body: DRAIN,
+      tagged: true,
       answers: { 200: z.strictObject({ id: z.string(), draining: z.boolean() }) },
       problems: ['node_not_found'],
     },
-    async (context, { params: { id }, body: { draining } }) => {
-      const node = await enrolled.update(id, (before) => ({ ...before, drained: draining }));
-      if (node === null) return problemResponse('node_not_found');
+    async (context, { params: { id }, body: { draining }, ifMatch }) => {
+      const node = await enrolled.update(id, (before) =>
+        ifMatch(stateOf(fleet.member(id), before.drained)) ? { ...before, drained: draining } : null,
+      );
+      if (node === null) return problemResponse(fleet.member(id) === null ? 'node_not_found' : 'precondition_failed');
       await registry.setMaintenance(id, draining);
       return context.json({ id, draining: fleet.member(id)?.record.draining ?? draining });
     },
@@ -110,4 +128,11 @@ function describe(
 ): z.output<typeof LISTED_NODE> {
   const probe = record.servingSinceMs === null ? { probe: refusals.get(record.id) ?? null } : {};
   return { ...record, ...probe, cursor, heardAt: heardAtMs === null ? null : new Date(heardAtMs).toISOString() };
+}
+
+/** What an operator changes, or must know before: without what the node says anew every second. */
+function stateOf(member: Member | null, drained = member?.enrolled.drained): object | null {
+  if (member === null) return null;
+  const { load: _, ...state } = member.record;
+  return { ...state, drained };
 }

@@ -26,6 +26,7 @@ export function purgeRoutes({ purges, events }: Services): Route[] {
       access: 'admin',
       summary: 'Makes every edge forget a URL, a prefix, a tag, or everything.',
       body: NEW_PURGE,
+      idempotent: true,
       answers: { 202: z.strictObject({ id: z.string() }) },
     },
     async (context, { body }) => {
@@ -43,6 +44,7 @@ export function purgeRoutes({ purges, events }: Services): Route[] {
       tag: 'purges',
       access: 'admin',
       summary: 'How far a purge has come.',
+      tagged: true,
       answers: { 200: PROGRESS },
       problems: ['purge_not_found'],
     },

@@ -31,6 +31,7 @@ export function revocationRoutes(services: Services): Route[] {
       access: 'admin',
       summary: 'Ends a session, or all sessions of a stream that were issued until now.',
       body: NEW_REVOCATION,
+      idempotent: true,
       answers: { 201: z.strictObject({ ...WHAT, revokedAt: z.iso.datetime() }).meta({ id: 'Revocation' }) },
       problems: ['stream_not_found', 'too_many_requests'],
     },

@@ -5,6 +5,7 @@ import { problemResponse } from '@headwater/service/problem-response';
 import { z } from 'zod';
 import { publishAddress } from '../addresses.ts';
 import { type Route, route } from '../api/operation.ts';
+import { PAGE, sendPage } from '../api/pages.ts';
 import type { Services } from '../services.ts';
 import type { StreamRecord } from '../state/state.ts';
 import { LADDER, POLICY, STREAM_NAME } from '../stream-schema.ts';
@@ -32,7 +33,8 @@ export function streamRoutes(services: Services): Route[] {
   return [...readingRoutes(services), ...changingRoutes(services)];
 }
 
-function changingRoutes({ state, fleet, config, clock, events }: Services): Route[] {
+function changingRoutes(services: Services): Route[] {
+  const { state, fleet, config, clock, events } = services;
   const create = route(
     {
       id: 'createStream',
@@ -42,6 +44,7 @@ function changingRoutes({ state, fleet, config, clock, events }: Services): Rout
       access: 'admin',
       summary: 'Makes a stream and its publish key.',
       body: NEW_STREAM,
+      idempotent: true,
       answers: { 201: z.strictObject({ stream: STREAM_NAME, ...PUBLISHING }).meta({ id: 'CreatedStream' }) },
       problems: ['stream_exists', 'too_many_streams'],
     },
@@ -68,11 +71,15 @@ function changingRoutes({ state, fleet, config, clock, events }: Services): Rout
       tag: 'streams',
       access: 'admin',
       summary: 'Deletes a stream; whoever publishes or watches it is cut off.',
+      tagged: true,
       answers: { 204: null },
       problems: ['stream_not_found'],
     },
-    async (context, { params: { stream: name } }) => {
-      if (!(await state.deleteStream(name))) return problemResponse('stream_not_found');
+    async (context, { params: { stream: name }, ifMatch }) => {
+      if (!(await state.deleteStream(name, (stream) => ifMatch(withKey(stream, services))))) {
+        const isThere = (await state.stream(name)) !== null;
+        return problemResponse(isThere ? 'precondition_failed' : 'stream_not_found');
+      }
       events.streamDeleted(name);
       return context.body(null, 204);
     },
@@ -81,7 +88,8 @@ function changingRoutes({ state, fleet, config, clock, events }: Services): Rout
   return [create, remove];
 }
 
-function readingRoutes({ state, fleet, config }: Services): Route[] {
+function readingRoutes(services: Services): Route[] {
+  const { state } = services;
   const list = route(
     {
       id: 'listStreams',
@@ -90,9 +98,17 @@ function readingRoutes({ state, fleet, config }: Services): Route[] {
       tag: 'streams',
       access: 'admin',
       summary: 'Every stream, without its key.',
+      query: PAGE,
+      tagged: true,
       answers: { 200: z.strictObject({ streams: z.array(STREAM) }) },
     },
-    async (context) => context.json({ streams: (await state.streams()).map(describe) }),
+    async (context, { query }) =>
+      sendPage(context, query, {
+        name: 'streams',
+        load: (page) => state.streams(page),
+        idOf: ({ name }) => name,
+        describe: (stream) => describe(stream, services),
+      }),
   );
 
   const get = route(
@@ -103,21 +119,27 @@ function readingRoutes({ state, fleet, config }: Services): Route[] {
       tag: 'streams',
       access: 'admin',
       summary: 'One stream, with its key.',
+      tagged: true,
       answers: { 200: z.strictObject({ ...STREAM.shape, ...PUBLISHING }).meta({ id: 'StreamWithKey' }) },
       problems: ['stream_not_found'],
     },
     async (context, { params }) => {
       const stream = await state.stream(params.stream);
       if (stream === null) return problemResponse('stream_not_found');
-      return context.json({ ...describe(stream), ...publishAddress(stream, fleet, config), key: stream.key });
+      return context.json(withKey(stream, services));
     },
   );
 
-  /** The key is for those who ask for one stream. */
-  function describe({ name, policy, ladder, origin }: StreamRecord): object {
-    const onAir = origin !== null && fleet.member(origin)?.record.healthy === true;
-    return { stream: name, policy, ladder, origin, onAir };
-  }
-
   return [list, get];
+}
+
+/** The key is for those who ask for one stream. */
+function describe({ name, policy, ladder, origin }: StreamRecord, { fleet }: Pick<Services, 'fleet'>): object {
+  const onAir = origin !== null && fleet.member(origin)?.record.healthy === true;
+  return { stream: name, policy, ladder, origin, onAir };
+}
+
+function withKey(stream: StreamRecord, services: Pick<Services, 'fleet' | 'config'>): object {
+  const { fleet, config } = services;
+  return { ...describe(stream, services), ...publishAddress(stream, fleet, config), key: stream.key };
 }

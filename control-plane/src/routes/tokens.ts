@@ -39,6 +39,7 @@ export function tokenRoutes(services: Services): Route[] {
       access: 'admin',
       summary: 'Mints a session token for one stream, and its URLs.',
       body: order,
+      idempotent: true,
       answers: { 201: TOKEN },
       problems: ['stream_not_found'],
     },

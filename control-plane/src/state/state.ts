@@ -6,7 +6,7 @@
 import type { FeedMessage, FeedPage, Issuer, Ladder, PathKey, StreamEntry } from '@headwater/protocol/feed';
 import type { ConfigEntry } from '@headwater/protocol/settings';
 import { streamEntry } from '../stream-entry.ts';
-import type { Change, Collection, Outcome, Step, Store } from './store.ts';
+import type { Change, Collection, Outcome, Page, Step, Store } from './store.ts';
 
 /** A stream as its owner made it, and who publishes it. */
 export interface StreamRecord {
@@ -58,8 +58,8 @@ export class State {
     this.store = store;
   }
 
-  async streams(): Promise<readonly StreamRecord[]> {
-    return this.#bodies<StreamRecord>('stream');
+  async streams(page?: Page): Promise<readonly StreamRecord[]> {
+    return this.#bodies<StreamRecord>('stream', page);
   }
 
   async stream(name: string): Promise<StreamRecord | null> {
@@ -74,8 +74,13 @@ export class State {
     );
   }
 
-  async deleteStream(name: string): Promise<boolean> {
-    return this.#delete('stream', name, { type: 'stream-removed', name });
+  /** False when there is none, or it is not as it should be. */
+  async deleteStream(name: string, fits: (stream: StreamRecord) => boolean = () => true): Promise<boolean> {
+    return this.#delete(
+      'stream',
+      { id: name, fits: (body) => fits(body as StreamRecord) },
+      { type: 'stream-removed', name },
+    );
   }
 
   /** Hands the claim on, if it is still where `from` says. False when it is not, or there is no such stream. */
@@ -94,16 +99,21 @@ export class State {
     );
   }
 
-  async issuers(): Promise<readonly Issuer[]> {
-    return this.#bodies<Issuer>('issuer');
+  async issuers(page?: Page): Promise<readonly Issuer[]> {
+    return this.#bodies<Issuer>('issuer', page);
+  }
+
+  async issuer(iss: string): Promise<Issuer | null> {
+    return ((await this.store.get('issuer', iss))?.body as Issuer | undefined) ?? null;
   }
 
   async createIssuer(issuer: Issuer, limit: number): Promise<Creation> {
     return this.#create('issuer', { id: issuer.iss, body: issuer, limit }, { type: 'issuer', issuer });
   }
 
-  async deleteIssuer(iss: string): Promise<boolean> {
-    return this.#delete('issuer', iss, { type: 'issuer-removed', iss });
+  /** False when there is none, or it is not as it should be. */
+  async deleteIssuer(iss: string, fits: (issuer: Issuer) => boolean = () => true): Promise<boolean> {
+    return this.#delete('issuer', { id: iss, fits: (body) => fits(body as Issuer) }, { type: 'issuer-removed', iss });
   }
 
   async pathKeys(): Promise<readonly StoredPathKey[]> {
@@ -197,10 +207,14 @@ export class State {
     return outcome === 'done' ? 'created' : outcome === 'conflict' ? 'exists' : 'full';
   }
 
-  async #delete(collection: Collection, id: string, message: FeedMessage): Promise<boolean> {
+  async #delete(
+    collection: Collection,
+    { id, fits }: { readonly id: string; readonly fits: (body: unknown) => boolean },
+    message: FeedMessage,
+  ): Promise<boolean> {
     const outcome = await this.#persist(async () => {
       const there = await this.store.get(collection, id);
-      if (there === null) return null;
+      if (there === null || !fits(there.body)) return null;
       return this.store.commit({ changes: [removal(collection, id, there.revision)], log: [message] });
     });
     return outcome === 'done';
@@ -227,8 +241,8 @@ export class State {
     return { keys: (kept?.body as readonly StoredPathKey[] | undefined) ?? [], revision: kept?.revision ?? 0 };
   }
 
-  async #bodies<T>(collection: Collection): Promise<readonly T[]> {
-    return (await this.store.list(collection)).map(({ body }) => body as T);
+  async #bodies<T>(collection: Collection, page?: Page): Promise<readonly T[]> {
+    return (await this.store.list(collection, page)).map(({ body }) => body as T);
   }
 }
 

@@ -19,6 +19,7 @@ export type Collection =
   | 'config'
   | 'config-version'
   | 'join-token'
+  | 'idempotency'
   | 'kv'
   | 'fence';
 

@@ -1,11 +1,11 @@
 /** A Consul of a test's own: a real agent on free ports of loopback, with its data in a directory of its own. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { killChild } from './test-child.ts';
 import { freePorts } from './test-ports.ts';
 
 export interface TestConsul extends AsyncDisposable {
@@ -78,22 +78,16 @@ export async function startTestConsul(options: TestConsulOptions = {}): Promise<
     }
     throw new Error('consul did not become ready');
   }
-  async function kill(): Promise<void> {
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  }
   await start();
   return {
     url,
     serfAddress: `127.0.0.1:${serfLan}`,
     start,
-    kill,
+    kill: () => killChild(child),
     ask,
     signal: (name) => void child?.kill(name),
     async [Symbol.asyncDispose]() {
-      await kill();
+      await killChild(child);
       await rm(directory, { recursive: true, force: true });
     },
   };

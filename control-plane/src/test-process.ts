@@ -1,9 +1,9 @@
 /** A control plane for tests that is a process of its own, so that it can be killed. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { killChild } from './test-child.ts';
 import { type Answer, ADMIN, JOIN } from './test-plane.ts';
 
 export interface PlaneProcess extends AsyncDisposable {
@@ -35,17 +35,11 @@ export async function startPlaneProcess(env: Readonly<Record<string, string>>): 
     })
     .on('close', () => reject(new Error(`the control plane ended before it was ready: ${log.at(-1)}`)));
   const url = `http://127.0.0.1:${await started}`;
-  async function kill(): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  }
   return {
     child,
     url,
     log,
-    kill,
+    kill: () => killChild(child),
     async call(method, path, { body, bearer = ADMIN } = {}) {
       const answer = await fetch(url + path, {
         method,
@@ -56,6 +50,6 @@ export async function startPlaneProcess(env: Readonly<Record<string, string>>): 
       const received = JSON.parse(text === '' ? '{}' : text) as Answer['body'];
       return { status: answer.status, headers: answer.headers, body: received };
     },
-    [Symbol.asyncDispose]: kill,
+    [Symbol.asyncDispose]: () => killChild(child),
   };
 }

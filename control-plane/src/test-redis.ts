@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { killChild } from './test-child.ts';
 import { freePorts } from './test-ports.ts';
 
 export interface TestRedis extends AsyncDisposable {
@@ -42,22 +43,16 @@ export async function startTestRedis({ durable = false } = {}): Promise<TestRedi
     });
     await Promise.race([answers(client), failed]);
   }
-  async function kill(): Promise<void> {
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  }
   await start();
   return {
     url,
     client,
     start,
-    kill,
+    kill: () => killChild(child),
     signal: (name) => void child?.kill(name),
     async [Symbol.asyncDispose]() {
       client.disconnect();
-      await kill();
+      await killChild(child);
       await rm(directory, { recursive: true, force: true });
     },
   };

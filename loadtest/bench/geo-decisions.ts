@@ -3,6 +3,7 @@
 import { type EdgeView, type Viewer, rankEdges } from '@headwater/geo/src/rank.ts';
 import { testRecord } from '@headwater/protocol/test-node';
 import { type Figure, type FigureResult, type Measured, quantile } from './figure.ts';
+import { seeded } from '@headwater/protocol/test-random';
 
 const FLEETS = [50, 500] as const;
 const DECISIONS = 20_000;
@@ -52,15 +53,4 @@ function measure(edges: number): Measured[] {
     },
     { what: `${edges} edges: p99`, value: quantile(tookMs, 0.99), unit: 'ms', bound: { most: 1 }, note: '' },
   ];
-}
-
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

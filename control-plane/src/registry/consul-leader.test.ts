@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { systemClock } from '@headwater/service/clock';
+import { killChild } from '../test-child.ts';
 import { startTestConsul } from '../test-consul.ts';
 import { openConsulRegistry } from './consul-registry.ts';
 import type { Leadership } from './registry.ts';
@@ -36,19 +36,13 @@ function startReplica(url: string, name: string): Replica {
   const child = spawn(process.execPath, args, { cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'inherit'] });
   const said: Leadership[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => said.push(JSON.parse(line) as Leadership));
-  async function kill(): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  }
   return {
     child,
     get leadership() {
       return said.at(-1) ?? { isLeader: false, fence: null };
     },
-    kill,
-    [Symbol.asyncDispose]: kill,
+    kill: () => killChild(child),
+    [Symbol.asyncDispose]: () => killChild(child),
   };
 }
 

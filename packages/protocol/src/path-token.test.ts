@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import type { PathKey } from './feed.ts';
 import { PATH_TOKEN_LIMIT, type PathClaims, makeKeyring, mintPathToken, verifyPathToken } from './path-token.ts';
+import { seeded } from './test-random.ts';
 
 const OLD: PathKey = { kid: 'k1', secret: Buffer.alloc(32, 1).toString('base64url'), state: 'previous' };
 const NEW: PathKey = { kid: 'k2', secret: Buffer.alloc(32, 2).toString('base64url'), state: 'current' };
@@ -86,17 +87,6 @@ test('what no token can carry is not minted', () => {
   assert.throws(() => mintPathToken(CLAIMS, makeKeyring([])), RangeError);
   assert.throws(() => makeKeyring([{ ...NEW, secret: 'c2hvcnQ' }]), RangeError);
 });
-
-/** mulberry32: the same mutations in every run */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 test('150,000 altered tokens: none verifies, none throws', () => {
   const random = seeded(20_261_122);

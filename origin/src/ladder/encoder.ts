@@ -100,7 +100,8 @@ export class Encoder implements AsyncDisposable {
       return true;
     }
     const timeMs = packet.timeMs - run.baseMs;
-    if (timeMs > MAX_RUN_MS && packet.keyframe) {
+    // Sound alone can be taken up anywhere.
+    if (timeMs > MAX_RUN_MS && (packet.keyframe || this.#options.plan.video === null)) {
       this.restart();
       return true;
     }

@@ -12,7 +12,9 @@ import type { StreamEvents } from './events.ts';
 import { Filler } from './filler.ts';
 import { Encoder, type EncoderTarget } from './ladder/encoder.ts';
 import { FrameGrid } from './ladder/frame-grid.ts';
+import { believedFrameRate } from './ladder/frame-rate.ts';
 import { AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, type LadderPlan, planLadder } from './ladder/plan.ts';
+import { frameDurationMs } from './live/part-grid.ts';
 import { type AacSource, type AvcSource, GroupCache, readAacSource, readAvcSource } from './ladder/source.ts';
 import type { PublishPacket } from './publish.ts';
 import { type MediaKind, Retimer } from './retime.ts';
@@ -301,12 +303,13 @@ export class Broadcast implements AsyncDisposable {
 
   #encode(avc: AvcSource | null, startMs: number): void {
     const { ladder, segmentDurationMs, cores, name, events } = this.#options;
-    const announced = this.#metadata.get('framerate');
-    const frameRate = typeof announced === 'number' && announced > 0 ? announced : (avc?.frameRate ?? null);
+    const ptsMs = this.#group.packets.flatMap((packet) => (packet.kind === 'video' ? [packet.ptsMs] : []));
+    const frameRate = believedFrameRate([this.#metadata.get('framerate'), avc?.frameRate], ptsMs);
     const video = avc === null ? null : { width: avc.width, height: avc.height, frameRate };
     const plan = planLadder({ video, ladder, segmentDurationMs, cores });
     this.#plan = plan;
     this.#grid = plan.video === null || frameRate === null ? null : new FrameGrid(plan.video.frameRate);
+    if (plan.video !== null) this.#filler.setPicture(frameDurationMs(plan.video.frameRate));
     if (avc === null) this.#group = new GroupCache(false);
     if (this.#aac === null) {
       this.#aac = OWN_SOUND;

@@ -64,6 +64,25 @@ suite('continuity', { concurrency: 3 }, () => {
     );
   });
 
+  for (const [rate, partMs] of [
+    [5, 400],
+    [1, 1_000],
+  ] as const) {
+    test(`a source of ${rate} frames a second is encoded as it is`, async () => {
+      await using rig = await startRig(folder, `rate${rate}`);
+      await play(await rig.open(), makeSource({ rate, seconds: 8 }), { clock: rig.clock, forMs: 8_000 });
+      await rig.caughtUp(1_000 / rate);
+      const stream = rig.stream();
+      await rig.desk[Symbol.asyncDispose]();
+      assertContinuous(stream);
+      const { tracks, partDurationMs } = wholeTimeline(stream);
+      assert.deepEqual([tracks[0]?.frameRate, partDurationMs], [[rate, 1], partMs]);
+      const frames = samplesOf(stream).get('v180') ?? [];
+      assert.ok(frames.every(({ durationTicks }) => durationTicks === 90_000 / rate));
+      assert.ok(frames.length >= 6 * rate && frames.length <= 8 * rate + 1, `${frames.length} frames`);
+    });
+  }
+
   test('a publisher that returns within the grace, with its clock begun anew: no discontinuity', async () => {
     await using rig = await startRig(folder, 'return');
     const first = await rig.open();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { writeAudioSpecificConfig } from '@headwater/media/codec/aac';
 import { writeAacHeaderBody } from '@headwater/media/flv/tag-body';
-import { Filler, STALL_MS } from './filler.ts';
+import { Filler, STALL_FRAMES, STALL_MS } from './filler.ts';
 import { readAacSource } from './ladder/source.ts';
 
 const config = writeAudioSpecificConfig({ sampleRate: 48_000, channels: 2 });
@@ -40,6 +40,14 @@ test('the picture is repeated ten times a second, the sound without a hole', () 
   // The call for the picture took its share of the sound, so the two together are what there is.
   assert.ok(frames <= 10_000 / FRAME_MS);
   assert.ok(Math.abs(filler.soundEndMs - 10_000) <= FRAME_MS);
+});
+
+test('a source of one frame a second stalls when three of them are missing', () => {
+  const filler = heardAt(0);
+  filler.setPicture(1_000);
+  const due = filler.due(STALL_FRAMES * 1_000, { video: true });
+  assert.ok(due.length > 0 && due.every(({ kind }) => kind === 'audio'));
+  assert.equal(count(filler, STALL_FRAMES * 1_000 + 1, 'video'), 1);
 });
 
 test('a packet of its kind ends the stall, and says that it did', () => {

@@ -7,8 +7,9 @@ import { type Silence, silenceLike } from './ladder/silent-aac.ts';
 import type { AacSource } from './ladder/source.ts';
 import type { MediaKind } from './retime.ts';
 
-/** Nothing of a kind for this long is a stall. */
+/** Nothing of a kind for this long is a stall; of a source of few pictures, so many of them must be missing. */
 export const STALL_MS = 700;
+export const STALL_FRAMES = 3;
 /** Between two repetitions of the picture; the encoder's frame rate fills what lies between. */
 const PICTURE_EVERY_MS = 100;
 /** One turn gives out at most this much sound; after a longer hole the encoder fills the rest. */
@@ -28,6 +29,12 @@ export class Filler {
   #sound: Silence | null = null;
   #soundEndMs = -Infinity;
   #pictureMs = -Infinity;
+  #pictureStallMs = STALL_MS;
+
+  /** How long a frame of the source lasts. */
+  setPicture(frameMs: number): void {
+    this.#pictureStallMs = Math.max(STALL_MS, STALL_FRAMES * frameMs);
+  }
 
   /** Silence is made in the shape of the source's sound; a shape it cannot be made in is not filled. */
   setSound({ config }: AacSource): void {
@@ -62,7 +69,7 @@ export class Filler {
   }
 
   #duePicture(nowMs: number): Filling[] {
-    if (nowMs - this.#heardMs.video <= STALL_MS || nowMs - this.#pictureMs < PICTURE_EVERY_MS) return [];
+    if (nowMs - this.#heardMs.video <= this.#pictureStallMs || nowMs - this.#pictureMs < PICTURE_EVERY_MS) return [];
     this.#filling.video = true;
     this.#pictureMs = nowMs;
     return [{ kind: 'video', timeMs: nowMs, payload: null }];

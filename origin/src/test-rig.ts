@@ -32,7 +32,7 @@ export interface Rig extends AsyncDisposable {
   readonly sockets: string;
   open(): Promise<PublishSink>;
   /** Waits until what was written has come out: a busy machine's encoder lags behind a clock that runs fast. */
-  caughtUp(): Promise<void>;
+  caughtUp(frameMs?: number): Promise<void>;
 }
 
 interface RigOptions {
@@ -105,7 +105,7 @@ export async function startRig(folder: string, name: string, options: RigOptions
       assert.ok(decision.ok);
       return decision.sink;
     },
-    caughtUp: () => catchUp(desk, clock),
+    caughtUp: (frameMs = 0) => catchUp(desk, clock, frameMs),
     async [Symbol.asyncDispose]() {
       await desk[Symbol.asyncDispose]();
       streams[Symbol.dispose]();
@@ -114,11 +114,11 @@ export async function startRig(folder: string, name: string, options: RigOptions
   };
 }
 
-async function catchUp(desk: Desk, clock: FastClock): Promise<void> {
+async function catchUp(desk: Desk, clock: FastClock, frameMs: number): Promise<void> {
   const broadcast = desk.broadcasts.get('show')?.broadcast;
   if (broadcast === undefined) return;
   const writtenMs = clock.nowMs() - broadcast.silentMs;
   await clock.until('the encoder to catch up', () => {
-    return broadcast.behindMs !== null && clock.nowMs() - broadcast.behindMs >= writtenMs - NEAR_MS;
+    return broadcast.behindMs !== null && clock.nowMs() - broadcast.behindMs >= writtenMs - NEAR_MS - 2 * frameMs;
   });
 }

@@ -8,6 +8,7 @@ import type { TrackInit } from '@headwater/media/mp4/init';
 import type { Sample } from '@headwater/media/mp4/sample';
 import { backoffMs } from '@headwater/service/backoff';
 import type { Clock } from '@headwater/service/clock';
+import { frameDurationMs } from '../live/part-grid.ts';
 import { VIDEO_TIMESCALE, encoderOutputs } from './ffmpeg-arguments.ts';
 import { type FfmpegExit, type FfmpegProcess, startFfmpeg } from './ffmpeg-process.ts';
 import { Intake } from './intake.ts';
@@ -222,7 +223,7 @@ export class Encoder implements AsyncDisposable {
   #begin(first: TimedPacket | undefined): { videoMs: number; audioTicks: number } {
     const { plan, target } = this.#options;
     const firstMs = first?.ptsMs ?? 0;
-    const frameMs = plan.video === null ? null : (plan.video.frameRate[1] * 1000) / plan.video.frameRate[0];
+    const frameMs = plan.video === null ? null : frameDurationMs(plan.video.frameRate);
     // The tracks may have ended a frame apart; nothing may come twice.
     const nextTicks = Math.max(
       ...(plan.video?.rungs ?? []).map(({ trackId }) => target.nextTicks(trackId) ?? -Infinity),

@@ -3,7 +3,7 @@
  * this, a source whose frames happen to fall half way between two places would lose some of them and repeat others.
  */
 
-import type { FrameRate } from '../live/part-grid.ts';
+import { type FrameRate, frameDurationMs } from '../live/part-grid.ts';
 
 /** A frame stays in its turn until it is this far outside its place, in frames, so that it does not flutter. */
 const HOLD = 0.25;
@@ -14,8 +14,8 @@ export class FrameGrid {
   #lastIndex = 0;
   #shiftMs = 0;
 
-  constructor([numerator, denominator]: FrameRate) {
-    this.#frameMs = (denominator * 1000) / numerator;
+  constructor(rate: FrameRate) {
+    this.#frameMs = frameDurationMs(rate);
   }
 
   /** By how much the newest frame was moved; sound moves along, or lips would not. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_RUNGS } from '@headwater/protocol/feed';
-import { type SourceVideo, planLadder, standardFrameRate } from './plan.ts';
+import { type SourceVideo, planLadder } from './plan.ts';
 
 const plan = (video: SourceVideo | null, ladder: Parameters<typeof planLadder>[0]['ladder'] = null, cores = 2) =>
   planLadder({ video, ladder, segmentDurationMs: 2_000, cores });
@@ -53,23 +53,4 @@ test('the preset follows the cores', () => {
     (cores) => plan({ width: 640, height: 360, frameRate: 30 }, null, cores).video?.preset,
   );
   assert.deepEqual(presets, ['ultrafast', 'ultrafast', 'ultrafast', 'superfast', 'superfast', 'veryfast', 'veryfast']);
-});
-
-test('frame rates become the nearest usual one, at most 60', () => {
-  const cases: [number | null, string][] = [
-    [null, '30/1'],
-    [29.97, '30000/1001'],
-    [29.970_029, '30000/1001'],
-    [30, '30/1'],
-    [23.976, '24000/1001'],
-    [25.01, '25/1'],
-    [59.94, '60000/1001'],
-    [120, '60/1'],
-    [0, '30/1'],
-    [NaN, '30/1'],
-    [Infinity, '30/1'],
-    [-5, '30/1'],
-  ];
-  for (const [announced, expected] of cases)
-    assert.equal(standardFrameRate(announced).join('/'), expected, String(announced));
 });

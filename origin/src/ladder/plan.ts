@@ -1,8 +1,8 @@
 /** Which renditions a stream gets. Decided once, when it goes on air, so that its shape stays whatever the publisher does. */
 
 import { type Ladder, MAX_RUNGS, type Rung } from '@headwater/protocol/feed';
-import type { FrameRate, PartGrid } from '../live/part-grid.ts';
-import { planPartGrid } from '../live/part-grid.ts';
+import { type FrameRate, type PartGrid, planPartGrid } from '../live/part-grid.ts';
+import { standardFrameRate } from './frame-rate.ts';
 
 /** What the publisher sends. */
 export interface SourceVideo {
@@ -44,23 +44,6 @@ const DEFAULT_LADDER: Ladder = {
   audioBitsPerSecond: 128_000,
 };
 
-const FRAME_RATES: readonly FrameRate[] = [
-  [10, 1],
-  [12, 1],
-  [15, 1],
-  [20, 1],
-  [24_000, 1001],
-  [24, 1],
-  [25, 1],
-  [30_000, 1001],
-  [30, 1],
-  [48, 1],
-  [50, 1],
-  [60_000, 1001],
-  [60, 1],
-];
-const DEFAULT_FRAME_RATE: FrameRate = [30, 1];
-
 interface PlanInput {
   readonly video: SourceVideo | null;
   /** the stream's own ladder, or null for the default */
@@ -83,19 +66,6 @@ export function planLadder({ video, ladder, segmentDurationMs, cores }: PlanInpu
     audioBitsPerSecond,
     grid: planPartGrid(segmentDurationMs, frameRate, AUDIO_SAMPLE_RATE),
   };
-}
-
-/** The usual rate nearest to what was announced; an unusual announcement counts as none. */
-export function standardFrameRate(announced: number | null): FrameRate {
-  if (announced === null || !Number.isFinite(announced) || announced < 9.5) return DEFAULT_FRAME_RATE;
-  if (announced > 61) return [60, 1];
-  return FRAME_RATES.reduce((best, rate) =>
-    Math.abs(perSecond(rate) - announced) < Math.abs(perSecond(best) - announced) ? rate : best,
-  );
-}
-
-function perSecond([numerator, denominator]: FrameRate): number {
-  return numerator / denominator;
 }
 
 function distinctHeights(rungs: readonly Rung[]): Rung[] {

@@ -10,6 +10,14 @@ const cases: { rate: FrameRate | null; parts: number; partMs: number; targetMs: 
   { rate: [50, 1], parts: 5, partMs: 400, targetMs: 406 },
   { rate: [30_000, 1001], parts: 6, partMs: 2000 / 6, targetMs: 342 },
   { rate: [10, 1], parts: 5, partMs: 400, targetMs: 406 },
+  { rate: [1, 1], parts: 2, partMs: 1_000, targetMs: 1_003 },
+  { rate: [2, 1], parts: 4, partMs: 500, targetMs: 512 },
+  { rate: [3, 1], parts: 6, partMs: 2000 / 6, targetMs: 342 },
+  { rate: [4, 1], parts: 4, partMs: 500, targetMs: 512 },
+  { rate: [5, 1], parts: 5, partMs: 400, targetMs: 406 },
+  { rate: [7, 1], parts: 2, partMs: 1_000, targetMs: 1_003 },
+  { rate: [15, 2], parts: 5, partMs: 400, targetMs: 406 },
+  { rate: [8, 1], parts: 4, partMs: 500, targetMs: 512 },
   { rate: null, parts: 6, partMs: 2000 / 6, targetMs: 342 },
 ];
 

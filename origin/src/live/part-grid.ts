@@ -3,10 +3,15 @@
 /** A frame rate as a fraction, such as 30000/1001. */
 export type FrameRate = readonly [numerator: number, denominator: number];
 
+/** How long a frame lasts. */
+export function frameDurationMs([numerator, denominator]: FrameRate): number {
+  return (denominator * 1000) / numerator;
+}
+
 /** What a part should last when the frame rate allows it. */
 const WANTED_PART_MS = 1000 / 3;
-/** Counts that divide 2 s into whole ticks of 1/90000 s and of 1/48000 s. */
-const PARTS_PER_SEGMENT = [3, 4, 5, 6, 8, 10] as const;
+/** Counts that divide 2 s into whole ticks of 1/90000 s and of 1/48000 s; the first two are for sources of few frames. */
+const PARTS_PER_SEGMENT = [1, 2, 3, 4, 5, 6, 8, 10] as const;
 const AAC_FRAME_SAMPLES = 1024;
 
 export interface PartGrid {
@@ -30,7 +35,7 @@ export function planPartGrid(segmentDurationMs: number, frameRate: FrameRate | n
   const candidates = even.length > 0 ? even : PARTS_PER_SEGMENT;
   const partsPerSegment = nearest(candidates, segmentDurationMs / WANTED_PART_MS);
   const partDurationMs = segmentDurationMs / partsPerSegment;
-  const longestVideoMs = frameRate === null ? 0 : longestRunMs(partDurationMs, (denominator * 1000) / numerator);
+  const longestVideoMs = frameRate === null ? 0 : longestRunMs(partDurationMs, frameDurationMs(frameRate));
   const longestAudioMs = longestRunMs(partDurationMs, (AAC_FRAME_SAMPLES * 1000) / sampleRate);
   const partTargetMs = Math.ceil(Math.max(longestVideoMs, longestAudioMs) - 1e-6);
   return { segmentDurationMs, partsPerSegment, partDurationMs, partTargetMs };

@@ -8,6 +8,7 @@ import { type StreamMetadata, readMetadata } from '@headwater/media/flv/metadata
 import { readAudioBody, readVideoBody, writeAacHeaderBody } from '@headwater/media/flv/tag-body';
 import type { Ladder } from '@headwater/protocol/feed';
 import type { Clock } from '@headwater/service/clock';
+import { PublishError } from './errors.ts';
 import type { StreamEvents } from './events.ts';
 import { Filler } from './filler.ts';
 import { Encoder, type EncoderTarget } from './ladder/encoder.ts';
@@ -170,9 +171,12 @@ export class Broadcast implements AsyncDisposable {
         return this.#arrive({ kind: 'video', keyframe, compositionMs, ptsMs: timestampMs + compositionMs, payload });
       }
       case 'end':
+      case 'command':
         return true;
+      case 'foreign':
+        throw new PublishError('codec_unsupported', `video of codec ${body.codec}: only plain H.264 is taken`);
       case 'other':
-        throw new Error('video other than H.264');
+        throw new PublishError('media_malformed', 'video that is too short, or of no known kind');
     }
   }
 

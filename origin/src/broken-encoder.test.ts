@@ -22,7 +22,7 @@ test('an encoder that cannot run ends the stream, with one reason', async () => 
   await using rig = await startRig(folder, 'broken', { ffmpegPath: '/bin/false' });
   const sink = await rig.open();
   const playing = play(sink, makeSource(), { clock: rig.clock, forMs: 10_000 });
-  assert.match(await sink.closed, /^encoding failed: ffmpeg exited with code 1/);
+  assert.match((await sink.closed).reason, /^encoding failed: ffmpeg exited with code 1/);
   assert.equal(rig.lines.filter((line) => line.startsWith('off_air')).length, 1);
   await playing;
 });

@@ -102,8 +102,34 @@ test('the end of the origin ends every publisher, gives every claim back and adm
   await desk[Symbol.asyncDispose]();
   for (const decision of decisions) {
     assert.ok(decision.ok);
-    assert.equal(await decision.sink.closed, 'the origin stops');
+    assert.deepEqual(await decision.sink.closed, { reason: 'the origin stops' });
   }
   assert.deepEqual(released.sort(), ['a', 'b']);
   assert.deepEqual(await desk.open(request('a')), { ok: false, code: 'not_ready' });
 });
+
+const video = (...bytes: number[]) => ({ kind: 'video', timestampMs: 0, payload: Uint8Array.from(bytes) }) as const;
+const fourCc = (text: string): number[] => [...Buffer.from(text)];
+const refused: [name: string, body: number[], code: string, reason: RegExp][] = [
+  ['HEVC', [0x90, ...fourCc('hvc1'), 1, 2, 3], 'codec_unsupported', /codec hvc1/],
+  ['HEVC by its unofficial number', [0x1c, 0, 0, 0, 0, 1], 'codec_unsupported', /codec 12/],
+  ['H.264 by Enhanced RTMP', [0x90, ...fourCc('avc1'), 1, 0x64, 0, 31], 'codec_unsupported', /codec avc1/],
+  ['Sorenson', [0x12, 1, 2, 3, 4, 5], 'codec_unsupported', /codec 2/],
+  ['a header of garbage', [0x17, 0, 0, 0, 0, 9, 9], 'media_malformed', /./],
+  ['half a header', [0x17, 0], 'media_malformed', /too short/],
+];
+for (const [name, body, code, reason] of refused) {
+  test(`${name} ends the publish with a code, and the stream stays for a better one`, async () => {
+    const { desk, request } = makeDesk(1, granted);
+    const decision = await desk.open(request('a'));
+    assert.ok(decision.ok);
+    // A command to the player is no reason.
+    for (const command of [video(0x57, 0), video(0xd4, ...fourCc('hvc1'), 0)]) decision.sink.write(command);
+    decision.sink.write(video(...body));
+    const end = await decision.sink.closed;
+    assert.equal(end.refusal, code);
+    assert.match(end.reason, reason);
+    assert.equal((await desk.open(request('a'))).ok, true);
+    await desk[Symbol.asyncDispose]();
+  });
+}

@@ -7,6 +7,7 @@
 import type { Ladder } from '@headwater/protocol/feed';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import type { Broadcast } from './broadcast.ts';
+import { PublishError } from './errors.ts';
 import type { StreamEvents } from './events.ts';
 
 /** One FLV tag body as it came, with the publisher's own time. */
@@ -35,8 +36,15 @@ export interface PublishSink {
   drained(): Promise<void>;
   /** The publisher is gone; the stream waits for its return. */
   close(reason: string): void;
-  /** Resolves with the reason when the origin ends it: replaced, failed, shutting down. Not after `close`. */
-  readonly closed: Promise<string>;
+  /** Resolves when the origin ends it: replaced, refused, failed, shutting down. Not after `close`. */
+  readonly closed: Promise<PublishEnd>;
+}
+
+/** Why the origin ended a publish. */
+export interface PublishEnd {
+  readonly reason: string;
+  /** when it is the publisher's doing: what it sends is not taken */
+  readonly refusal?: ProblemCode;
 }
 
 export interface PublishDesk {
@@ -135,7 +143,7 @@ export class Desk implements PublishDesk, AsyncDisposable {
 class Session implements PublishSink {
   readonly #broadcast: Broadcast;
   readonly #leave: () => void;
-  readonly #closed = Promise.withResolvers<string>();
+  readonly #closed = Promise.withResolvers<PublishEnd>();
   #over = false;
 
   constructor(broadcast: Broadcast, leave: () => void) {
@@ -143,7 +151,7 @@ class Session implements PublishSink {
     this.#leave = leave;
   }
 
-  get closed(): Promise<string> {
+  get closed(): Promise<PublishEnd> {
     return this.#closed.promise;
   }
 
@@ -153,7 +161,8 @@ class Session implements PublishSink {
       return this.#broadcast.write(packet);
     } catch (error) {
       // What this publisher sends cannot be taken; its stream waits for a better one.
-      this.end(error instanceof Error ? error.message : String(error));
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#end({ reason, refusal: error instanceof PublishError ? error.code : 'media_malformed' });
       return true;
     }
   }
@@ -169,8 +178,12 @@ class Session implements PublishSink {
 
   /** The origin ends it. */
   end(reason: string): void {
+    this.#end({ reason });
+  }
+
+  #end(end: PublishEnd): void {
     if (this.#over) return;
     this.close();
-    this.#closed.resolve(reason);
+    this.#closed.resolve(end);
   }
 }

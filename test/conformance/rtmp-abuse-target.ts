@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import type { PublishDecision, PublishPacket, PublishRequest } from '@headwater/origin/src/publish.ts';
+import type { PublishDecision, PublishEnd, PublishPacket, PublishRequest } from '@headwater/origin/src/publish.ts';
 import { createRtmpListener } from '@headwater/origin/src/rtmp/listener.ts';
 import { DEFAULT_RTMP_LIMITS } from '@headwater/origin/src/rtmp/rtmp-limits.ts';
 import { makeSelfSigned } from '@headwater/origin/src/rtmp/self-signed.ts';
@@ -30,7 +30,7 @@ function open({ stream, key }: PublishRequest): Promise<PublishDecision> {
     write: stream === GOOD_STREAM ? takeGood : takeHostile,
     drained: () => new Promise<void>((resolve) => void setImmediate(resolve)),
     close: () => undefined,
-    closed: new Promise<string>(() => undefined),
+    closed: new Promise<PublishEnd>(() => undefined),
   };
   return Promise.resolve({ ok: true, sink });
 }

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { ManualClock, systemClock } from '@headwater/service/clock';
 import { createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
-import type { PublishDesk, PublishPacket, PublishRequest } from '../publish.ts';
+import type { PublishDesk, PublishEnd, PublishPacket, PublishRequest } from '../publish.ts';
 import { type RtmpListenerOptions, createRtmpListener } from './listener.ts';
 import { C0_C1, amf0, untilPublish } from './raw-rtmp.ts';
 import { DEFAULT_RTMP_LIMITS, LINGER_MS } from './rtmp-limits.ts';
@@ -17,15 +17,20 @@ class TestDesk implements PublishDesk {
   readonly requests: PublishRequest[] = [];
   readonly packets: PublishPacket[] = [];
   readonly ended = Promise.withResolvers<string>();
+  refuses: (packet: PublishPacket) => boolean = () => false;
 
   open(request: PublishRequest): ReturnType<PublishDesk['open']> {
     this.requests.push(request);
     if (request.key !== 'good') return Promise.resolve({ ok: false, code: 'publish_denied' });
+    const closed = Promise.withResolvers<PublishEnd>();
     const sink = {
-      write: (packet: PublishPacket) => this.packets.push(packet) > 0,
+      write: (packet: PublishPacket) => {
+        if (this.refuses(packet)) closed.resolve({ reason: 'not this one', refusal: 'codec_unsupported' });
+        return this.packets.push(packet) > 0;
+      },
       drained: () => Promise.resolve(),
       close: (reason: string) => this.ended.resolve(reason),
-      closed: new Promise<string>(() => undefined),
+      closed: closed.promise,
     };
     return Promise.resolve({ ok: true, sink });
   }
@@ -109,6 +114,17 @@ test('ffmpeg with a wrong key is told so, and none of its frames is taken', asyn
   assert.equal(lines.filter((line) => line.includes('"event":"rtmp_refused"')).length, 1);
   assert.match(metrics.format(), /headwater_rtmp_refused_total\{code="publish_denied"\} 1/);
   assert.ok(!lines.join('').includes('key=bad'));
+});
+
+test('ffmpeg with a codec that is not taken is told the code', async () => {
+  const desk = new TestDesk();
+  desk.refuses = (packet) => packet.kind === 'video';
+  const { listening, metrics } = startListener(desk);
+  await using listener = await listening;
+  const { code, complaints } = await publish(`rtmp://127.0.0.1:${listener.port}/live/show?key=good`);
+  assert.notEqual(code, 0);
+  assert.match(complaints, /Server error: codec_unsupported: not this one/);
+  assert.match(metrics.format(), /headwater_rtmp_refused_total\{code="codec_unsupported"\} 1/);
 });
 
 /** Lets events come until they have brought about what is waited for; the test's own timeout bounds it. */

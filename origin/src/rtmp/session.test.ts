@@ -5,7 +5,7 @@ import { beforeEach, test } from 'node:test';
 import { ManualClock } from '@headwater/service/clock';
 import { createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
-import type { PublishDecision, PublishDesk, PublishPacket, PublishRequest } from '../publish.ts';
+import type { PublishDecision, PublishDesk, PublishEnd, PublishPacket, PublishRequest } from '../publish.ts';
 import {
   C0_C1,
   C2,
@@ -37,7 +37,7 @@ const { publishDeadlineMs, idleMs } = DEFAULT_RTMP_LIMITS;
 class TestSink {
   readonly packets: PublishPacket[] = [];
   readonly closedWith = Promise.withResolvers<string>();
-  readonly ended = Promise.withResolvers<string>();
+  readonly ended = Promise.withResolvers<PublishEnd>();
   draining = Promise.withResolvers<void>();
   accepts = true;
 
@@ -360,10 +360,19 @@ test('a sink that does not drain loses its publisher', async () => {
 
 test('the origin ends a publish and the publisher hears why', async () => {
   await publish();
-  sink.ended.resolve('replaced');
+  sink.ended.resolve({ reason: 'replaced' });
   assert.equal(await sink.closedWith.promise, 'replaced');
   await turn();
   assert.match(heard(), /NetStream\.Unpublish\.Success.*replaced/s);
+});
+
+test('a publisher whose media are not taken is told the code, and counted as refused', async () => {
+  await publish();
+  sink.ended.resolve({ reason: 'video of codec hvc1', refusal: 'codec_unsupported' });
+  assert.equal(await sink.closedWith.promise, 'codec_unsupported');
+  await turn();
+  assert.match(heard(), /error.*NetStream\.Publish\.Rejected.*codec_unsupported: video of codec hvc1/s);
+  await assertRefused('codec_unsupported');
 });
 
 test('a desk that fails refuses', async () => {

@@ -213,7 +213,8 @@ export class RtmpSession {
     this.#due(limits.idleMs);
     events.publishStarted(peer, stream);
     void sink.closed.then(
-      (reason) => this.#end('ended_by_origin', reason),
+      ({ reason, refusal }) =>
+        refusal === undefined ? this.#end('ended_by_origin', reason) : this.#reject(refusal, reason),
       (error: unknown) => this.#sinkFailed(error),
     );
     this.#protocol.streamApp = 'live';
@@ -270,6 +271,15 @@ export class RtmpSession {
     state.held = false;
     this.#due(limits.idleMs);
     socket.resume();
+  }
+
+  /** What an accepted publisher sends is not taken. Its codec is known no earlier: connect tells of abilities, not of plans. */
+  #reject(code: RefusalCode, detail: string): void {
+    if (this.#state.name !== 'publishing') return;
+    this.#sayStatus('error', 'NetStream.Publish.Rejected', `${code}: ${detail}`);
+    this.#options.events.refused(this.#options.peer, code, detail);
+    this.#leave('ended_by_origin', code);
+    this.#lastWords();
   }
 
   /** A fault of ours ends this publish, never the process. */

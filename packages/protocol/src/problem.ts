@@ -65,6 +65,8 @@ export const PROBLEM_STATUS = {
   uri_too_long: 414,
   unsupported_media_type: 415,
   idempotency_key_reused: 422,
+  codec_unsupported: 415,
+  media_malformed: 400,
   expectation_failed: 417,
   too_many_requests: 429,
   media_unavailable: 429,

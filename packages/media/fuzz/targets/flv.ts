@@ -31,7 +31,9 @@ export const target: FuzzTarget = {
     bytes('17 00 000000 0142c01effe100'),
     bytes('27 01 ffffd6 00000001 41'),
     bytes('17 02 000000'),
-    bytes('90 000000000000'),
+    bytes('90 68766331 00 0000'),
+    bytes('12 01 000000'),
+    bytes('57 00'),
     bytes('af 00 1190'),
     bytes('af 01 2110'),
     bytes(

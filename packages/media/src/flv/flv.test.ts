@@ -45,8 +45,25 @@ test('tells frames from headers', () => {
   assert.deepEqual(readAudioBody(writeAacHeaderBody(hex('1190'))), { kind: 'sequence-header', data: hex('1190') });
 });
 
-test('calls other codecs and short bodies other', () => {
-  for (const body of ['', '17', '17010000', '12 01 00 00 00', '97 01 00 00 00', '17 03 00 00 00']) {
+test('names codecs that are not ours, in the old form and in the enhanced one', () => {
+  const cases: [body: string, codec: string][] = [
+    ['12 01 00 00 00', '2'],
+    ['1c 00 00 00 00 01', '12'],
+    ['12 01', '2'],
+    ['90 68766331 01', 'hvc1'],
+    ['a1 61766331 000000', 'avc1'],
+    ['97 0100 0aff', '????'],
+  ];
+  for (const [body, codec] of cases) assert.deepEqual(readVideoBody(hex(body)), { kind: 'foreign', codec }, body);
+});
+
+test('a command to the player is neither a frame nor a codec', () => {
+  for (const body of ['57 00', '57 01', '52 00', 'd4 68766331 02', 'd0 00'])
+    assert.deepEqual(readVideoBody(hex(body)), { kind: 'command' }, body);
+});
+
+test('calls short bodies other, and sound other than AAC', () => {
+  for (const body of ['', '17', '17010000', '17 03 00 00 00', '90 687663']) {
     assert.deepEqual(readVideoBody(hex(body)), { kind: 'other' }, body);
   }
   for (const body of ['', 'af', '2f 01', 'af 02']) assert.deepEqual(readAudioBody(hex(body)), { kind: 'other' }, body);

@@ -44,6 +44,12 @@ test('without a control plane, or without its token, there is one line that says
   assert.deepEqual([lost.code, lost.err], [77, 'headwater: set HEADWATER_ADMIN_TOKEN to the admin token\n']);
 });
 
+test('a data directory that cannot be is one line too', () => {
+  const join = ['edge', 'join', 'http://127.0.0.1:9', '--token', 'x', '--public-host', '127.0.0.1'];
+  const { code, err } = headwater(join, { HEADWATER_DATA_DIR: '/dev/null/data' });
+  assert.deepEqual([code, err], [1, "headwater: ENOTDIR: not a directory, mkdir '/dev/null/data'\n"]);
+});
+
 test('completions know every command and its options', () => {
   const { out } = headwater(['completion']);
   assert.match(out, /^    nodes\) words="list drain undrain remove .*--wait.*--help" ;;$/m);

@@ -14,7 +14,7 @@ import { addTokenCommands } from './commands/token.ts';
 import { addTopCommand } from './commands/top.ts';
 import { readConfig } from './config.ts';
 import { connectOperator } from './operator-api.ts';
-import { StartError, up } from './up.ts';
+import { up } from './up.ts';
 
 const EX_USAGE = 64;
 const EX_CONFIG = 78;
@@ -58,14 +58,15 @@ function makeProgram(): Command {
 /** The exit code of what ended a command; what it has to say was not said yet only for errors of ours. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EX_USAGE;
-  const isKnown =
-    error instanceof ConfigError ||
-    error instanceof ListenError ||
-    error instanceof StartError ||
-    error instanceof CommandError;
-  console.error(isKnown ? `headwater: ${error.message}` : error);
-  if (error instanceof StartError || error instanceof CommandError) return error.exitCode;
+  const isKnown = error instanceof ConfigError || error instanceof ListenError || error instanceof CommandError;
+  console.error(isKnown || isOfTheSystem(error) ? `headwater: ${error.message}` : error);
+  if (error instanceof CommandError) return error.exitCode;
   return error instanceof ConfigError ? EX_CONFIG : 1;
+}
+
+/** A disk that is full, a directory that may not be written: its message says what, where and which. */
+function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
 }
 
 const program = makeProgram();

@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, systemClock } from '@headwater/service/clock';
+import { CommandError } from './command-error.ts';
 import type { CliConfig } from './config.ts';
 import { ControlApi } from './control-api.ts';
 import { DEMO_LADDER, DEMO_STREAM, demoPublisher } from './demo.ts';
@@ -15,17 +16,6 @@ import { OWN_LINE, type ProcessPlan, type StartFailure, Supervised, type Supervi
 import { requirePorts } from './ports.ts';
 import { Terminal } from './terminal.ts';
 import { formatWelcome } from './welcome.ts';
-
-/** Something that the person at the terminal has to mend; the message is the one line they see. */
-export class StartError extends Error {
-  override readonly name = 'StartError';
-  readonly exitCode: number;
-
-  constructor(message: string, exitCode = 1) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
 
 const READY_DEADLINE_MS = 30_000;
 const ON_AIR_DEADLINE_MS = 20_000;
@@ -46,7 +36,7 @@ interface Fleet {
 
 /**
  * Starts everything, says where it is, and returns once `stopped` has fallen and every process is gone.
- * @throws StartError when a service cannot start
+ * @throws CommandError when a service cannot start
  */
 export async function up(config: CliConfig, stopped: AbortSignal, say: (line: string) => void): Promise<void> {
   const clock = systemClock;
@@ -122,10 +112,10 @@ async function startProcess(fleet: Fleet, plan: ProcessPlan, hooks: Hooks): Prom
 }
 
 /** The service's own one line, where it wrote one; it names the variable or the port. */
-function startError({ name, code, lines }: StartFailure, dataDir: string): StartError {
+function startError({ name, code, lines }: StartFailure, dataDir: string): CommandError {
   const line = lines.findLast((candidate) => candidate.startsWith(OWN_LINE));
-  if (line !== undefined) return new StartError(line.slice(OWN_LINE.length), code);
-  return new StartError(`${name} ended with code ${code} at its start; see ${dataDir}/logs/${name}.log`, code || 1);
+  if (line !== undefined) return new CommandError(line.slice(OWN_LINE.length), code);
+  return new CommandError(`${name} ended with code ${code} at its start; see ${dataDir}/logs/${name}.log`, code || 1);
 }
 
 /** Whether the picture plays for a viewer, in time. */
@@ -137,7 +127,7 @@ async function comesOnAir(url: string): Promise<boolean> {
     });
     return true;
   } catch (error) {
-    if (error instanceof StartError) return false;
+    if (error instanceof CommandError) return false;
     throw error;
   }
 }
@@ -154,12 +144,12 @@ async function poll(what: string, deadlineMs: number, isThere: () => Promise<boo
     if (there) return;
     await sleep(POLL_MS);
   }
-  throw new StartError(`waited ${deadlineMs / 1000} s in vain for ${what}${last}`);
+  throw new CommandError(`waited ${deadlineMs / 1000} s in vain for ${what}${last}`);
 }
 
 function requireFfmpeg(command: string): void {
   const { error } = spawnSync(command, ['-version'], { stdio: 'ignore' });
   if (error !== undefined) {
-    throw new StartError(`${command} is missing; install ffmpeg with the package manager of your system`);
+    throw new CommandError(`${command} is missing; install ffmpeg with the package manager of your system`);
   }
 }

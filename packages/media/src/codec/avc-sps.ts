@@ -10,7 +10,7 @@ export interface AvcSps {
   /** after cropping, in pixels */
   readonly width: number;
   readonly height: number;
-  /** in lowest terms, when the stream says it */
+  /** in lowest terms, when the stream says that it has one */
   readonly frameRate?: readonly [numerator: number, denominator: number];
   /** how many frames can be decoded before one that is shown ahead of them: 0 means that decode order is display order */
   readonly reorderFrames: number;
@@ -190,12 +190,15 @@ function skipVideoSignal(reader: BitReader): void {
   }
 }
 
-/** A tick is a field: two make a frame (§E.2.1). */
+/**
+ * A tick is a field: two make a frame (§E.2.1). Without fixed_frame_rate_flag it is only what times are counted in, such as a
+ * millisecond, and no rate.
+ */
 function readTiming(reader: BitReader): readonly [number, number] | undefined {
   const unitsPerTick = reader.bits(32);
   const timescale = reader.bits(32);
-  reader.flag();
-  if (unitsPerTick === 0 || timescale === 0) return undefined;
+  const isFixed = reader.flag();
+  if (!isFixed || unitsPerTick === 0 || timescale === 0) return undefined;
   const divisor = greatestCommonDivisor(timescale, unitsPerTick * 2);
   return [timescale / divisor, (unitsPerTick * 2) / divisor];
 }

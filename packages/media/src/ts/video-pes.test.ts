@@ -1,20 +1,28 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { writeSps } from '../../fixtures/sps.ts';
+import { Random } from '../../fuzz/random.ts';
+import { spsSaying } from '../../fuzz/sps-saying.ts';
 import type { AvcConfig } from '../codec/avc.ts';
 import { MediaError } from '../media-error.ts';
 import type { Sample } from '../mp4/sample.ts';
 import type { Pes } from './pes.ts';
 import { videoPes } from './video-pes.ts';
 
-// 640 × 360 High as libx264 writes it: 30 frames a second with `-bf 0`, 30000/1001 with `-bf 3`.
+// 640 × 360 High as libx264 writes it with `-bf 0`.
 const SPS_IN_ORDER = Buffer.from('6764001eacb405017fcb8088000003000800000301e078b175', 'hex');
-const SPS_REORDERED = Buffer.from('6764001eacd940a02ff9701100000303e90000ea600f162d96', 'hex');
+const SPS_REORDERED = reordered([30_000, 1001]);
 const PPS = Uint8Array.of(0x68, 0xeb, 0xe3, 0xcb);
 const AUD = '0000000109f0';
 const START = '00000001';
 
 function config(change: Partial<AvcConfig> = {}): AvcConfig {
   return { profile: 100, compatibility: 0, level: 30, lengthSize: 4, sps: [SPS_IN_ORDER], pps: [PPS], ...change };
+}
+
+function reordered(frameRate?: readonly [number, number]): Uint8Array {
+  const said = { profile: 100, compatibility: 0, level: 30, width: 640, height: 360, reorderFrames: 2 };
+  return writeSps(spsSaying({ ...said, ...(frameRate && { frameRate }) }, new Random(1)));
 }
 
 function nals(lengthSize: number, ...units: readonly (readonly number[])[]): Uint8Array {

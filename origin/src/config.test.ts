@@ -25,6 +25,7 @@ const wrong: [string, string][] = [
   ['HEADWATER_LIVE_WINDOW_SEGMENTS', '2'],
   ['HEADWATER_LOG_LEVEL', 'loud'],
   ['HEADWATER_MAX_CONNECTIONS_PER_IP', '-1'],
+  ['HEADWATER_LIVE_TOTAL_BYTES', '1000'],
 ];
 for (const [variable, value] of wrong) {
   test(`${variable}=${value} is refused by name`, () => {

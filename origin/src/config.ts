@@ -19,6 +19,8 @@ export interface OriginConfig extends NodeIdentity {
   readonly ffmpegPath: string;
   readonly logLevel: LogLevel;
   readonly live: LiveLimits;
+  /** of all streams' windows together */
+  readonly liveBytes: number;
   readonly rtmp: RtmpLimits;
   readonly publish: PublishLimits;
   readonly http: HttpLimits;
@@ -68,7 +70,7 @@ function readTlsFiles(env: Environment): Pick<OriginConfig, 'tlsCertFile' | 'tls
   return { tlsCertFile, tlsKeyFile };
 }
 
-function readLimits(env: Environment): Pick<OriginConfig, 'live' | 'rtmp' | 'publish' | 'http'> {
+function readLimits(env: Environment): Pick<OriginConfig, 'live' | 'liveBytes' | 'rtmp' | 'publish' | 'http'> {
   const limit = (variable: string, fallback: number, most: number, least = 1): number =>
     integer(env, variable, { fallback, min: least, max: most });
   return {
@@ -77,6 +79,7 @@ function readLimits(env: Environment): Pick<OriginConfig, 'live' | 'rtmp' | 'pub
       windowBytes: limit('HEADWATER_LIVE_WINDOW_BYTES', 128 * MIB, 1024 ** 4, MIB),
       waiters: limit('HEADWATER_ORIGIN_MAX_WAITERS', 2_000, 1_000_000),
     },
+    liveBytes: limit('HEADWATER_LIVE_TOTAL_BYTES', 1024 * MIB, 1024 ** 5, MIB),
     rtmp: {
       maxConnections: limit('HEADWATER_RTMP_MAX_CONNECTIONS', DEFAULT_RTMP_LIMITS.maxConnections, 1_000_000, 0),
       maxConnectionsPerAddress: addressCap(

@@ -14,6 +14,8 @@ export interface StreamEvents {
   soundIgnored(stream: string): void;
   encoderExited(stream: string, reason: string, failures: number): void;
   epochOpened(stream: string, ordinal: number, reason: 'new' | 'changed'): void;
+  /** the ceiling of all streams' media took its oldest segments */
+  windowGaveWay(stream: string): void;
   ledgerFailed(error: unknown): void;
   releaseFailed(stream: string, reason: string): void;
 }
@@ -35,6 +37,10 @@ export function createEvents(log: Log, metrics: Metrics): OriginEvents {
   const started = metrics.counter('headwater_origin_broadcasts_total', 'Streams that went on air.');
   const exits = metrics.counter('headwater_origin_encoder_exits_total', 'Encoders that ended without being told to.');
   const epochs = metrics.counter('headwater_origin_epochs_total', 'Epochs opened.');
+  const gaveWay = metrics.counter(
+    'headwater_origin_windows_shortened_total',
+    'Times that a stream lost its oldest segments to the ceiling of all windows.',
+  );
   const slow = metrics.counter('headwater_origin_slow_readers_total', 'Readers dropped because they did not read.');
   const bytes = seriesBy('kind', (labels) =>
     metrics.counter('headwater_origin_sent_bytes_total', 'Bytes to edges.', labels),
@@ -70,6 +76,10 @@ export function createEvents(log: Log, metrics: Metrics): OriginEvents {
     epochOpened(stream, ordinal, reason) {
       epochs.add(1);
       log('info', 'epoch_opened', { stream, ordinal, reason });
+    },
+    windowGaveWay(stream) {
+      gaveWay.add(1);
+      log('debug', 'window_gave_way', { stream });
     },
     ledgerFailed: (error) => log('error', 'ledger_failed', { reason: String(error) }),
     releaseFailed: (stream, reason) => log('warn', 'release_failed', { stream, reason }),

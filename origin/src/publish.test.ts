@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Ladder } from '@headwater/protocol/feed';
 import { Metrics } from '@headwater/service/metrics';
 import { Broadcast } from './broadcast.ts';
 import { createEvents } from './events.ts';
@@ -12,13 +13,18 @@ interface Rig {
   readonly request: (stream: string) => { stream: string; key: string; remoteAddress: string };
 }
 
-function makeDesk(maxStreams: number, decide: () => Promise<Authorisation>): Rig {
+function makeDesk(
+  maxStreams: number,
+  decide: () => Promise<Authorisation>,
+  hasRoom: (ladder: Ladder | null) => boolean = () => true,
+): Rig {
   const released: string[] = [];
   const events = createEvents(() => undefined, new Metrics());
   const desk = new Desk({
     authorise: decide,
     release: async (stream) => void released.push(stream),
     maxStreams,
+    hasRoom: (ladder) => hasRoom(ladder),
     replaceAfterMs: 3_000,
     events,
     start: (name) =>
@@ -49,6 +55,23 @@ test('one stream more than the limit is refused, and none that is on air', async
   assert.ok(first.ok);
   first.sink.close('gone');
   assert.equal((await desk.open(request('a'))).ok, true);
+  await desk[Symbol.asyncDispose]();
+});
+
+test('without room for its ladder a new stream is refused, one on air comes back', async () => {
+  const ladder = { rungs: [{ height: 180, bitsPerSecond: 1_000 }], audioBitsPerSecond: 1_000 };
+  const asked: (Ladder | null)[] = [];
+  const { desk, request } = makeDesk(
+    9,
+    async () => ({ ok: true, ladder, lastOrdinal: -1 }),
+    (wanted) => asked.push(wanted) === 1,
+  );
+  const first = await desk.open(request('a'));
+  assert.deepEqual(await desk.open(request('b')), { ok: false, code: 'live_memory_full' });
+  assert.ok(first.ok);
+  first.sink.close('gone');
+  assert.equal((await desk.open(request('a'))).ok, true);
+  assert.deepEqual(asked, [ladder, ladder]);
   await desk[Symbol.asyncDispose]();
 });
 

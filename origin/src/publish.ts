@@ -25,7 +25,7 @@ export interface PublishRequest {
   readonly remoteAddress: string;
 }
 
-/** Refusals: `publish_denied`, `stream_claimed`, `too_many_streams`, `not_ready`. */
+/** Refusals: `publish_denied`, `stream_claimed`, `too_many_streams`, `live_memory_full`, `not_ready`. */
 export type PublishDecision =
   { readonly ok: true; readonly sink: PublishSink } | { readonly ok: false; readonly code: ProblemCode };
 
@@ -62,6 +62,8 @@ interface DeskOptions {
   readonly release: (stream: string) => Promise<void>;
   readonly start: (stream: string, granted: { ladder: Ladder | null; lastOrdinal: number }) => Broadcast;
   readonly maxStreams: number;
+  /** whether there is memory for a stream of that ladder */
+  readonly hasRoom: (ladder: Ladder | null) => boolean;
   /** a publisher silent for so long may be replaced by another holder of the key */
   readonly replaceAfterMs: number;
   readonly events: StreamEvents;
@@ -106,6 +108,7 @@ export class Desk implements PublishDesk, AsyncDisposable {
     if (this.#closed) return { ok: false, code: 'not_ready' };
     const known = this.#onAir.get(stream);
     if (known === undefined && this.#onAir.size >= maxStreams) return { ok: false, code: 'too_many_streams' };
+    if (known === undefined && !this.#options.hasRoom(granted.ladder)) return { ok: false, code: 'live_memory_full' };
     // It is on its way off air: what is sent now would go with it.
     if (known?.broadcast.isOver === true) return { ok: false, code: 'not_ready' };
     if (known !== undefined && known.session !== null) {

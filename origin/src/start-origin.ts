@@ -21,9 +21,8 @@ import { type OriginEvents, createEvents } from './events.ts';
 import { startHttpServer } from './http-server.ts';
 import { checkFfmpeg } from './ladder/ffmpeg-process.ts';
 import { Ledger } from './live/ledger.ts';
-import { createTarget } from './live/on-air.ts';
+import { createTarget, leastWindowBytes } from './live/on-air.ts';
 import { SteadyClock } from './live/steady-clock.ts';
-import type { LiveStreamOptions } from './live/stream.ts';
 import { LiveStreams } from './live/streams.ts';
 import { type Authorisation, Desk, type PublishRequest } from './publish.ts';
 import { type RtmpListener, type RtmpListenerOptions, createRtmpListener } from './rtmp/listener.ts';
@@ -63,13 +62,14 @@ export async function startOrigin(config: OriginConfig, overrides: OriginOverrid
   const ledger = opened.use(
     await Ledger.open(join(config.dataDirectory, 'streams.json'), (error) => events.ledgerFailed(error)),
   );
-  const streams = opened.use(new LiveStreams((name) => describeStream(name, { config, clock, ledger })));
+  const streams = opened.use(makeStreams({ config, clock, ledger, events }));
   const feed = new FeedState();
   const links = new LateLink();
   const desk = opened.use(
     new Desk({
       ...config.publish,
       events,
+      hasRoom: (ladder) => streams.hasRoom(leastWindowBytes(ladder, SEGMENT_DURATION_MS)),
       authorise:
         overrides.authorise ??
         ((request) => authorise(request, { link: links, nodeId: config.nodeId, streams: () => feed.streams })),
@@ -120,14 +120,13 @@ export async function startOrigin(config: OriginConfig, overrides: OriginOverrid
 function describeLoad(metrics: Metrics, desk: Desk, streams: LiveStreams): void {
   const behindMs = (): number =>
     Math.max(0, ...[...desk.broadcasts.values()].map(({ broadcast }) => broadcast.behindMs ?? 0));
-  const windowBytes = (): number => [...streams.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   metrics.gaugeFrom('headwater_origin_streams', 'Streams on air.', () => desk.broadcasts.size);
   metrics.gaugeFrom(
     'headwater_origin_behind_seconds',
     'How far the slowest encoder is behind.',
     () => behindMs() / 1000,
   );
-  metrics.gaugeFrom('headwater_origin_window_bytes', 'Media in memory.', windowBytes);
+  metrics.gaugeFrom('headwater_origin_window_bytes', 'Media in memory.', () => streams.bytes);
 }
 
 /** The link starts last, when the ports that it tells of are bound; until then the control plane counts as out of reach. */
@@ -139,20 +138,21 @@ class LateLink implements Pick<FleetLink, 'ask'> {
   }
 }
 
-function describeStream(
-  name: string,
-  { config, clock, ledger }: { config: OriginConfig; clock: Clock; ledger: Ledger },
-): LiveStreamOptions {
-  return {
-    name,
-    limits: config.live,
-    clock,
-    randomBytes,
-    onSegment(newestSegment, ordinal) {
-      ledger.set(name, { ordinal, newestSegment });
-    },
-  };
+function makeStreams({ config, clock, ledger, events }: Omit<BroadcastParts, PerStream>): LiveStreams {
+  return new LiveStreams({
+    make: (name) => ({
+      name,
+      limits: config.live,
+      clock,
+      randomBytes,
+      onSegment: (newestSegment, ordinal) => ledger.set(name, { ordinal, newestSegment }),
+    }),
+    maxBytes: config.liveBytes,
+    onGaveWay: (name) => events.windowGaveWay(name),
+  });
 }
+
+type PerStream = 'name' | 'ladder' | 'lastOrdinal' | 'streams' | 'socketFolder';
 
 interface BroadcastParts {
   readonly name: string;
@@ -168,7 +168,7 @@ interface BroadcastParts {
 
 function startBroadcast(parts: BroadcastParts): Broadcast {
   const { name, ladder, lastOrdinal, config, clock, events, ledger, streams, socketFolder } = parts;
-  const stream = streams.open(name);
+  const stream = streams.open(name, leastWindowBytes(ladder, SEGMENT_DURATION_MS));
   const broadcast = new Broadcast({
     name,
     ladder,

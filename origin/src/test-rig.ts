@@ -55,21 +55,23 @@ export async function startRig(folder: string, name: string, options: RigOptions
   );
   const ledger = await Ledger.open(join(folder, `${name}.json`), (error) => lines.push(String(error)));
   const limits = { windowSegments: 30, windowBytes: 64 * 1024 * 1024, waiters: 100 };
-  const streams = new LiveStreams((stream) => ({
+  const make = (stream: string) => ({
     name: stream,
     limits,
     clock,
     randomBytes,
-    onSegment: (newestSegment, ordinal) => ledger.set(stream, { ordinal, newestSegment }),
-  }));
+    onSegment: (newestSegment: number, ordinal: number) => ledger.set(stream, { ordinal, newestSegment }),
+  });
+  const streams = new LiveStreams({ make, maxBytes: limits.windowBytes });
   const desk = new Desk({
     authorise: async () => ({ ok: true, ladder: LADDER, lastOrdinal: -1 }),
     release: async () => undefined,
     maxStreams: 2,
+    hasRoom: () => true,
     replaceAfterMs: 3_000,
     events,
     start: (stream, { ladder, lastOrdinal }) => {
-      const live = streams.open(stream);
+      const live = streams.open(stream, 0);
       const broadcast = new Broadcast({
         name: stream,
         ladder,

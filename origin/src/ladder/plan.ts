@@ -34,7 +34,7 @@ export const AUDIO_TRACK_ID = 'a0';
 export const AUDIO_SAMPLE_RATE = 48_000;
 export const AUDIO_CHANNELS = 2;
 
-const DEFAULT_LADDER: Ladder = {
+export const DEFAULT_LADDER: Ladder = {
   rungs: [
     { height: 1080, bitsPerSecond: 5_000_000 },
     { height: 720, bitsPerSecond: 2_800_000 },

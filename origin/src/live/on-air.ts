@@ -1,8 +1,9 @@
 /** Joins an encoder's output to a live stream: decides whether a run goes on in the newest epoch or opens one. */
 
 import type { TrackInit } from '@headwater/media/mp4/init';
+import type { Ladder } from '@headwater/protocol/feed';
 import type { EncoderTarget } from '../ladder/encoder.ts';
-import { AUDIO_TRACK_ID, type LadderPlan } from '../ladder/plan.ts';
+import { AUDIO_TRACK_ID, DEFAULT_LADDER, type LadderPlan } from '../ladder/plan.ts';
 import type { Ledger } from './ledger.ts';
 import type { LiveStream, TrackShape } from './stream.ts';
 
@@ -20,6 +21,16 @@ interface OnAirOptions {
 
 /** No origin is so far ahead of its own clock. */
 const FUTURE_SEGMENTS = 5;
+
+/** Players stand three target durations behind the newest segment, and fetch what is before and behind that. */
+const LEAST_SEGMENTS = 6;
+
+/** What a stream's window must be able to hold for its players to play on. */
+export function leastWindowBytes(ladder: Ladder | null, segmentDurationMs: number): number {
+  const { rungs, audioBitsPerSecond } = ladder ?? DEFAULT_LADDER;
+  const bitsPerSecond = rungs.reduce((sum, rung) => sum + rung.bitsPerSecond, audioBitsPerSecond);
+  return Math.ceil((bitsPerSecond * PEAK_FACTOR * LEAST_SEGMENTS * segmentDurationMs) / 8_000);
+}
 
 /** The target of one broadcast's encoders. */
 export function createTarget({ stream, plan, ledger, lastOrdinal, onEpoch }: OnAirOptions): EncoderTarget {

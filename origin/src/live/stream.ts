@@ -52,6 +52,8 @@ export interface LiveStreamOptions {
   readonly randomBytes: (count: number) => Uint8Array;
   /** after each segment with a number above all others */
   readonly onSegment?: (number: number, ordinal: number) => void;
+  /** after each part */
+  readonly onGrown?: () => void;
 }
 
 interface LiveTrack {
@@ -173,6 +175,19 @@ export class LiveStream {
     this.waiters.wakeAll();
   }
 
+  /**
+   * The oldest number goes, on every track alike, and all are told the whole window anew.
+   * @returns false when there is none to spare
+   */
+  dropOldest(): boolean {
+    // The newest of a track always stays, also of one that has come to a stand.
+    const droppable = [...this.#tracks.values()].filter(({ window }) => window.segments.length > 1);
+    const oldest = Math.min(...droppable.map(({ window }) => window.segments[0]?.number ?? Infinity));
+    if (!this.#dropBelow(oldest + 1)) return false;
+    this.#wholeSince = this.#bump();
+    return true;
+  }
+
   /** @returns null when there is nothing newer than `since` */
   change(since: number | null): TimelineChange | null {
     if (since === this.#revision) return null;
@@ -266,6 +281,7 @@ export class LiveStream {
       revision,
     });
     this.#keepWithinBytes();
+    this.#options.onGrown?.();
     this.waiters.wake(`${live.track.id}/${cut.number}`);
     this.waiters.wake('timeline');
   }
@@ -289,15 +305,8 @@ export class LiveStream {
     return opened;
   }
 
-  /** Above the ceiling the oldest number goes, on every track alike, and all are told the whole window anew. */
   #keepWithinBytes(): void {
-    while (this.bytes > this.#options.limits.windowBytes) {
-      // The newest of a track always stays, also of one that has come to a stand.
-      const droppable = [...this.#tracks.values()].filter(({ window }) => window.segments.length > 1);
-      const oldest = Math.min(...droppable.map(({ window }) => window.segments[0]?.number ?? Infinity));
-      if (!this.#dropBelow(oldest + 1)) return;
-      this.#wholeSince = this.#bump();
-    }
+    while (this.bytes > this.#options.limits.windowBytes && this.dropOldest());
   }
 
   #dropBelow(number: number): boolean {

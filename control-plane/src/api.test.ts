@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { verifySessionToken } from '@headwater/protocol/session-token';
@@ -379,6 +381,7 @@ test('each limit holds at one more', async () => {
       HEADWATER_MAX_ISSUERS: '2',
       HEADWATER_MAX_REVOCATIONS: '2',
       HEADWATER_CONTROL_BODY_BYTES: '1024',
+      HEADWATER_CONTROL_MAX_HEADER_BYTES: '2048',
     },
   });
   const stream = (name: string) => plane.call('POST', '/v1/streams', { name, policy: 'token' });
@@ -403,6 +406,38 @@ test('each limit holds at one more', async () => {
     duplex: 'half',
   });
   assert.equal(chunked.status, 413);
+  const listed = (length: number) => fetch(`${plane.url}/healthz`, { headers: { x: 'x'.repeat(length) } });
+  assert.deepEqual([(await listed(1_700)).status, (await listed(2_049)).status], [200, 431]);
+});
+
+test('one connection more than the limit is turned away, and a Host that is none is told so', async () => {
+  await using plane = await startTestPlane({ env: { HEADWATER_CONTROL_MAX_CONNECTIONS: '2' } });
+  const port = Number(new URL(plane.url).port);
+  // What asked before keeps its connection for a while.
+  await plane.restart();
+  const held = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+  for (const socket of held) {
+    socket.write('GET /healthz HTTP/1.1\r\nhost: a b\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    assert.match(answer.toString(), /^HTTP\/1\.1 400 [^]*"code":"bad_request"/);
+  }
+  const third = connect(port, '127.0.0.1');
+  third.on('error', () => undefined);
+  await once(third, 'close');
+  for (const socket of held) socket.destroy();
+});
+
+test('of an issuer’s JWK the key alone goes out to the nodes', async () => {
+  await using plane = await startTestPlane();
+  const { publicKey } = generateKeyPairSync('ed25519');
+  const jwk = publicKey.export({ format: 'jwk' });
+  const body = { iss: 'backend', alg: 'EdDSA', jwk: { ...jwk, kid: 'k', use: 'sig', x5c: ['z'.repeat(100_000)] } };
+  assert.equal((await plane.call('POST', '/v1/issuers', body)).status, 201);
+  const feed = await plane.call('GET', '/v1/feed', undefined, await joinAs(plane));
+  const told = (feed.body['messages'] as { issuer?: { iss: string; jwk: unknown } }[]).flatMap(
+    ({ issuer }) => issuer ?? [],
+  );
+  assert.deepEqual(told.find(({ iss }) => iss === 'backend')?.jwk, jwk);
 });
 
 test('an origin claims a stream with its key; another waits until it is released or silent', async () => {

@@ -30,6 +30,9 @@ export interface ControlPlaneConfig {
 /** Beyond each the answer is an error with a code. */
 interface ControlPlaneLimits {
   readonly bodyBytes: number;
+  /** of a request, its URL among them */
+  readonly headerBytes: number;
+  readonly connections: number;
   readonly streams: number;
   readonly nodes: number;
   readonly issuers: number;
@@ -59,6 +62,8 @@ export function readConfig(env: Environment = process.env): ControlPlaneConfig {
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
     limits: {
       bodyBytes: integer(env, 'HEADWATER_CONTROL_BODY_BYTES', { fallback: 262_144, min: 1_024, max: 16_777_216 }),
+      headerBytes: integer(env, 'HEADWATER_CONTROL_MAX_HEADER_BYTES', { fallback: 16_384, min: 1_024, max: 131_072 }),
+      connections: integer(env, 'HEADWATER_CONTROL_MAX_CONNECTIONS', { fallback: 4_096, min: 1, max: 1_000_000 }),
       streams: integer(env, 'HEADWATER_MAX_STREAMS', { fallback: 1_000, min: 1, max: 100_000 }),
       nodes: integer(env, 'HEADWATER_MAX_NODES', { fallback: 1_000, min: 1, max: 100_000 }),
       issuers: integer(env, 'HEADWATER_MAX_ISSUERS', { fallback: 100, min: 1, max: 10_000 }),

@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '@headwater/service/clock';
 import { listen } from '@headwater/service/listen';
 import { createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
-import { refuseOddities } from '@headwater/service/problem-response';
+import { refuseOddities, refuseUnhandled } from '@headwater/service/problem-response';
 import { Admission } from './admission.ts';
 import { Idempotency } from './api/idempotency.ts';
 import { createApp } from './app.ts';
@@ -98,11 +98,19 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   const known = { state, registry, enrolled, fleet, admission, purges, configs, feed, idempotency, signer };
   const services = { config, clock, events, ...known, adminToken, joinToken, credentialKey };
   const app = createApp({ ...services, stopping: stopping.signal }, metrics);
-  const answer = getRequestListener(app.fetch);
+  const answer = getRequestListener(app.fetch, { errorHandler: refuseUnhandled });
   const server = createServer(
-    { headersTimeout: HEADERS_DEADLINE_MS, requestTimeout: REQUEST_DEADLINE_MS, connectionsCheckingInterval: 1_000 },
+    {
+      headersTimeout: HEADERS_DEADLINE_MS,
+      requestTimeout: REQUEST_DEADLINE_MS,
+      connectionsCheckingInterval: 1_000,
+      maxHeaderSize: config.limits.headerBytes,
+      // Refused with a code, like every other Host that is none.
+      requireHostHeader: false,
+    },
     (request, response) => void answer(request, response),
   );
+  server.maxConnections = config.limits.connections;
   refuseOddities(server);
   const port = await listen(server, { port: config.port, variable: 'HEADWATER_CONTROL_PORT' });
   cleanup.defer(() => closeServer(server));

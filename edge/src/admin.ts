@@ -1,10 +1,10 @@
 /** The operator's listener: health, readiness, metrics. Nothing of it is for viewers. */
 
-import { createAdaptorServer } from '@hono/node-server';
-import { problemResponse } from '@headwater/service/problem-response';
+import { type Server, createServer } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { problemResponse, refuseOddities, refuseUnhandled } from '@headwater/service/problem-response';
 import type { Metrics } from '@headwater/service/metrics';
 import { Hono } from 'hono';
-import type { Server } from 'node:http';
 
 interface AdminOptions {
   readonly metrics: Metrics;
@@ -21,5 +21,8 @@ export function createAdminServer({ metrics, isReady }: AdminOptions): Server {
   app.get('/metrics', (context) => context.body(metrics.format(), 200, { 'content-type': METRICS_TYPE }));
   app.notFound(() => problemResponse('not_found'));
   app.onError(() => problemResponse('internal'));
-  return createAdaptorServer({ fetch: app.fetch }) as Server;
+  const handle = getRequestListener(app.fetch, { errorHandler: refuseUnhandled });
+  const server = createServer({ requireHostHeader: false }, (request, response) => void handle(request, response));
+  refuseOddities(server);
+  return server;
 }

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type IpPrefix, parseIpPrefix } from '@headwater/protocol/ip-prefix';
-import { ConfigError, type Environment, httpUrl, oneOf, port, text } from '@headwater/service/env';
+import { ConfigError, type Environment, httpUrl, integer, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
 import { type NodeIdentity, readNodeIdentity } from '@headwater/service/node-identity';
 
@@ -23,6 +23,14 @@ export interface GeoConfig extends NodeIdentity {
   readonly audience: string;
   readonly stateFile: string;
   readonly logLevel: LogLevel;
+  readonly limits: GeoLimits;
+}
+
+/** Beyond each a request or a connection is refused. */
+interface GeoLimits {
+  readonly urlBytes: number;
+  readonly headerBytes: number;
+  readonly connections: number;
 }
 
 /** @throws ConfigError naming the variable that does not read as it should */
@@ -40,6 +48,11 @@ export function readConfig(env: Environment = process.env): GeoConfig {
     audience: text(env, 'HEADWATER_TOKEN_AUDIENCE', 'headwater'),
     stateFile: join(text(env, 'HEADWATER_DATA_DIR', './data'), `${identity.nodeId}.json`),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
+    limits: {
+      urlBytes: integer(env, 'HEADWATER_GEO_MAX_URL_BYTES', { fallback: 8_192, min: 256, max: 65_536 }),
+      headerBytes: integer(env, 'HEADWATER_GEO_MAX_HEADER_BYTES', { fallback: 16_384, min: 1_024, max: 131_072 }),
+      connections: integer(env, 'HEADWATER_GEO_MAX_CONNECTIONS', { fallback: 20_000, min: 1, max: 1_000_000 }),
+    },
   };
 }
 

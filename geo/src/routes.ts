@@ -20,32 +20,33 @@ export interface RouteParts {
   readonly page: WatchPage;
   readonly events: GeoEvents;
   readonly metrics: Metrics;
+  /** a longer request target is refused */
+  readonly urlLimitBytes: number;
   /** false while starting without a known fleet, and while stopping */
   readonly ready: () => boolean;
 }
 
 type Env = { readonly Bindings: HttpBindings };
 
-/** A longer request target is refused; the longest session token in use is below 2 KiB. */
-const URL_LIMIT_CHARS = 8_192;
 const PREFLIGHT_SECONDS = 86_400;
 
 export function createRoutes(parts: RouteParts): Hono<Env> {
-  const { page, events, metrics, ready } = parts;
+  const { page, events, metrics, ready, urlLimitBytes } = parts;
   const app = new Hono<Env>();
-  app.use(async (context, next) => {
-    if ((context.env.incoming.url ?? '').length > URL_LIMIT_CHARS) return problemResponse('uri_too_long');
-    return next();
-  });
   const forPlayers = cors({
     origin: '*',
     allowMethods: ['GET', 'HEAD', 'OPTIONS'],
-    allowHeaders: ['authorization', 'range', 'cmcd-object', 'cmcd-request', 'cmcd-session', 'cmcd-status'],
-    exposeHeaders: ['date', EDGE_ID],
+    // As an edge does: whatever a player adds. `*` leaves `authorization` out (Fetch standard §3.2.5).
+    allowHeaders: ['*', 'authorization'],
+    exposeHeaders: ['*'],
     maxAge: PREFLIGHT_SECONDS,
   });
   app.use('/live/*', forPlayers);
   app.use('/steering/*', forPlayers);
+  app.use(async (context, next) => {
+    if ((context.env.incoming.url ?? '').length > urlLimitBytes) return problemResponse('uri_too_long');
+    return next();
+  });
   app.get('/live/*', (context) => openDoor(context, parts));
   app.get('/steering/*', (context) => steer(context, parts));
   app.get('/watch/:stream', (context) => showPage(context.req.param('stream'), page));

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { FeedState } from '@headwater/protocol/feed-state';
 import type { NodeRecord } from '@headwater/protocol/node';
@@ -115,14 +117,51 @@ test('too many headers are refused with a code, and so is what is no request', a
   const cases = [
     [`GET /healthz HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(16_384)}\r\n\r\n`, 431, 'headers_too_large'],
     ['HELLO\r\n\r\n', 400, 'bad_request'],
+    ['GET /live/news/master.m3u8 HTTP/1.1\r\n\r\n', 400, 'bad_request'],
+    ...['', 'a b', '[', 'a/b?c', '\u00e9'].map((host) => {
+      return [`GET /live/news/master.m3u8 HTTP/1.1\r\nhost: ${host}\r\n\r\n`, 400, 'bad_request'] as const;
+    }),
+    [`GET /live/${'x'.repeat(8_192)} HTTP/1.1\r\nhost: a\r\n\r\n`, 414, 'uri_too_long'],
   ] as const;
   for (const [bytes, status, code] of cases) {
-    const socket = connect(geo.port, '127.0.0.1').setEncoding('utf8');
-    socket.write(bytes);
-    let reply = '';
-    for await (const chunk of socket) reply += chunk;
+    const reply = await askRaw(geo.port, bytes);
     assert.match(reply, new RegExp(`^HTTP/1.1 ${status} [^]*"code":"${code}"`));
+    if (code !== 'bad_request') assert.match(reply, /access-control-allow-origin: \*/);
   }
+});
+
+/** What comes back to bytes after which the client says no more. */
+async function askRaw(port: number, bytes: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.end(bytes, 'latin1');
+  return text(socket);
+}
+
+test('each limit holds at one more', async () => {
+  const config = readConfig({
+    HEADWATER_GEO_PORT: '0',
+    HEADWATER_DATA_DIR: directory,
+    HEADWATER_CONTROL_URL: 'http://127.0.0.1:9',
+    HEADWATER_GEO_MAX_URL_BYTES: '300',
+    HEADWATER_GEO_MAX_HEADER_BYTES: '2048',
+    HEADWATER_GEO_MAX_CONNECTIONS: '2',
+  });
+  await using small = await startGeo(config, { log: () => {} });
+  const get = (path: string, field: string): Promise<string> =>
+    askRaw(small.port, `GET ${path} HTTP/1.1\r\nhost: a\r\nx: ${field}\r\n\r\n`);
+  assert.match(await get('/healthz?'.padEnd(300, 'x'), ''), /^HTTP\/1\.1 200/);
+  assert.match(await get('/healthz?'.padEnd(301, 'x'), ''), /^HTTP\/1\.1 414/);
+  assert.match(await get('/healthz', 'x'.repeat(1_900)), /^HTTP\/1\.1 200/);
+  assert.match(await get('/healthz', 'x'.repeat(2_049)), /^HTTP\/1\.1 431/);
+  const held = [connect(small.port, '127.0.0.1'), connect(small.port, '127.0.0.1')];
+  for (const socket of held) {
+    socket.write('GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n');
+    await once(socket, 'data');
+  }
+  const third = connect(small.port, '127.0.0.1');
+  third.on('error', () => undefined);
+  await once(third, 'close');
+  for (const socket of held) socket.destroy();
 });
 
 test('an odd request target is an answer, not a crash', async () => {

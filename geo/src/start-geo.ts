@@ -13,7 +13,7 @@ import { LoadMeter } from '@headwater/service/load-meter';
 import { type Log, createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
 import { describeNode } from '@headwater/service/node-identity';
-import { refuseOddities } from '@headwater/service/problem-response';
+import { refuseOddities, refuseUnhandled } from '@headwater/service/problem-response';
 import type { GeoConfig } from './config.ts';
 import { Departures } from './departures.ts';
 import type { DnsZone } from './dns-answer.ts';
@@ -37,11 +37,9 @@ export interface Geo extends AsyncDisposable {
   readonly url: string;
 }
 
-const HEADER_LIMIT_BYTES = 16_384;
 const HEADERS_DEADLINE_MS = 10_000;
 const REQUEST_DEADLINE_MS = 15_000;
 const KEEP_ALIVE_MS = 30_000;
-const CONNECTION_LIMIT = 20_000;
 const VERSION = '0.1.0';
 
 /** Starts geo. It serves what it knew before even while no control plane answers. */
@@ -54,24 +52,28 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
   const sources = { databaseFile, asnFile, zonesFile, beside };
   const locator = await openLocator(sources, (file, error) => events.reloaded(file, error));
   const { locate } = locator;
-  const { trustedProxies, audience, nodeId } = config;
+  const { trustedProxies, audience, nodeId, limits } = config;
   const { probes, departures, edges } = watchEdges(nodeId, { state, clock, events });
   const known = { state, locate, edges, departures, clock };
   const door = { ...known, trustedProxies, audience, nodeId, replay: new UsedTokens(clock) };
 
   let stopping = false;
-  const routes = createRoutes({ door, edges, page: await loadWatchPage(), events, metrics, ready: () => !stopping });
-  const handle = getRequestListener(routes.fetch);
+  const page = await loadWatchPage();
+  const { urlBytes: urlLimitBytes } = limits;
+  const routes = createRoutes({ door, edges, page, events, metrics, urlLimitBytes, ready: () => !stopping });
+  const handle = getRequestListener(routes.fetch, { errorHandler: refuseUnhandled });
   const options = {
-    maxHeaderSize: HEADER_LIMIT_BYTES,
+    maxHeaderSize: limits.headerBytes,
+    // Refused with a code, like every other Host that is none.
+    requireHostHeader: false,
     headersTimeout: HEADERS_DEADLINE_MS,
     requestTimeout: REQUEST_DEADLINE_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: 1_000,
   };
   const server = createServer(options, (request, response) => void handle(request, response));
-  server.maxConnections = CONNECTION_LIMIT;
-  refuseOddities(server);
+  server.maxConnections = limits.connections;
+  refuseOddities(server, { 'access-control-allow-origin': '*' });
   const port = await listen(server, { port: config.port, variable: 'HEADWATER_GEO_PORT' });
   const url = config.publicUrl ?? `http://${config.publicHost}:${port}`;
   events.started(port, url);

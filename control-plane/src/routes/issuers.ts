@@ -86,9 +86,10 @@ function changingRoutes({ state, config }: Services): Route[] {
       answers: { 201: z.strictObject({ iss: ISS, alg: ALG }) },
       problems: ['issuer_exists', 'too_many_requests'],
     },
-    async (context, { body: issuer }) => {
-      const complaint = judgeKey(issuer);
+    async (context, { body }) => {
+      const complaint = judgeKey(body);
       if (complaint !== null) return problemResponse('bad_field', { detail: complaint });
+      const issuer = 'jwk' in body ? { ...body, jwk: keyAlone(body.jwk) } : body;
       // Ours counts, too.
       const made = await state.createIssuer(issuer, config.limits.issuers + 1);
       if (made === 'exists') return problemResponse('issuer_exists', { detail: `${issuer.iss} is there already` });
@@ -123,6 +124,11 @@ function changingRoutes({ state, config }: Services): Route[] {
 
 function describe({ iss, alg }: Issuer): z.output<typeof ISSUER> {
   return { iss, alg, own: iss === OWN_ISSUER };
+}
+
+/** Of a JWK what the key is (RFC 7518 §6.2, RFC 8037 §2): all else, certificates and notes, would travel to every node. */
+function keyAlone(jwk: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(jwk).filter(([name]) => ['kty', 'crv', 'x', 'y'].includes(name)));
 }
 
 /** What no schema sees: whether the key is one, is public, and fits the algorithm. */

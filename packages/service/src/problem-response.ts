@@ -28,6 +28,11 @@ export function problemResponse(code: ProblemCode, options: ProblemOptions = {})
   return new Response(body, { status: PROBLEM_STATUS[code], headers: problemHeaders(options) });
 }
 
+/** What @hono/node-server asks for when it can make no request of what came, for want of a good Host, or a handler fails. */
+export function refuseUnhandled(error: unknown): Response {
+  return problemResponse(error instanceof Error && error.name === 'RequestError' ? 'bad_request' : 'internal');
+}
+
 /**
  * Answers whatever reaches a node:http server and never its handler: what cannot be read as a request, a request that does not
  * come in time, CONNECT (which is cut without a word when nobody listens), and an expectation that nobody knows.

@@ -8,6 +8,7 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { chunkLatency } from './chunk-latency.ts';
+import { edgeDeath } from './edge-death.ts';
 import { edgeMemory } from './edge-memory.ts';
 import { holds, type Figure, type FigureResult } from './figure.ts';
 import { geoDecisions } from './geo-decisions.ts';
@@ -15,7 +16,7 @@ import { jitTs } from './jit-ts.ts';
 import { publishStart } from './publish-start.ts';
 import { segmentHit } from './segment-hit.ts';
 
-const FIGURES: readonly Figure[] = [publishStart, chunkLatency, segmentHit, jitTs, edgeMemory, geoDecisions];
+const FIGURES: readonly Figure[] = [publishStart, chunkLatency, segmentHit, jitTs, edgeMemory, geoDecisions, edgeDeath];
 
 interface Report {
   readonly machine: Readonly<Record<string, string | number>>;

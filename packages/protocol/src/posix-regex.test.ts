@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PATTERN_LIMIT_CHARS, STEP_LIMIT, compilePosixRegex, matchesWhole } from './posix-regex.ts';
+import { PATTERN_LIMIT_CHARS, STEP_LIMIT, WORK_LIMIT, compilePosixRegex, matchesWhole } from './posix-regex.ts';
 
 function matches(pattern: string, text: string): boolean {
   const regex = compilePosixRegex(pattern);
@@ -84,6 +84,10 @@ test('limits hold at one more', () => {
   const counted = (total: number) => 'a{255}'.repeat(Math.floor(total / 255)) + `a{${total % 255}}`;
   assert.ok(compilePosixRegex(counted(STEP_LIMIT - 1)));
   assert.equal(compilePosixRegex(counted(STEP_LIMIT)), null);
+  // `a*` takes three steps to begin and five for each character.
+  const most = Math.floor((WORK_LIMIT - 3) / 5);
+  assert.equal(matches('a*', 'a'.repeat(most)), true);
+  assert.equal(matches('a*', 'a'.repeat(most + 1)), false);
   assert.equal(compilePosixRegex('((((((a{255}){255}){255}){255}){255}){255}){255}'), null);
 });
 

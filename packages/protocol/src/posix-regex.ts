@@ -31,6 +31,8 @@ type Tree =
 export const PATTERN_LIMIT_CHARS = 1_024;
 /** Patterns that need more steps, counted repetitions written out, are refused. */
 export const STEP_LIMIT = 2_000;
+/** A match that takes more steps is none: it bounds the time that one request can take, to about 10 ms. */
+export const WORK_LIMIT = 200_000;
 /** RE_DUP_MAX: the highest count in braces. */
 const COUNT_LIMIT = 255;
 const CODES = 128;
@@ -67,11 +69,12 @@ export function compilePosixRegex(pattern: string): PosixRegex | null {
   }
 }
 
-/** Whether the pattern matches the whole of `text`, from its first character to its last. */
+/** Whether the pattern matches the whole of `text`, from its first character to its last, within {@link WORK_LIMIT}. */
 export function matchesWhole(regex: PosixRegex, text: string): boolean {
   const { steps } = regex;
   const seenAt = new Int32Array(steps.length).fill(-1);
   let active: number[] = [];
+  let work = 0;
   follow(0, 0);
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
@@ -81,7 +84,7 @@ export function matchesWhole(regex: PosixRegex, text: string): boolean {
       const step = steps[at] as Step;
       if (step.kind === 'byte' && step.set[code] === 1) follow(at + 1, index + 1);
     }
-    if (active.length === 0) return false;
+    if (active.length === 0 || work > WORK_LIMIT) return false;
   }
   return active.some((at) => steps[at]?.kind === 'accept');
 
@@ -89,6 +92,7 @@ export function matchesWhole(regex: PosixRegex, text: string): boolean {
   function follow(start: number, position: number): void {
     const pending = [start];
     for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+      work += 1;
       if (seenAt[at] === position) continue;
       seenAt[at] = position;
       const step = steps[at] as Step;

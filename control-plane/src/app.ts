@@ -1,15 +1,22 @@
 /** Every route of the control plane on one screen. */
 
+import { randomBytes } from 'node:crypto';
+import { getConnInfo } from '@hono/node-server/conninfo';
+import { clientAddress } from '@headwater/protocol/client-address';
 import type { Metrics } from '@headwater/service/metrics';
 import { problemResponse } from '@headwater/service/problem-response';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { mount } from './api/mount.ts';
 import type { ApiEnv, Route } from './api/operation.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { configRoutes } from './routes/configs.ts';
 import { issuerRoutes } from './routes/issuers.ts';
 import { joinTokenRoutes } from './routes/join-tokens.ts';
 import { keyRoutes } from './routes/keys.ts';
+import { loginRoutes } from './routes/login.ts';
+import { ownRoutes } from './routes/me.ts';
 import { membershipRoutes } from './routes/membership.ts';
 import { nodeRoutes } from './routes/nodes.ts';
 import { publishRoutes } from './routes/publishes.ts';
@@ -18,6 +25,7 @@ import { revocationRoutes } from './routes/revocations.ts';
 import { documentRoute, serviceRoutes } from './routes/service.ts';
 import { streamRoutes } from './routes/streams.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import { userRoutes } from './routes/users.ts';
 import type { Services } from './services.ts';
 import { StoreUnavailable } from './state/store.ts';
 
@@ -29,7 +37,12 @@ export function createApp(services: Services, metrics: Metrics): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
 
   app.use(async (context, next) => {
+    const requestId = randomBytes(8).toString('hex');
+    context.set('requestId', requestId);
+    const peer = getConnInfo(context).remote.address ?? '';
+    context.set('address', clientAddress(peer, context.req.header('x-forwarded-for'), config.trustedProxies));
     await next();
+    context.header('x-request-id', requestId);
     // Keys, tokens and credentials: never for a cache.
     context.header('cache-control', 'no-store');
     if (stopping.aborted) context.header('connection', 'close');
@@ -66,6 +79,11 @@ function allRoutes(services: Services, metrics: Metrics): Route[] {
     ...configRoutes(services),
     ...joinTokenRoutes(services),
     ...nodeRoutes(services),
+    ...loginRoutes(services),
+    ...ownRoutes(services),
+    ...userRoutes(services),
+    ...apiKeyRoutes(services),
+    ...auditRoutes(services),
   ];
   return [documentRoute(routes), ...routes];
 }

@@ -14,6 +14,8 @@ const EXCHANGE_MS = 1_000;
 const LOADS_MS = 2_000;
 const JUDGE_MS = 1_000;
 const STALE_MS = 5_000;
+const FLUSH_MS = 1_000;
+const TRIM_MS = 10_000;
 const OLD_ANSWERS_MS = 600_000;
 
 /**
@@ -21,7 +23,7 @@ const OLD_ANSWERS_MS = 600_000;
  * @param leaderStore lets no one write who does not lead
  */
 export function startChores(services: Services, leaderStore: Store): () => void {
-  const { registry, fleet, admission, configs, clock, events } = services;
+  const { registry, fleet, admission, configs, people, clock, events } = services;
   const leaderState = new State(leaderStore);
   const every = (ms: number, task: string, work: () => Promise<unknown>): NodeJS.Timeout =>
     setInterval(() => void work().catch((error: unknown) => noteFailure(events, task, error)), ms);
@@ -29,6 +31,7 @@ export function startChores(services: Services, leaderStore: Store): () => void 
   const timers = [
     every(SWEEP_MS, 'sweep', async () => fleet.sweep()),
     every(EXCHANGE_MS, 'exchange', () => fleet.exchange()),
+    every(FLUSH_MS, 'audit', () => people.audit.flush()),
     every(LOADS_MS, 'loads', async () => fleet.tellLoads()),
     every(
       SWEEP_MS,
@@ -44,6 +47,11 @@ export function startChores(services: Services, leaderStore: Store): () => void 
       JUDGE_MS,
       'judge',
       asLeader(() => configs.judge()),
+    ),
+    every(
+      TRIM_MS,
+      'trim',
+      asLeader(() => people.audit.trim()),
     ),
     every(
       STALE_MS,

@@ -14,6 +14,8 @@ test('a value that does not read as it should is refused by the name of its vari
     ['HEADWATER_CONTROL_PORT', '70000'],
     ['HEADWATER_ADMIN_TOKEN', 'with space'],
     ['HEADWATER_JOIN_TOKEN', 'x'.repeat(257)],
+    ['HEADWATER_SECRETS_KEY', 'too short'],
+    ['HEADWATER_TRUSTED_PROXIES', 'everybody'],
     ['HEADWATER_LOG_LEVEL', 'loud'],
     ['HEADWATER_MAX_STREAMS', '0'],
     ['HEADWATER_MAX_TOKEN_TTL_SECONDS', '1e9'],

@@ -2,9 +2,11 @@
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { IpPrefix } from '@headwater/protocol/ip-prefix';
 import { isNodeId } from '@headwater/protocol/names';
-import { ConfigError, type Environment, httpUrl, integer, oneOf, port, text } from '@headwater/service/env';
+import { ConfigError, type Environment, httpUrl, integer, ipPrefixes, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
+import type { Retention } from './people/audit-log.ts';
 
 export interface ControlPlaneConfig {
   readonly port: number;
@@ -23,6 +25,11 @@ export interface ControlPlaneConfig {
   /** null: made once and kept in the data directory */
   readonly adminToken: string | null;
   readonly joinToken: string | null;
+  /** seals what must be read again; null: made once and kept in the data directory */
+  readonly secretsKey: string | null;
+  /** whose X-Forwarded-For counts */
+  readonly trustedProxies: readonly IpPrefix[];
+  readonly audit: Retention;
   readonly logLevel: LogLevel;
   readonly limits: ControlPlaneLimits;
 }
@@ -37,6 +44,8 @@ interface ControlPlaneLimits {
   readonly nodes: number;
   readonly issuers: number;
   readonly joinTokens: number;
+  readonly users: number;
+  readonly apiKeys: number;
   readonly revocations: number;
   /** answers that can be had again, in 24 hours */
   readonly idempotencyKeys: number;
@@ -59,6 +68,12 @@ export function readConfig(env: Environment = process.env): ControlPlaneConfig {
     rtmpPort: port(env, 'HEADWATER_RTMP_PORT', 1935),
     adminToken: bearer(env, 'HEADWATER_ADMIN_TOKEN'),
     joinToken: bearer(env, 'HEADWATER_JOIN_TOKEN'),
+    secretsKey: secretsKey(env, 'HEADWATER_SECRETS_KEY'),
+    trustedProxies: ipPrefixes(env, 'HEADWATER_TRUSTED_PROXIES'),
+    audit: {
+      entries: integer(env, 'HEADWATER_AUDIT_ENTRIES', { fallback: 100_000, min: 1_000, max: 10_000_000 }),
+      keepMs: integer(env, 'HEADWATER_AUDIT_DAYS', { fallback: 400, min: 1, max: 10_000 }) * 86_400_000,
+    },
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
     limits: {
       bodyBytes: integer(env, 'HEADWATER_CONTROL_BODY_BYTES', { fallback: 262_144, min: 1_024, max: 16_777_216 }),
@@ -68,6 +83,8 @@ export function readConfig(env: Environment = process.env): ControlPlaneConfig {
       nodes: integer(env, 'HEADWATER_MAX_NODES', { fallback: 1_000, min: 1, max: 100_000 }),
       issuers: integer(env, 'HEADWATER_MAX_ISSUERS', { fallback: 100, min: 1, max: 10_000 }),
       joinTokens: integer(env, 'HEADWATER_MAX_JOIN_TOKENS', { fallback: 1_000, min: 1, max: 100_000 }),
+      users: integer(env, 'HEADWATER_MAX_USERS', { fallback: 1_000, min: 1, max: 100_000 }),
+      apiKeys: integer(env, 'HEADWATER_MAX_API_KEYS', { fallback: 1_000, min: 1, max: 100_000 }),
       revocations: integer(env, 'HEADWATER_MAX_REVOCATIONS', { fallback: 100_000, min: 1, max: 100_000 }),
       idempotencyKeys: integer(env, 'HEADWATER_MAX_IDEMPOTENCY_KEYS', { fallback: 10_000, min: 1, max: 1_000_000 }),
       waiters: integer(env, 'HEADWATER_MAX_FEED_WAITERS', { fallback: 2_000, min: 1, max: 100_000 }),
@@ -106,6 +123,17 @@ function replicaName(env: Environment, variable: string): string {
   const value = text(env, variable, `control-${host}`);
   if (!isNodeId(value))
     throw new ConfigError(variable, `wants lower-case letters, digits and hyphens, got ${JSON.stringify(value)}`);
+  return value;
+}
+
+const SECRETS_KEY_CHARS = 32;
+
+/** Long enough that nobody guesses it, or null when unset. */
+function secretsKey(env: Environment, variable: string): string | null {
+  const value = text(env, variable, undefined) ?? null;
+  if (value !== null && value.length < SECRETS_KEY_CHARS) {
+    throw new ConfigError(variable, `wants at least ${SECRETS_KEY_CHARS} characters, made by chance`);
+  }
   return value;
 }
 

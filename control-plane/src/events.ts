@@ -8,7 +8,8 @@ export interface Events {
   /** of a request that was answered */
   answered(method: string, path: string, status: number): void;
   failed(method: string, path: string, error: unknown): void;
-  adminRefused(path: string): void;
+  /** of who is unknown, or known no more */
+  bearerRefused(path: string, code: string): void;
   nodeJoined(id: string, role: string, url: string): void;
   nodeRefused(id: string, reason: string): void;
   nodeAdmitted(id: string): void;
@@ -43,7 +44,7 @@ export function createEvents(log: Log, metrics: Metrics): Events {
       log('debug', 'answered', { method, path, status });
     },
     failed: (method, path, error) => log('error', 'request_failed', { method, path, error: describe(error) }),
-    adminRefused: (path) => log('warn', 'admin_refused', { path }),
+    bearerRefused: (path, code) => log('warn', 'bearer_refused', { path, code }),
     nodeJoined: (id, role, url) => log('info', 'node_joined', { id, role, url }),
     nodeRefused: (id, reason) => log('warn', 'node_refused', { id, reason }),
     nodeAdmitted: (id) => log('info', 'node_admitted', { id }),

@@ -13,6 +13,7 @@ import type { Idempotency } from './api/idempotency.ts';
 import type { Purges } from './purges.ts';
 import type { ConfigVersions } from './config-versions.ts';
 import type { Registry } from './registry/registry.ts';
+import type { People } from './people/people.ts';
 import type { State } from './state/state.ts';
 
 export interface Services {
@@ -27,6 +28,7 @@ export interface Services {
   readonly purges: Purges;
   readonly configs: ConfigVersions;
   readonly feed: Feed;
+  readonly people: People;
   readonly idempotency: Idempotency;
   readonly signer: SigningKey;
   readonly adminToken: string;

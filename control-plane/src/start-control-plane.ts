@@ -22,6 +22,9 @@ import { ConfigVersions } from './config-versions.ts';
 import { Purges } from './purges.ts';
 import { Fleet } from './fleet.ts';
 import { keptToken } from './kept-token.ts';
+import { openPeople } from './people/people.ts';
+import type { HashCost } from './people/password-hash.ts';
+import { createPeopleEvents } from './people/people-events.ts';
 import { ensurePathKey } from './path-key-rotation.ts';
 import { openConsulRegistry } from './registry/consul-registry.ts';
 import { openEmbeddedRegistry } from './registry/embedded-registry.ts';
@@ -40,6 +43,7 @@ interface Overrides {
   readonly writeLog?: (line: string) => void;
   readonly feedWaitMs?: number;
   readonly logLimit?: number;
+  readonly hashCost?: HashCost;
 }
 
 /** A running control plane. */
@@ -90,28 +94,18 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   });
   const purges = cleanup.use(new Purges({ store, fleet, clock }));
   const idempotency = new Idempotency({ store, clock, limit: config.limits.idempotencyKeys });
+  const { hashCost } = overrides;
+  const told = { events: createPeopleEvents(log, metrics), retention: config.audit };
+  const people = cleanup.use(await openPeople({ state, clock, ...config, ...told, hashCost }));
   const configs = openConfigs({ store, registry, fleet, clock, events });
-  measure(metrics, feed, fleet);
+  measure(metrics, { feed, fleet, people });
 
   const adminToken = config.adminToken ?? keptToken(join(config.dataDir, 'admin-token'));
   const joinToken = config.joinToken ?? keptToken(join(config.dataDir, 'join-token'));
-  const known = { state, registry, enrolled, fleet, admission, purges, configs, feed, idempotency, signer };
+  const known = { state, registry, enrolled, fleet, admission, purges, configs, feed, people, idempotency, signer };
   const services = { config, clock, events, ...known, adminToken, joinToken, credentialKey };
   const app = createApp({ ...services, stopping: stopping.signal }, metrics);
-  const answer = getRequestListener(app.fetch, { errorHandler: refuseUnhandled });
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_DEADLINE_MS,
-      requestTimeout: REQUEST_DEADLINE_MS,
-      connectionsCheckingInterval: 1_000,
-      maxHeaderSize: config.limits.headerBytes,
-      // Refused with a code, like every other Host that is none.
-      requireHostHeader: false,
-    },
-    (request, response) => void answer(request, response),
-  );
-  server.maxConnections = config.limits.connections;
-  refuseOddities(server);
+  const server = openServer(app, config.limits);
   const port = await listen(server, { port: config.port, variable: 'HEADWATER_CONTROL_PORT' });
   cleanup.defer(() => closeServer(server));
   cleanup.defer(startChores({ ...services, stopping: stopping.signal }, leaderStore));
@@ -166,6 +160,24 @@ async function openCredentialKey(state: State): Promise<KeyObject> {
   return createSecretKey(secret, 'base64url');
 }
 
+function openServer(app: ReturnType<typeof createApp>, limits: ControlPlaneConfig['limits']): Server {
+  const answer = getRequestListener(app.fetch, { errorHandler: refuseUnhandled });
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_DEADLINE_MS,
+      requestTimeout: REQUEST_DEADLINE_MS,
+      connectionsCheckingInterval: 1_000,
+      maxHeaderSize: limits.headerBytes,
+      // Refused with a code, like every other Host that is none.
+      requireHostHeader: false,
+    },
+    (request, response) => void answer(request, response),
+  );
+  server.maxConnections = limits.connections;
+  refuseOddities(server);
+  return server;
+}
+
 async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
@@ -176,8 +188,18 @@ async function closeServer(server: Server): Promise<void> {
   clearTimeout(late);
 }
 
-function measure(metrics: Metrics, feed: Feed, fleet: Fleet): void {
+function measure(metrics: Metrics, { feed, fleet, people }: Pick<Services, 'feed' | 'fleet' | 'people'>): void {
   metrics.gaugeFrom('headwater_control_feed_waiters', 'Feed polls that wait for news.', () => feed.waiting);
+  metrics.gaugeFrom(
+    'headwater_control_audit_waiting',
+    'Audit entries that wait for the store.',
+    () => people.audit.waiting,
+  );
+  metrics.gaugeFrom(
+    'headwater_control_hashes_waiting',
+    'Log-ins that wait for their turn.',
+    () => people.hasher.waiting,
+  );
   metrics.gaugeFrom('headwater_control_nodes', 'Nodes in the fleet.', () => fleet.members().length);
   metrics.gaugeFrom(
     'headwater_control_nodes_healthy',

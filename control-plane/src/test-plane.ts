@@ -13,6 +13,7 @@ import { testNode } from '@headwater/protocol/test-node';
 import { ManualClock } from '@headwater/service/clock';
 import { Conformance, type Document } from './api/test-conformance.ts';
 import { readConfig } from './config.ts';
+import { CHEAP } from './people/test-people.ts';
 import { type ControlPlane, startControlPlane } from './start-control-plane.ts';
 
 export interface Answer {
@@ -71,7 +72,8 @@ interface TestPlaneOptions {
 }
 
 export async function startTestPlane(options: TestPlaneOptions = {}): Promise<TestPlane> {
-  const { env = {}, ...overrides } = options;
+  const { env = {}, ...given } = options;
+  const overrides = { hashCost: CHEAP, ...given };
   const directory = await mkdtempDisposable(join(tmpdir(), 'headwater-control-'));
   const clock = new ManualClock(START_MS);
   const log: string[] = [];

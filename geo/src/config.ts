@@ -2,8 +2,8 @@
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type IpPrefix, parseIpPrefix } from '@headwater/protocol/ip-prefix';
-import { ConfigError, type Environment, httpUrl, integer, oneOf, port, text } from '@headwater/service/env';
+import type { IpPrefix } from '@headwater/protocol/ip-prefix';
+import { ConfigError, type Environment, httpUrl, integer, ipPrefixes, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
 import { type NodeIdentity, readNodeIdentity } from '@headwater/service/node-identity';
 
@@ -44,7 +44,7 @@ export function readConfig(env: Environment = process.env): GeoConfig {
     asnFile: text(env, 'HEADWATER_GEO_ASN_DATABASE_FILE', undefined) ?? null,
     zonesFile: text(env, 'HEADWATER_GEO_ZONES_FILE', undefined) ?? null,
     dns: dnsZone(env),
-    trustedProxies: prefixes(env, 'HEADWATER_TRUSTED_PROXIES'),
+    trustedProxies: ipPrefixes(env, 'HEADWATER_TRUSTED_PROXIES'),
     audience: text(env, 'HEADWATER_TOKEN_AUDIENCE', 'headwater'),
     stateFile: join(text(env, 'HEADWATER_DATA_DIR', './data'), `${identity.nodeId}.json`),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
@@ -67,16 +67,4 @@ function dnsZone(env: Environment): GeoConfig['dns'] {
 
 function defaultDatabase(): string {
   return fileURLToPath(import.meta.resolve('@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb'));
-}
-
-/** Addresses and networks, by commas. */
-function prefixes(env: Environment, variable: string): IpPrefix[] {
-  const list = text(env, variable, '')
-    .split(',')
-    .filter((entry) => entry.trim() !== '');
-  return list.map((entry) => {
-    const prefix = parseIpPrefix(entry.trim());
-    if (prefix === null) throw new ConfigError(variable, `wants addresses or networks, got ${JSON.stringify(entry)}`);
-    return prefix;
-  });
 }

@@ -1,5 +1,6 @@
 /** The viewers' door: who asks, may they, which edge is theirs. One request's life; the leaves decide nothing. */
 
+import { clientAddress } from '@headwater/protocol/client-address';
 import type { FeedState } from '@headwater/protocol/feed-state';
 import type { IpPrefix } from '@headwater/protocol/ip-prefix';
 import { isStreamName } from '@headwater/protocol/names';
@@ -12,7 +13,6 @@ import type { Departures } from './departures.ts';
 import type { Location, Locator } from './locate.ts';
 import type { EdgeViews } from './edge-views.ts';
 import { type RankedEdge, rankEdges } from './rank.ts';
-import { viewerAddress } from './viewer-address.ts';
 
 /** What the door stands on. */
 export interface Door {
@@ -65,7 +65,7 @@ export function answerDoor(request: DoorRequest, door: Door): DoorAnswer {
   const target = parseTarget(request.url);
   if (target === null) return refuse('not_found');
   const { stream, presentation, query } = target;
-  const address = viewerAddress(request.socketAddress, request.forwardedFor, door.trustedProxies);
+  const address = clientAddress(request.socketAddress, request.forwardedFor, door.trustedProxies);
 
   // A public stream is open to all; of any other name nobody without a token learns whether it is there.
   const entry = door.state.streams.get(stream);

@@ -1,8 +1,8 @@
 /** Content steering: which of the edges that a player's manifest names it should use next. */
 
+import { clientAddress } from '@headwater/protocol/client-address';
 import { parseSteering, STEERING_TTL_SECONDS, steeringManifest, steeringPath } from '@headwater/protocol/steering';
 import { type Door, type DoorRequest, rankFor } from './door.ts';
-import { viewerAddress } from './viewer-address.ts';
 
 /**
  * The body of a steering manifest; null for a question that is none. Tells of edges alone, so it wants no token. A player that
@@ -14,7 +14,7 @@ export function answerSteering(
 ): string | null {
   const question = parseSteering(request.url);
   if (question === null) return null;
-  const address = viewerAddress(request.socketAddress, request.forwardedFor, door.trustedProxies);
+  const address = clientAddress(request.socketAddress, request.forwardedFor, door.trustedProxies);
   const location = door.locate(address);
   const { protocol, stream, pathways, current, stayed } = question;
   if (stayed !== null && current !== null && current !== stayed) door.departures.left(stayed, address);

@@ -5,39 +5,52 @@ import type { Hono } from 'hono';
 import { askingNode, bearerOf, unauthorized } from '../bearer.ts';
 import { looksLikeJoinToken } from '../join-tokens.ts';
 import { isSameToken } from '../kept-token.ts';
+import { authenticate } from '../people/authenticate.ts';
+import { principalId } from '../people/principal.ts';
 import { describeIssue, readBody } from '../request-body.ts';
 import type { Services } from '../services.ts';
 import { entityTag, isNamed, isOfState } from './entity-tag.ts';
 import { readIdempotencyKey } from './idempotency.ts';
-import type { ApiContext, ApiEnv, Operation, Route } from './operation.ts';
+import { type ApiContext, type ApiEnv, type Operation, type Route, isPermission } from './operation.ts';
+import { demand } from './permission.ts';
+import { isRecorded, recorded } from './recorded.ts';
 
 /**
- * Mounts routes, and a 405 for what else comes to their paths. Those for the admin come last: no one else is let past them, not
+ * Mounts routes, and a 405 for what else comes to their paths. Those for people come last: nobody unknown is let past them, not
  * even to learn which paths there are.
  */
 export function mount(app: Hono<ApiEnv>, routes: readonly Route[], services: Services): void {
-  const forAdmin = (path: string): boolean =>
-    routes.some(({ operation }) => operation.path === path && operation.access === 'admin');
+  const forPeople = (path: string): boolean =>
+    routes.some(({ operation }) => operation.path === path && isPermission(operation.access));
   mountAll(
     app,
-    routes.filter(({ operation }) => !forAdmin(operation.path)),
+    routes.filter(({ operation }) => !forPeople(operation.path)),
     services,
   );
   app.use('/v1/*', async (context, next) => {
-    if (isSameToken(bearerOf(context), services.adminToken)) return next();
-    services.events.adminRefused(context.req.path);
-    return unauthorized('wants Authorization: Bearer ADMIN_TOKEN');
+    const principal = await authenticate(services.people, bearerOf(context), services.adminToken);
+    if (typeof principal === 'string') {
+      services.events.bearerRefused(context.req.path, principal);
+      return unauthorized('wants Authorization: Bearer with the admin token, an access token or an API key', principal);
+    }
+    context.set('principal', principal);
+    return next();
   });
   mountAll(
     app,
-    routes.filter(({ operation }) => forAdmin(operation.path)),
+    routes.filter(({ operation }) => forPeople(operation.path)),
     services,
   );
 }
 
 function mountAll(app: Hono<ApiEnv>, routes: readonly Route[], services: Services): void {
   for (const one of routes) {
-    app.on(one.operation.method, one.operation.path, (context) => answer(one, context, services));
+    const { operation } = one;
+    app.on(operation.method, operation.path, (context) =>
+      isRecorded(operation)
+        ? recorded(context, operation, services.people, () => answer(one, context, services))
+        : answer(one, context, services),
+    );
   }
   // RFC 9110 §15.5.6.
   for (const [path, methods] of methodsByPath(routes)) {
@@ -59,6 +72,7 @@ async function answer(one: Route, context: ApiContext, services: Services): Prom
   if (query?.success === false) return problemResponse('bad_query', { detail: describeIssue(query.error.issues[0]) });
   const body = operation.body === undefined ? NO_BODY : await readBody(context, operation.body);
   if (!body.ok) return body.refusal;
+  context.set('asked', body.value);
   const ifMatch = conditionOf(context);
   const attempt = async (): Promise<Response> =>
     handle(context, { params, query: query?.data, body: body.value, ifMatch });
@@ -68,9 +82,6 @@ async function answer(one: Route, context: ApiContext, services: Services): Prom
 }
 
 const NO_BODY = { ok: true, value: undefined } as const;
-
-/** There is one administrator; whoever else may come has keys of his own. */
-const PRINCIPAL = 'admin';
 
 async function atMostOnce(
   context: ApiContext,
@@ -82,7 +93,7 @@ async function atMostOnce(
   const key = readIdempotencyKey(header);
   if (key === null) return problemResponse('idempotency_key_malformed', { detail: 'wants 1 to 255 ASCII characters' });
   const asked = `${context.req.method} ${context.req.path}\n${await context.req.text()}`;
-  return idempotency.once({ key, principal: PRINCIPAL, asked }, attempt);
+  return idempotency.once({ key, principal: principalId(context.get('principal')), asked }, attempt);
 }
 
 function conditionOf(context: ApiContext): (state: unknown) => boolean {
@@ -105,8 +116,8 @@ async function withTag(context: ApiContext, answered: Response): Promise<Respons
 
 /** Null for who may ask. */
 function refuse({ access }: Operation, context: ApiContext, services: Services): Response | null {
+  if (isPermission(access)) return demand(context, access, services.clock);
   switch (access) {
-    case 'admin':
     case 'open':
       return null;
     case 'node': {

@@ -8,7 +8,9 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { z } from 'zod';
 import { createApp } from '../app.ts';
 import { readConfig } from '../config.ts';
+import { codeAt } from '../people/test-people.ts';
 import type { Services } from '../services.ts';
+import { OWN, addPerson } from '../test-accounts.ts';
 import { type TestPlane, joinAs, startTestPlane, testJoin } from '../test-plane.ts';
 import { openApiDocument } from './openapi.ts';
 import type { Document } from './test-conformance.ts';
@@ -46,6 +48,7 @@ test('every operation succeeds as its part of the document says', async () => {
   await using plane = await startTestPlane({ feedWaitMs: 10 });
   const { paths } = (await plane.call('GET', '/v1/openapi.json')).body as unknown as Document;
   await callAll(plane);
+  await callPeople(plane);
   const wanted = Object.values(paths)
     .flatMap((methods) => Object.values(methods))
     .flatMap(({ operationId, responses }) => {
@@ -114,6 +117,27 @@ async function callAll(plane: TestPlane): Promise<void> {
   await call('POST', '/v1/purges', { all: true });
   await call('GET', `/v1/feed?cursor=${String(beat.cursor)}`, undefined, credential);
   await call('DELETE', '/v1/nodes/edge-1');
+}
+
+/** The same for people. */
+async function callPeople(plane: TestPlane): Promise<void> {
+  const { call, clock } = plane;
+  const { bearer, refreshToken, secret } = await addPerson(plane, { name: 'anna', role: 'admin' });
+  await call('POST', '/v1/login/refresh', { refreshToken }, '');
+  for (const path of ['me', 'me/sessions', 'users', 'users/anna', 'audit', 'audit/verification'])
+    await call('GET', `/v1/${path}`, undefined, bearer);
+  clock.advance(60_000);
+  await call('POST', '/v1/me/step-up', { code: codeAt(secret, clock.nowMs()) }, bearer);
+  await call('POST', '/v1/users', { name: 'bert', role: 'publisher', streams: ['show'] }, bearer);
+  await call('PATCH', '/v1/users/bert', { streams: null }, bearer);
+  await call('DELETE', '/v1/users/bert', undefined, bearer);
+  const made = await call('POST', '/v1/api-keys', { label: 'ci', role: 'publisher', streams: ['a*'] }, bearer);
+  await call('GET', '/v1/api-keys', undefined, bearer);
+  await call('DELETE', made.headers.get('location') ?? '', undefined, bearer);
+  clock.advance(60_000);
+  const code = codeAt(secret, clock.nowMs());
+  await call('POST', '/v1/me/second-factor/remove', { password: OWN, code }, bearer);
+  await call('DELETE', '/v1/me/sessions/current', undefined, bearer);
 }
 
 test('of two schemas under one name only equal ones pass', () => {

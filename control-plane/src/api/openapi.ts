@@ -3,7 +3,9 @@
 import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode } from '@headwater/protocol/problem';
 import { z } from 'zod';
 import { PAGE } from './pages.ts';
-import type { Access, AnswerBody, Operation } from './operation.ts';
+import { type Permission, SENSITIVE } from '../people/roles.ts';
+import { type AnswerBody, type Operation, isPermission } from './operation.ts';
+import { isRecorded } from './recorded.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -22,8 +24,8 @@ const PROBLEM = {
   },
 } as const;
 
-const SCHEMES: Readonly<Record<Exclude<Access, 'open'>, Json>> = {
-  admin: { type: 'http', scheme: 'bearer', description: 'the admin token' },
+const SCHEMES: Readonly<Record<'people' | 'node' | 'join', Json>> = {
+  people: { type: 'http', scheme: 'bearer', description: 'the admin token, an access token or an API key' },
   node: { type: 'http', scheme: 'bearer', description: 'the credential that a node got when it joined or renewed' },
   join: { type: 'http', scheme: 'bearer', description: 'a join token' },
 };
@@ -82,7 +84,8 @@ function describe(operation: Operation, components: Components): Json {
     operationId: id,
     tags: [tag],
     summary,
-    security: access === 'open' ? [] : [{ [access]: [] }],
+    ...(isPermission(access) ? { description: permissionNeeded(access) } : {}),
+    security: access === 'open' ? [] : [{ [isPermission(access) ? 'people' : access]: [] }],
     parameters: [
       ...pathParameters(operation.path),
       ...queryParameters(operation, components),
@@ -166,6 +169,8 @@ function problemsOf(operation: Operation): ProblemCode[] {
   return [
     ...own,
     ...(access === 'open' ? [] : (['unauthorized'] as const)),
+    ...(isPermission(access) ? permissionProblems(access) : []),
+    ...(isRecorded(operation) ? (['audit_unavailable'] as const) : []),
     ...(query === undefined ? [] : (['bad_query'] as const)),
     ...(body === undefined ? [] : (['bad_json', 'bad_field', 'body_too_large'] as const)),
     ...(tagged === true && method !== 'GET' ? (['precondition_failed'] as const) : []),
@@ -173,6 +178,18 @@ function problemsOf(operation: Operation): ProblemCode[] {
     'state_unavailable',
     'internal',
   ];
+}
+
+function permissionNeeded(permission: Permission): string {
+  const again = SENSITIVE.has(permission) ? ', and the second factor again' : '';
+  return `Wants the permission ${permission}${again}.`;
+}
+
+function permissionProblems(permission: Permission): readonly ProblemCode[] {
+  const always = ['access_token_expired', 'api_key_unknown', 'api_key_expired', 'forbidden'] as const;
+  if (permission === 'own') return always;
+  const sensitive = SENSITIVE.has(permission) ? (['step_up_required', 'key_not_sensitive'] as const) : [];
+  return [...always, 'password_change_required', ...sensitive];
 }
 
 function problems(codes: readonly ProblemCode[]): Json {

@@ -7,19 +7,36 @@ import type { ProblemCode } from '@headwater/protocol/problem';
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import type { Member } from '../fleet.ts';
+import type { Principal } from '../people/principal.ts';
+import type { Permission } from '../people/roles.ts';
 
-/** What is known of a request once its access was checked: `member` where that is `node`. */
+/** What is known of a request. */
 export interface ApiEnv {
-  Variables: { member: Member };
+  Variables: {
+    requestId: string;
+    /** where it comes from, through proxies that are trusted */
+    address: string;
+    /** once its access was checked, where that is `node` */
+    member: Member;
+    /** once its access was checked, where that is a permission */
+    principal: Principal;
+    /** its body, once that was checked */
+    asked: unknown;
+  };
 }
 
 export type ApiContext = Context<ApiEnv>;
 
 /**
- * Who may ask. `admin`: with the admin token; `node`: with a node's credential; `join`: with a join token; `open`: anybody, or
- * the body itself says who.
+ * Who may ask. A permission: people, API keys and the admin token, by their role; `node`: with a node's credential; `join`: with
+ * a join token; `open`: anybody, or the body itself says who.
  */
-export type Access = 'admin' | 'node' | 'join' | 'open';
+export type Access = Permission | 'node' | 'join' | 'open';
+
+/** Whether people and their programs may ask, by their role. */
+export function isPermission(access: Access): access is Permission {
+  return access !== 'node' && access !== 'join' && access !== 'open';
+}
 
 /** `nodes (internal)` is what nodes ask by themselves; no operator needs it. */
 type Tag =
@@ -32,6 +49,8 @@ type Tag =
   | 'configs'
   | 'nodes'
   | 'nodes (internal)'
+  | 'people'
+  | 'audit'
   | 'service';
 
 /** The body of an answer: JSON of a schema, text, or none. */
@@ -44,7 +63,7 @@ export interface Operation<
 > {
   /** unique; what generated clients name their functions by */
   readonly id: string;
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** as Hono has it, `/v1/streams/:stream` */
   readonly path: Path;
   readonly tag: Tag;
@@ -60,6 +79,8 @@ export interface Operation<
   readonly idempotent?: true;
   /** of success, by status */
   readonly answers: Readonly<Record<number, AnswerBody>>;
+  /** of a route that is not a GET: its handler tells the audit log by itself, or it is a node's own traffic, which is not told */
+  readonly audit?: 'itself' | 'none';
   /** besides those that come from the description itself */
   readonly problems?: readonly ProblemCode[];
 }

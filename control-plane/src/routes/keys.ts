@@ -13,7 +13,7 @@ export function keyRoutes({ state, clock, events }: Services): Route[] {
       method: 'POST',
       path: '/v1/keys/rotate',
       tag: 'keys',
-      access: 'admin',
+      access: 'path-key.rotate',
       summary: 'Makes a new key for path tokens; those of the one before stay good.',
       idempotent: true,
       answers: { 201: z.strictObject({ kid: z.string(), currentFrom: z.iso.datetime() }) },

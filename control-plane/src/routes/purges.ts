@@ -3,6 +3,7 @@
 import { problemResponse } from '@headwater/service/problem-response';
 import { z } from 'zod';
 import { type Route, route } from '../api/operation.ts';
+import { demand } from '../api/permission.ts';
 import { NEW_PURGE, PURGE } from '../purge-schema.ts';
 import type { Services } from '../services.ts';
 
@@ -16,20 +17,23 @@ const PROGRESS = z
   })
   .meta({ id: 'PurgeProgress' });
 
-export function purgeRoutes({ purges, events }: Services): Route[] {
+export function purgeRoutes({ purges, clock, events }: Services): Route[] {
   const order = route(
     {
       id: 'orderPurge',
       method: 'POST',
       path: '/v1/purges',
       tag: 'purges',
-      access: 'admin',
+      access: 'purge.order',
       summary: 'Makes every edge forget a URL, a prefix, a tag, or everything.',
       body: NEW_PURGE,
       idempotent: true,
       answers: { 202: z.strictObject({ id: z.string() }) },
+      problems: ['step_up_required', 'key_not_sensitive'],
     },
     async (context, { body }) => {
+      const refusal = isEverything(body) ? demand(context, 'purge.all', clock) : null;
+      if (refusal !== null) return refusal;
       const { id } = await purges.order(body);
       events.purgeOrdered(id);
       return context.json({ id }, 202, { location: `/v1/purges/${id}` });
@@ -42,7 +46,7 @@ export function purgeRoutes({ purges, events }: Services): Route[] {
       method: 'GET',
       path: '/v1/purges/:id',
       tag: 'purges',
-      access: 'admin',
+      access: 'purge.read',
       summary: 'How far a purge has come.',
       tagged: true,
       answers: { 200: PROGRESS },
@@ -57,4 +61,9 @@ export function purgeRoutes({ purges, events }: Services): Route[] {
   );
 
   return [order, get];
+}
+
+/** Everything, or everything of a host, whatever it is called. */
+function isEverything({ all, prefix }: z.output<typeof NEW_PURGE>): boolean {
+  return all === true || (prefix !== undefined && /^(?:https?:\/\/[^/]*)?\/*$/i.test(prefix));
 }

@@ -4,6 +4,7 @@ import { isSessionId } from '@headwater/protocol/names';
 import { problemResponse } from '@headwater/service/problem-response';
 import { z } from 'zod';
 import { type Route, route } from '../api/operation.ts';
+import { demandStream } from '../api/permission.ts';
 import type { Services } from '../services.ts';
 import { STREAM_NAME } from '../stream-schema.ts';
 
@@ -28,15 +29,18 @@ export function revocationRoutes(services: Services): Route[] {
       method: 'POST',
       path: '/v1/revocations',
       tag: 'revocations',
-      access: 'admin',
+      access: 'revocation.create',
       summary: 'Ends a session, or all sessions of a stream that were issued until now.',
       body: NEW_REVOCATION,
       idempotent: true,
       answers: { 201: z.strictObject({ ...WHAT, revokedAt: z.iso.datetime() }).meta({ id: 'Revocation' }) },
-      problems: ['stream_not_found', 'too_many_requests'],
+      problems: ['stream_not_found', 'stream_out_of_scope', 'too_many_requests'],
     },
     async (context, { body }) => {
       const { session, stream } = body;
+      // A session tells nobody which stream it is of, so it is for those who are for every stream.
+      const refusal = demandStream(context, stream ?? '');
+      if (refusal !== null) return refusal;
       if (stream !== undefined && (await state.stream(stream)) === null) return problemResponse('stream_not_found');
       const subject = session === undefined ? { stream: stream ?? '' } : { session };
       const atMs = Math.floor(clock.nowMs());

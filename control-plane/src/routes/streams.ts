@@ -5,7 +5,9 @@ import { problemResponse } from '@headwater/service/problem-response';
 import { z } from 'zod';
 import { publishAddress } from '../addresses.ts';
 import { type Route, route } from '../api/operation.ts';
-import { PAGE, sendPage } from '../api/pages.ts';
+import { demandStream } from '../api/permission.ts';
+import { PAGE, pageOf, sendPage } from '../api/pages.ts';
+import { coversStream } from '../people/principal.ts';
 import type { Services } from '../services.ts';
 import type { StreamRecord } from '../state/state.ts';
 import { LADDER, POLICY, STREAM_NAME } from '../stream-schema.ts';
@@ -41,15 +43,17 @@ function changingRoutes(services: Services): Route[] {
       method: 'POST',
       path: '/v1/streams',
       tag: 'streams',
-      access: 'admin',
+      access: 'stream.create',
       summary: 'Makes a stream and its publish key.',
       body: NEW_STREAM,
       idempotent: true,
       answers: { 201: z.strictObject({ stream: STREAM_NAME, ...PUBLISHING }).meta({ id: 'CreatedStream' }) },
-      problems: ['stream_exists', 'too_many_streams'],
+      problems: ['stream_exists', 'stream_out_of_scope', 'too_many_streams'],
     },
     async (context, { body }) => {
       const { name, policy, ladder = null } = body;
+      const refusal = demandStream(context, name);
+      if (refusal !== null) return refusal;
       const key = randomBytes(24).toString('base64url');
       const unpublished = { origin: null, claimedAtMs: clock.nowMs(), lastEpochOrdinal: -1 };
       const made = await state.createStream({ name, policy, ladder, key, ...unpublished }, config.limits.streams);
@@ -69,7 +73,7 @@ function changingRoutes(services: Services): Route[] {
       method: 'DELETE',
       path: '/v1/streams/:stream',
       tag: 'streams',
-      access: 'admin',
+      access: 'stream.delete',
       summary: 'Deletes a stream; whoever publishes or watches it is cut off.',
       tagged: true,
       answers: { 204: null },
@@ -96,19 +100,24 @@ function readingRoutes(services: Services): Route[] {
       method: 'GET',
       path: '/v1/streams',
       tag: 'streams',
-      access: 'admin',
-      summary: 'Every stream, without its key.',
+      access: 'stream.read',
+      summary: 'Every stream that the asker is for, without its key.',
       query: PAGE,
       tagged: true,
       answers: { 200: z.strictObject({ streams: z.array(STREAM) }) },
     },
-    async (context, { query }) =>
-      sendPage(context, query, {
+    async (context, { query }) => {
+      const principal = context.get('principal');
+      const idOf = ({ name }: StreamRecord): string => name;
+      const ownOnes = async (): Promise<StreamRecord[]> =>
+        (await state.streams()).filter(({ name }) => coversStream(principal, name));
+      return sendPage(context, query, {
         name: 'streams',
-        load: (page) => state.streams(page),
-        idOf: ({ name }) => name,
+        load: async (page) => (principal.streams === null ? state.streams(page) : pageOf(await ownOnes(), idOf, page)),
+        idOf,
         describe: (stream) => describe(stream, services),
-      }),
+      });
+    },
   );
 
   const get = route(
@@ -117,13 +126,15 @@ function readingRoutes(services: Services): Route[] {
       method: 'GET',
       path: '/v1/streams/:stream',
       tag: 'streams',
-      access: 'admin',
+      access: 'stream.key',
       summary: 'One stream, with its key.',
       tagged: true,
       answers: { 200: z.strictObject({ ...STREAM.shape, ...PUBLISHING }).meta({ id: 'StreamWithKey' }) },
-      problems: ['stream_not_found'],
+      problems: ['stream_not_found', 'stream_out_of_scope'],
     },
     async (context, { params }) => {
+      const refusal = demandStream(context, params.stream);
+      if (refusal !== null) return refusal;
       const stream = await state.stream(params.stream);
       if (stream === null) return problemResponse('stream_not_found');
       return context.json(withKey(stream, services));

@@ -5,6 +5,7 @@ import { problemResponse } from '@headwater/service/problem-response';
 import { z } from 'zod';
 import { viewerUrls } from '../addresses.ts';
 import { type Route, route } from '../api/operation.ts';
+import { demandStream } from '../api/permission.ts';
 import type { Services } from '../services.ts';
 import { mintSession } from '../session-issuer.ts';
 import { STREAM_NAME } from '../stream-schema.ts';
@@ -36,15 +37,17 @@ export function tokenRoutes(services: Services): Route[] {
       method: 'POST',
       path: '/v1/tokens',
       tag: 'tokens',
-      access: 'admin',
+      access: 'token.mint',
       summary: 'Mints a session token for one stream, and its URLs.',
       body: order,
       idempotent: true,
       answers: { 201: TOKEN },
-      problems: ['stream_not_found'],
+      problems: ['stream_not_found', 'stream_out_of_scope'],
     },
     async (context, { body }) => {
       const { stream, ttlSeconds, ip } = body;
+      const refusal = demandStream(context, stream);
+      if (refusal !== null) return refusal;
       if ((await state.stream(stream)) === null) return problemResponse('stream_not_found');
       const { token, session, expiresS } = mintSession({ stream, ttlSeconds, ip, nowMs: clock.nowMs() }, signer);
       const expiresAt = new Date(expiresS * 1000).toISOString();

@@ -4,7 +4,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { StoreUnavailable } from './store.ts';
 
 /** A hung server is given up after this time, each command for itself. */
-const COMMAND_DEADLINE_MS = 50;
+export const COMMAND_DEADLINE_MS = 50;
 const CONNECT_DEADLINE_MS = 500;
 const SILENCE_LIMIT_MS = 1_000;
 const RECONNECT = { stepMs: 50, mostMs: 1_000 } as const;
@@ -41,10 +41,10 @@ export function connectBlocking(url: string, onError: (error: Error) => void): R
  * An answer in time. ioredis' own `commandTimeout` fires in an event loop that was busy although the answer lies in the socket:
  * here the sockets are looked at once more before it is given up.
  */
-export async function inTime<T>(answer: Promise<T>): Promise<T> {
+export async function inTime<T>(answer: Promise<T>, deadlineMs: number): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const giveUp = (): void => late.reject(new Error(`no answer in ${COMMAND_DEADLINE_MS} ms`));
-  const timer = setTimeout(() => setImmediate(() => setImmediate(giveUp)), COMMAND_DEADLINE_MS);
+  const giveUp = (): void => late.reject(new Error(`no answer in ${deadlineMs} ms`));
+  const timer = setTimeout(() => setImmediate(() => setImmediate(giveUp)), deadlineMs);
   try {
     return await Promise.race([answer, late.promise]);
   } finally {

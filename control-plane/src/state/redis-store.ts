@@ -10,7 +10,7 @@ import type { Clock } from '@headwater/service/clock';
 import type { Redis } from 'ioredis';
 import { Breaker } from './breaker.ts';
 import { LOG_LIMIT } from './embedded-log.ts';
-import { connectBlocking, connectRedis, firstConnection, inTime } from './redis-connection.ts';
+import { COMMAND_DEADLINE_MS, connectBlocking, connectRedis, firstConnection, inTime } from './redis-connection.ts';
 import { CHANGES_SINCE, COMMIT } from './redis-script.ts';
 import {
   type Collection,
@@ -27,6 +27,7 @@ interface RedisStoreOptions {
   readonly url: string;
   readonly clock: Clock;
   readonly logLimit?: number;
+  readonly deadlineMs?: number;
   /** the store went away, or is there again */
   readonly onAvailable?: (available: boolean, reason: string) => void;
 }
@@ -66,17 +67,19 @@ class RedisStore implements Store {
   readonly #blocking: Redis;
   readonly #breaker: Breaker;
   readonly #logLimit: number;
+  readonly #deadlineMs: number;
   readonly #listeners = new Set<() => void>();
   #logId = '';
   #reason = '';
   #closed = false;
   #following: Promise<void> = Promise.resolve();
 
-  constructor({ url, clock, logLimit = LOG_LIMIT, onAvailable }: RedisStoreOptions) {
+  constructor({ url, clock, logLimit = LOG_LIMIT, deadlineMs = COMMAND_DEADLINE_MS, onAvailable }: RedisStoreOptions) {
     const note = (error: Error): void => void (this.#reason = error.message);
     this.#redis = connectRedis(url, note);
     this.#blocking = connectBlocking(url, note);
     this.#logLimit = logLimit;
+    this.#deadlineMs = deadlineMs;
     this.#breaker = new Breaker({ clock, ...BREAKER, onChange: (open) => onAvailable?.(!open, this.#reason) });
   }
 
@@ -216,7 +219,7 @@ class RedisStore implements Store {
   async #ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
     if (!this.#breaker.admits()) throw new StoreUnavailable(`Redis is not there: ${this.#reason}`);
     try {
-      const answer = await inTime(question(this.#redis));
+      const answer = await inTime(question(this.#redis), this.#deadlineMs);
       this.#breaker.succeeded();
       return answer;
     } catch (cause) {

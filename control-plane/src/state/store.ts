@@ -20,6 +20,12 @@ export type Collection =
   | 'config-version'
   | 'join-token'
   | 'idempotency'
+  | 'account'
+  | 'session'
+  | 'api-key'
+  | 'trouble'
+  | 'audit'
+  | 'audit-mark'
   | 'kv'
   | 'fence';
 

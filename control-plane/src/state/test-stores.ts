@@ -10,6 +10,9 @@ import { openEmbeddedStore } from './embedded-store.ts';
 import { openRedisStore } from './redis-store.ts';
 import type { Store } from './store.ts';
 
+/** Long: what a store does is tested with it, not how soon it gives up. */
+const DEADLINE_MS = 5_000;
+
 /** Where a store is kept, empty at first. */
 export interface StorePlace extends AsyncDisposable {
   /** Closes the store that is open, and opens what is there, as a process does that starts again. */
@@ -39,7 +42,7 @@ async function redis(logLimit: number): Promise<StorePlace> {
   return {
     async reopen() {
       await open?.[Symbol.asyncDispose]();
-      open = await openRedisStore({ url: server.url, clock: systemClock, logLimit });
+      open = await openRedisStore({ url: server.url, clock: systemClock, logLimit, deadlineMs: DEADLINE_MS });
       return open;
     },
     async [Symbol.asyncDispose]() {

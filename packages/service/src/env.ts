@@ -1,6 +1,7 @@
 /** Reads a service's configuration from the environment; every complaint names its variable. */
 
 import type { AddressCap } from '@headwater/protocol/address-cap';
+import { type IpPrefix, parseIpPrefix } from '@headwater/protocol/ip-prefix';
 import type { Place } from '@headwater/protocol/node';
 
 /** A variable that is missing or does not read as what it should be. */
@@ -79,6 +80,17 @@ export function httpUrl<T extends string | undefined>(env: Environment, variable
 export function httpUrls(env: Environment, variable: string, fallback: string): readonly string[] {
   const list = text(env, variable, fallback).split(',');
   return list.map((entry) => httpUrl({ [variable]: entry.trim() }, variable, fallback));
+}
+
+/** Addresses and networks, by commas; none when unset. */
+export function ipPrefixes(env: Environment, variable: string): readonly IpPrefix[] {
+  const entries = text(env, variable, '').split(',');
+  const given = entries.map((entry) => entry.trim()).filter((entry) => entry !== '');
+  return given.map((entry) => {
+    const prefix = parseIpPrefix(entry);
+    if (prefix === null) throw new ConfigError(variable, `wants addresses or networks, got ${JSON.stringify(entry)}`);
+    return prefix;
+  });
 }
 
 const PLACE = /^(-?\d{1,2}(?:\.\d+)?),\s*(-?\d{1,3}(?:\.\d+)?)$/;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type IpPrefix, parseIpPrefix } from '@headwater/protocol/ip-prefix';
-import { viewerAddress } from './viewer-address.ts';
+import { type IpPrefix, parseIpPrefix } from './ip-prefix.ts';
+import { clientAddress } from './client-address.ts';
 
 const TRUSTED = ['10.0.0.0/8', '2001:db8::/32'].map((text) => parseIpPrefix(text) as IpPrefix);
 
@@ -19,11 +19,11 @@ const CASES: readonly (readonly [what: string, socket: string, header: string | 
 ];
 
 for (const [what, socket, header, expected] of CASES) {
-  test(`viewer address: ${what}`, () => assert.equal(viewerAddress(socket, header, TRUSTED), expected));
+  test(`client address: ${what}`, () => assert.equal(clientAddress(socket, header, TRUSTED), expected));
 }
 
 test('reads sixteen hops and no more', () => {
   const hops = (trusted: number) => ['203.0.113.7', ...Array<string>(trusted).fill('10.0.0.1')].join(',');
-  assert.equal(viewerAddress('10.0.0.1', hops(15), TRUSTED), '203.0.113.7');
-  assert.equal(viewerAddress('10.0.0.1', hops(16), TRUSTED), '10.0.0.1');
+  assert.equal(clientAddress('10.0.0.1', hops(15), TRUSTED), '203.0.113.7');
+  assert.equal(clientAddress('10.0.0.1', hops(16), TRUSTED), '10.0.0.1');
 });

@@ -1,17 +1,17 @@
 /** The address a request comes from, also through proxies that we were told to trust. */
 
 import { isIP } from 'node:net';
-import { type IpPrefix, isInPrefix } from '@headwater/protocol/ip-prefix';
+import { type IpPrefix, isInPrefix } from './ip-prefix.ts';
 
 /** More hops than any real chain has; what stands before them is not read. */
 const HOPS_LIMIT = 16;
 
 /**
  * Walks X-Forwarded-For from its end, where the nearest proxy wrote, for as long as the one who wrote is trusted. Anyone can
- * write the front of that header, so the first address that no trusted proxy answers for is the viewer's.
+ * write the front of that header, so the first address that no trusted proxy answers for is the client's.
  * @param socketAddress the peer of the connection
  */
-export function viewerAddress(
+export function clientAddress(
   socketAddress: string,
   forwardedFor: string | undefined,
   trusted: readonly IpPrefix[],

@@ -1,0 +1,391 @@
+/** People over real HTTP: who may what, second factors, keys, and the attacks that have to fail. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { codeAt } from './people/test-people.ts';
+import { OWN, type TestPerson, addKey, addPerson, addUser, enter, settle } from './test-accounts.ts';
+import { type Answer, type TestPlane, joinAs, startTestPlane } from './test-plane.ts';
+import { startTestRedis } from './test-redis.ts';
+
+interface Documented {
+  readonly operationId: string;
+  readonly security: readonly Readonly<Record<string, unknown>>[];
+}
+
+interface Listed {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+}
+
+/** Every operation of the document that is for people. */
+async function operationsForPeople(plane: TestPlane): Promise<readonly Listed[]> {
+  const { paths } = (await plane.call('GET', '/v1/openapi.json')).body as {
+    paths: Record<string, Record<string, Documented>>;
+  };
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(([, { security }]) => security.some((scheme) => 'people' in scheme))
+      .map(([method, { operationId: id }]) => ({
+        id,
+        method: method.toUpperCase(),
+        path: path.replaceAll(/\{\w+\}/g, 'x'),
+      })),
+  );
+}
+
+function assertProblem(answer: Answer, status: number, code: string): void {
+  assert.deepEqual([answer.status, answer.body['code']], [status, code], JSON.stringify(answer.body));
+}
+
+const ROLES = ['admin', 'operator', 'publisher', 'viewer-issuer'] as const;
+const EVERYBODY = 'admin operator publisher viewer-issuer';
+/** Who may what. Written out, so that a change of a role is a change here. */
+const TABLE: Readonly<Record<string, string>> = {
+  createStream: 'admin operator publisher',
+  listStreams: EVERYBODY,
+  getStream: 'admin operator publisher',
+  deleteStream: 'admin operator',
+  createToken: 'admin operator viewer-issuer',
+  revoke: 'admin operator viewer-issuer',
+  createIssuer: 'admin',
+  listIssuers: 'admin operator',
+  getIssuer: 'admin operator',
+  deleteIssuer: 'admin',
+  rotatePathKey: 'admin operator',
+  orderPurge: 'admin operator',
+  getPurge: 'admin operator',
+  listConfigs: 'admin operator',
+  getConfig: 'admin operator',
+  getConfigVersion: 'admin operator',
+  rollConfig: 'admin operator',
+  promoteConfig: 'admin operator',
+  rollBackConfig: 'admin operator',
+  createJoinToken: 'admin operator',
+  listJoinTokens: 'admin operator',
+  getJoinToken: 'admin operator',
+  deleteJoinToken: 'admin operator',
+  listNodes: 'admin operator',
+  getNode: 'admin operator',
+  removeNode: 'admin operator',
+  drainNode: 'admin operator',
+  getMe: EVERYBODY,
+  changePassword: EVERYBODY,
+  stepUp: EVERYBODY,
+  enrolSecondFactor: EVERYBODY,
+  confirmSecondFactor: EVERYBODY,
+  dropSecondFactor: EVERYBODY,
+  listMySessions: EVERYBODY,
+  endMySession: EVERYBODY,
+  listUsers: 'admin',
+  createUser: 'admin',
+  getUser: 'admin',
+  changeUser: 'admin',
+  deleteUser: 'admin',
+  createApiKey: 'admin',
+  listApiKeys: 'admin',
+  deleteApiKey: 'admin',
+  listAudit: 'admin',
+  verifyAudit: 'admin',
+};
+/** What a person shows the second factor again for, and a key must be made for. */
+const SENSITIVE = new Set([
+  'deleteStream',
+  'createIssuer',
+  'deleteIssuer',
+  'rotatePathKey',
+  'removeNode',
+  'createUser',
+  'changeUser',
+  'deleteUser',
+  'createApiKey',
+  'deleteApiKey',
+]);
+
+test('each role may call what its row says, and nothing else; keys as people, but for accounts', async () => {
+  await using plane = await startTestPlane();
+  const operations = await operationsForPeople(plane);
+  assert.deepEqual(operations.map(({ id }) => id).toSorted(), Object.keys(TABLE).toSorted());
+  for (const role of ROLES) {
+    const { bearer } = await addPerson(plane, { name: role, role });
+    const weak = await addKey(plane, { role });
+    const strong = await addKey(plane, { role, sensitive: true });
+    for (const { id, method, path } of operations) {
+      const may = (TABLE[id] ?? '').split(' ').includes(role);
+      const codes: unknown[] = [];
+      for (const asker of [bearer, weak, strong]) {
+        codes.push((await plane.call(method, path, undefined, asker)).body['code'] ?? 'done');
+      }
+      const [person, weakly, strongly] = codes;
+      const isOwn = TABLE[id] === EVERYBODY && id !== 'listStreams';
+      const what = `${role} ${id}: ${codes.join()}`;
+      assert.equal(person === 'forbidden', !may, what);
+      assert.equal(strongly === 'forbidden', !may || isOwn, what);
+      assert.equal(weakly === 'key_not_sensitive', may && SENSITIVE.has(id), what);
+      assert.ok(person !== 'step_up_required' && strongly !== 'key_not_sensitive', what);
+    }
+  }
+});
+
+test('what changes something leaves an entry, whoever asked and whatever came of it', async () => {
+  await using plane = await startTestPlane();
+  const { bearer } = await addPerson(plane, { name: 'vera', role: 'viewer-issuer' });
+  const operations = (await operationsForPeople(plane)).filter(({ method }) => method !== 'GET');
+  assert.ok(operations.length > 20);
+  const wanted = new Map<string, string>();
+  for (const { id, method, path } of operations) {
+    for (const asker of [undefined, bearer]) {
+      const answer = await plane.call(method, path, undefined, asker);
+      const outcome = (answer.body['code'] as string | undefined) ?? 'done';
+      wanted.set(answer.headers.get('x-request-id') ?? '', `${asker === undefined ? 'root' : 'vera'} ${id} ${outcome}`);
+    }
+  }
+  const { entries } = (await plane.call('GET', '/v1/audit?limit=500')).body as { entries: Entry[] };
+  const told = new Map(entries.map((entry) => [entry.requestId, entry]));
+  for (const [requestId, what] of wanted) {
+    const entry = told.get(requestId);
+    assert.ok(entry !== undefined, what);
+    assert.deepEqual([entry.who.name, entry.outcome], [what.split(' ')[0], what.split(' ')[2]], what);
+    assert.deepEqual([entry.address, entry.at], ['127.0.0.1', new Date(plane.clock.nowMs()).toISOString()]);
+  }
+  assert.equal((await plane.call('GET', '/v1/audit/verification')).body['brokenAt'], null);
+});
+
+interface Entry {
+  readonly seq: number;
+  readonly at: string;
+  readonly who: {
+    readonly kind: string;
+    readonly name: string;
+    readonly role: string | null;
+    readonly via: string | null;
+  };
+  readonly action: string;
+  readonly target: string;
+  readonly outcome: string;
+  readonly address: string;
+  readonly requestId: string;
+  readonly alert: string | null;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+async function audit(plane: TestPlane): Promise<readonly Entry[]> {
+  return (await plane.call('GET', '/v1/audit?limit=500')).body['entries'] as Entry[];
+}
+
+test('an entry says who did what to what, and no secret; the API has no way to change it', async () => {
+  await using plane = await startTestPlane();
+  const person = await addPerson(plane, { name: 'anna', role: 'operator' });
+  await plane.call('POST', '/v1/streams', { name: 'show', policy: 'token' }, person.bearer);
+  const [entry] = await audit(plane);
+  const { who, action, target, outcome, facts } = entry ?? assert.fail();
+  assert.deepEqual([who.kind, who.name, who.role, who.via?.length], ['person', 'anna', 'operator', 22]);
+  assert.deepEqual([action, target, outcome], ['POST /v1/streams', '/v1/streams/show', 'done']);
+  assert.deepEqual(facts, { name: 'show', policy: 'token' });
+  const secrets = [
+    OWN,
+    person.bearer,
+    person.refreshToken,
+    person.secret,
+    ...person.recoveryCodes,
+    'given by the admin',
+  ];
+  const told = `${JSON.stringify(await audit(plane))}${plane.log.join('')}`;
+  for (const secret of secrets) assert.ok(!told.includes(secret), secret);
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+    for (const path of ['/v1/audit', '/v1/audit/verification'])
+      assertProblem(await plane.call(method, path), 405, 'method_not_allowed');
+    assertProblem(await plane.call(method, '/v1/audit/1'), 404, 'not_found');
+  }
+  const first = await plane.call('GET', '/v1/audit?limit=2');
+  assert.deepEqual(first.body['entries'], (await audit(plane)).slice(0, 2));
+  const [, next = ''] = /^<(.*)>; rel="next"$/.exec(first.headers.get('link') ?? '') ?? [];
+  assert.deepEqual((await plane.call('GET', next)).body['entries'], (await audit(plane)).slice(2, 4));
+});
+
+test('a node that joins is told of; one that is refused, and what nodes do by themselves, is not', async () => {
+  await using plane = await startTestPlane();
+  const credential = await joinAs(plane, { id: 'edge-1' });
+  await plane.call('POST', '/v1/nodes/join', {}, 'hwj_nobody');
+  await plane.call('POST', '/v1/nodes/edge-1/heartbeat', {}, credential);
+  await plane.call('POST', '/v1/streams', {}, 'nobody');
+  const told = (await audit(plane)).map(({ who, action, outcome }) => [who.kind, who.name, action, outcome]);
+  assert.deepEqual(told, [['node', 'edge-1', 'POST /v1/nodes/join', 'done']]);
+});
+
+test('what is sensitive wants the second factor of the last five minutes, purging everything by any name too', async () => {
+  await using plane = await startTestPlane();
+  await addUser(plane, { name: 'olaf', role: 'operator' });
+  const { accessToken } = await settle(plane, 'olaf');
+  assertProblem(await plane.call('POST', '/v1/keys/rotate', undefined, accessToken), 403, 'step_up_required');
+  assert.equal((await plane.call('POST', '/v1/purges', { tag: 'a' }, accessToken)).status, 202);
+  const everything = [
+    { all: true },
+    { prefix: '/' },
+    { prefix: 'https://cdn.example' },
+    { prefix: 'https://cdn.example/' },
+  ];
+  for (const body of everything)
+    assertProblem(await plane.call('POST', '/v1/purges', body, accessToken), 403, 'step_up_required');
+
+  const { bearer, secret } = await addPerson(plane, { name: 'anna', role: 'operator' });
+  const rotate = async () => plane.call('POST', '/v1/keys/rotate', undefined, bearer);
+  assert.equal((await rotate()).status, 201);
+  for (const body of everything) assert.equal((await plane.call('POST', '/v1/purges', body, bearer)).status, 202);
+  plane.clock.advance(5 * 60_000);
+  assertProblem(await rotate(), 403, 'step_up_required');
+  const code = codeAt(secret, plane.clock.nowMs());
+  assert.equal((await plane.call('POST', '/v1/me/step-up', { code }, bearer)).status, 200);
+  assert.equal((await rotate()).status, 201);
+  assertProblem(await plane.call('POST', '/v1/me/step-up', { code }, bearer), 403, 'second_factor_wrong');
+});
+
+test('a password that an admin gave opens nothing but its change', async () => {
+  await using plane = await startTestPlane();
+  const made = await plane.call('POST', '/v1/users', { name: 'anna', role: 'admin' });
+  const password = made.body['password'] as string;
+  assert.ok(password.length >= 20);
+  const { accessToken } = await enter(plane, { name: 'anna', password });
+  assertProblem(await plane.call('GET', '/v1/streams', undefined, accessToken), 403, 'password_change_required');
+  const next = { current: password, next: 'too short' };
+  assertProblem(await plane.call('POST', '/v1/me/password', next, accessToken), 400, 'bad_field');
+  assert.equal((await plane.call('POST', '/v1/me/password', { ...next, next: OWN }, accessToken)).status, 204);
+  assertProblem(await plane.call('GET', '/v1/streams', undefined, accessToken), 401, 'access_token_expired');
+  const again = await enter(plane, { name: 'anna', password: OWN });
+  assert.equal((await plane.call('GET', '/v1/streams', undefined, again.accessToken)).status, 200);
+});
+
+test('a key or an account for some streams sees, makes and mints for those alone', async () => {
+  await using plane = await startTestPlane();
+  for (const name of ['show', 'sports-1', 'news']) await plane.call('POST', '/v1/streams', { name, policy: 'token' });
+  const scope = ['show', 'sports-*'];
+  const publisher = await addKey(plane, { role: 'publisher', streams: scope });
+  const issuer = await addKey(plane, { role: 'viewer-issuer', streams: scope });
+  const { bearer } = await addPerson(plane, { name: 'paul', role: 'publisher', streams: scope });
+  for (const asker of [publisher, bearer]) {
+    const { streams } = (await plane.call('GET', '/v1/streams', undefined, asker)).body as {
+      streams: { stream: string }[];
+    };
+    assert.deepEqual(
+      streams.map(({ stream }) => stream),
+      ['show', 'sports-1'],
+    );
+    assert.equal((await plane.call('GET', '/v1/streams/sports-1', undefined, asker)).status, 200);
+    for (const name of ['news', 'nothing'])
+      assertProblem(await plane.call('GET', `/v1/streams/${name}`, undefined, asker), 403, 'stream_out_of_scope');
+    assertProblem(
+      await plane.call('POST', '/v1/streams', { name: 'mine', policy: 'public' }, asker),
+      403,
+      'stream_out_of_scope',
+    );
+  }
+  assert.equal((await plane.call('POST', '/v1/streams', { name: 'sports-2', policy: 'token' }, publisher)).status, 201);
+  assert.equal((await plane.call('POST', '/v1/tokens', { stream: 'show', ttlSeconds: 9 }, issuer)).status, 201);
+  assertProblem(
+    await plane.call('POST', '/v1/tokens', { stream: 'news', ttlSeconds: 9 }, issuer),
+    403,
+    'stream_out_of_scope',
+  );
+  assert.equal((await plane.call('POST', '/v1/revocations', { stream: 'show' }, issuer)).status, 201);
+  for (const body of [{ stream: 'news' }, { session: 's1' }])
+    assertProblem(await plane.call('POST', '/v1/revocations', body, issuer), 403, 'stream_out_of_scope');
+  for (const role of ['admin', 'operator']) {
+    assertProblem(await plane.call('POST', '/v1/api-keys', { label: 'x', role, streams: scope }), 400, 'bad_field');
+    assertProblem(await plane.call('POST', '/v1/users', { name: 'x', role, streams: scope }), 400, 'bad_field');
+    assertProblem(await plane.call('PATCH', '/v1/users/paul', { role }), 400, 'bad_field');
+  }
+});
+
+test('brute force over HTTP is delayed, told of once, and counted; a forged X-Forwarded-For helps nobody', async () => {
+  await using plane = await startTestPlane();
+  await addPerson(plane, { name: 'anna', role: 'admin' });
+  const answers = [];
+  for (let n = 0; n < 40; n += 1) {
+    const body = JSON.stringify({ name: `user-${n}`, password: `guess ${n}` });
+    const headers = { 'x-forwarded-for': `198.51.100.${n}` };
+    answers.push(await fetch(`${plane.url}/v1/login`, { method: 'POST', body, headers }));
+  }
+  const statuses = answers.map(({ status }) => status);
+  assert.deepEqual(statuses, [...Array<number>(20).fill(401), ...Array<number>(20).fill(429)]);
+  assert.equal(answers[0]?.headers.get('www-authenticate'), 'Bearer');
+  assert.equal(answers[20]?.headers.get('retry-after'), '1');
+  const alerts = (await audit(plane)).filter(({ alert }) => alert !== null);
+  assert.deepEqual(
+    alerts.map(({ alert, address, who }) => [alert, address, who.name]),
+    [['many_failures', '127.0.0.1', 'unknown']],
+  );
+  const metrics = await (await fetch(`${plane.url}/metrics`)).text();
+  assert.match(metrics, /^headwater_control_logins_total\{outcome="refused"\} 20$/m);
+  assert.match(metrics, /^headwater_control_logins_total\{outcome="throttled"\} 20$/m);
+  assert.match(metrics, /^headwater_control_login_alerts_total\{alert="many_failures"\} 1$/m);
+  assert.ok(plane.log.some((line) => line.includes('"event":"alert"')));
+});
+
+test('behind a proxy that is trusted, sources are told apart', async () => {
+  await using plane = await startTestPlane({ env: { HEADWATER_TRUSTED_PROXIES: '127.0.0.0/8' } });
+  for (let n = 0; n < 40; n += 1) {
+    const body = JSON.stringify({ name: `user-${n}`, password: `guess ${n}` });
+    const headers = { 'x-forwarded-for': `198.51.100.${n}` };
+    assert.equal((await fetch(`${plane.url}/v1/login`, { method: 'POST', body, headers })).status, 401);
+  }
+  assert.equal((await audit(plane))[0]?.address, '198.51.100.39');
+});
+
+test('a refresh token is used up, and its use again ends the session; both stand in the log', async () => {
+  await using plane = await startTestPlane();
+  const { refreshToken, bearer } = await addPerson(plane, { name: 'anna', role: 'operator' });
+  const renew = async (token: string) => plane.call('POST', '/v1/login/refresh', { refreshToken: token }, '');
+  const next = await renew(refreshToken);
+  assert.equal(next.status, 200);
+  assertProblem(await renew(refreshToken), 401, 'refresh_token_reused');
+  assertProblem(await renew(next.body['refreshToken'] as string), 401, 'refresh_token_unknown');
+  assertProblem(await plane.call('GET', '/v1/me', undefined, bearer), 401, 'access_token_expired');
+  assert.deepEqual((await audit(plane))[0]?.alert, 'refresh_reused');
+});
+
+test('sessions, accounts and keys are there after a restart, and end when they are taken back', async () => {
+  await using plane = await startTestPlane();
+  const { bearer } = await addPerson(plane, { name: 'anna', role: 'operator' });
+  const key = await addKey(plane, { role: 'operator', ttlSeconds: 3_600 });
+  await plane.restart();
+  for (const asker of [bearer, key])
+    assert.equal((await plane.call('GET', '/v1/streams', undefined, asker)).status, 200);
+  const { apiKeys } = (await plane.call('GET', '/v1/api-keys')).body as { apiKeys: { id: string; usedAt: string }[] };
+  assert.equal(apiKeys[0]?.usedAt, new Date(plane.clock.nowMs()).toISOString());
+  await plane.call('DELETE', `/v1/api-keys/${apiKeys[0]?.id}`);
+  assertProblem(await plane.call('GET', '/v1/streams', undefined, key), 401, 'api_key_unknown');
+  await plane.call('PATCH', '/v1/users/anna', { disabled: true });
+  assertProblem(await plane.call('GET', '/v1/streams', undefined, bearer), 401, 'access_token_expired');
+  await plane.call('PATCH', '/v1/users/anna', { disabled: false, secondFactor: false });
+  const again = await enter(plane, { name: 'anna', password: OWN });
+  await plane.call('DELETE', '/v1/me/sessions/current', undefined, again.accessToken);
+  assertProblem(await plane.call('GET', '/v1/me', undefined, again.accessToken), 401, 'access_token_expired');
+});
+
+test('replicas over one Redis know the same people, and chain one log', async () => {
+  await using redis = await startTestRedis();
+  const env = { REDIS_URL: redis.url, HEADWATER_SECRETS_KEY: 'shared by replicas, made by chance' };
+  await using one = await startTestPlane({ env });
+  await using two = await startTestPlane({ env });
+  const person: TestPerson = await addPerson(one, { name: 'anna', role: 'admin' });
+  assert.equal((await two.call('GET', '/v1/me', undefined, person.bearer)).status, 200);
+  two.clock.advance(60_000);
+  const login = { name: 'anna', password: OWN, code: codeAt(person.secret, two.clock.nowMs()) };
+  const there = await enter(two, login);
+  assertProblem(await two.call('POST', '/v1/login', login, ''), 403, 'second_factor_wrong');
+  await Promise.all(
+    Array.from({ length: 20 }, async (_, n) => {
+      await one.call('POST', '/v1/streams', { name: `one-${n}`, policy: 'token' }, person.bearer);
+      await two.call('POST', '/v1/streams', { name: `two-${n}`, policy: 'token' }, there.accessToken);
+    }),
+  );
+  const verdict = (await one.call('GET', '/v1/audit/verification')).body as {
+    entries: number;
+    brokenAt: number | null;
+  };
+  assert.equal(verdict.brokenAt, null);
+  const made = (await audit(two)).filter(({ action, outcome }) => action === 'POST /v1/streams' && outcome === 'done');
+  assert.equal(made.length, 40);
+  await one.call('DELETE', '/v1/users/anna', undefined, person.bearer);
+  assertProblem(await two.call('GET', '/v1/me', undefined, there.accessToken), 401, 'access_token_expired');
+});

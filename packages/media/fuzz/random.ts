@@ -24,3 +24,10 @@ export class Random {
     return list[this.below(list.length)] as T;
   }
 }
+
+/** A seed for what is drawn with an input (FNV-1a). */
+export function hashOf(input: Uint8Array): number {
+  let hash = 0x811c_9dc5;
+  for (const byte of input) hash = Math.imul(hash ^ byte, 0x0100_0193);
+  return hash;
+}

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { writeSps } from '../../fixtures/sps.ts';
 import { parseSps, SPS_SIZE_LIMIT_PIXELS, type AvcSps } from '../../src/codec/avc-sps.ts';
-import { Random } from '../random.ts';
+import { hashOf, Random } from '../random.ts';
 import { spsSaying } from '../sps-saying.ts';
 import type { FuzzTarget } from '../target.ts';
 
@@ -13,7 +13,7 @@ function run(input: Uint8Array): boolean {
   if (!inRange || Math.min(...frameRate) < 1 || reorderFrames < 0 || reorderFrames > 16) {
     throw new Error(`${width} × ${height} at ${frameRate.join('/')}, ${reorderFrames} reordered`);
   }
-  const random = new Random(input.reduce((hash, byte) => Math.imul(hash ^ byte, 0x0100_0193), 0x811c_9dc5));
+  const random = new Random(hashOf(input));
   const fields = spsSaying(said, random);
   const back = parseSps(writeSps(fields));
   if (!isDeepStrictEqual(back, said)) {

@@ -1,19 +1,58 @@
 /** FLV tag bodies and the publisher's metadata. These never reject: what cannot be read is passed over. */
-import { readMetadata, MAX_METADATA_FIELDS } from '../../src/flv/metadata.ts';
-import { readAudioBody, readVideoBody, writeAacFrameBody, writeAacHeaderBody } from '../../src/flv/tag-body.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { type AmfValue, writeMetadata, writeVideoBody } from '../../fixtures/flv.ts';
+import { MAX_METADATA_FIELDS, readMetadata, type StreamMetadata } from '../../src/flv/metadata.ts';
+import {
+  type AudioBody,
+  readAudioBody,
+  readVideoBody,
+  type VideoBody,
+  writeAacFrameBody,
+  writeAacHeaderBody,
+} from '../../src/flv/tag-body.ts';
+import { MediaError } from '../../src/media-error.ts';
+import { hashOf, Random } from '../random.ts';
 import type { FuzzTarget } from '../target.ts';
 
 function run(input: Uint8Array): boolean {
-  const video = readVideoBody(input);
-  if (video.kind === 'frame' && Math.abs(video.compositionMs) > 0x80_0000)
-    throw new Error('a composition time of 25 bits');
-  const audio = readAudioBody(input);
-  if (audio.kind === 'frame' || audio.kind === 'sequence-header') {
-    const body = audio.kind === 'frame' ? writeAacFrameBody(audio.data) : writeAacHeaderBody(audio.data);
-    if (readAudioBody(body).kind !== audio.kind) throw new Error('the round trip changed the body');
+  const random = new Random(hashOf(input));
+  const isVideo = checkVideo(readVideoBody(input));
+  const isAudio = checkAudio(readAudioBody(input));
+  return checkMetadata(readMetadata(input), random) || isVideo || isAudio;
+}
+
+function checkVideo(video: VideoBody): boolean {
+  if (video.kind === 'other') return false;
+  if (!isDeepStrictEqual(readVideoBody(writeVideoBody(video)), video))
+    throw new Error('the round trip changed the video');
+  return true;
+}
+
+function checkAudio(audio: AudioBody): boolean {
+  if (audio.kind === 'other') return false;
+  const body = audio.kind === 'frame' ? writeAacFrameBody(audio.data) : writeAacHeaderBody(audio.data);
+  if (!isDeepStrictEqual(readAudioBody(body), audio)) throw new Error('the round trip changed the audio');
+  return true;
+}
+
+/** @returns whether there was a field, and all could be written: names with broken characters may grow too long */
+function checkMetadata(metadata: StreamMetadata, random: Random): boolean {
+  if (metadata.size > MAX_METADATA_FIELDS) throw new Error('more fields than the limit');
+  if (metadata.size === 0) return false;
+  const fields = [...metadata].flatMap((field) => [...passedOver(random), field]);
+  let body: Uint8Array;
+  try {
+    body = writeMetadata(fields, { set: random.below(2) === 0, array: random.below(2) === 0 });
+  } catch (error) {
+    if (error instanceof MediaError) return false;
+    throw error;
   }
-  if (readMetadata(input).size > MAX_METADATA_FIELDS) throw new Error('more fields than the limit');
-  return audio.kind !== 'other';
+  if (!isDeepStrictEqual(readMetadata(body), metadata)) throw new Error('the round trip changed the metadata');
+  return true;
+}
+
+function passedOver(random: Random): [string, AmfValue][] {
+  return random.below(3) === 0 ? [['encoder', random.pick(['', 'Lavf é', null, undefined])]] : [];
 }
 
 function bytes(digits: string): Uint8Array {
@@ -31,6 +70,8 @@ export const target: FuzzTarget = {
     bytes('17 00 000000 0142c01effe100'),
     bytes('27 01 ffffd6 00000001 41'),
     bytes('17 02 000000'),
+    // A name that begins with two byte order marks.
+    bytes('03 0007 efbbbfefbbbf61 01 01 000009'),
     bytes('90 68766331 00 0000'),
     bytes('12 01 000000'),
     bytes('57 00'),

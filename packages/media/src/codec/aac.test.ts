@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { writeAsc } from '../../fixtures/asc.ts';
 import { hex } from '../../fixtures/box-bytes.ts';
 import { AAC, AUDIO_INPUT, CMAF_FLAGS, encodeMp4 } from '../../fixtures/ffmpeg.ts';
 import { assertMediaError } from '../../fixtures/media-error.ts';
+import { ascSaying } from '../../fuzz/asc-saying.ts';
+import { Random } from '../../fuzz/random.ts';
 import { FragmentReader } from '../mp4/reader.ts';
 import {
   ADTS_HEADER_BYTES,
@@ -30,6 +33,37 @@ test('AudioSpecificConfig round-trips at every rate and channel count', () => {
     }
   }
   assert.deepEqual(writeAudioSpecificConfig({ sampleRate: 48_000, channels: 2 }), hex('1190'));
+});
+
+test('every form of an AudioSpecificConfig, drawn by chance, says what it is to say', () => {
+  const random = new Random(20_261_127);
+  for (let round = 0; round < 5000; round += 1) {
+    const objectType = random.pick([1, 2, 3, 4, 5, 29]);
+    const coreObjectType = objectType > 4 ? 2 : objectType;
+    const coreSampleRate = random.pick([96_000, 48_000, 44_100, 7350, 12_345, 0xff_ffff]);
+    const [channelConfig, channels] = random.pick([
+      [0, 1 + random.below(93)],
+      [1, 1],
+      [2, 2],
+      [6, 6],
+      [7, 8],
+      [11, 7],
+      [13, 24],
+    ]);
+    const said = {
+      objectType,
+      coreObjectType,
+      coreSampleRate,
+      sampleRate: objectType > 4 ? random.pick([48_000, 24_000, 54_321]) : coreSampleRate,
+      channelConfig,
+      // Parametric stereo makes two channels of one.
+      channels: objectType === 29 ? Math.max(channels, 2) : channels,
+      frameSamples: random.pick([1024, 960]),
+    };
+    const fields = ascSaying(said, random);
+    const asc = writeAsc(fields);
+    assert.deepEqual(parseAudioSpecificConfig(asc), { ...said, asc }, JSON.stringify(fields));
+  }
 });
 
 test('AudioSpecificConfig that cannot be written', () => {

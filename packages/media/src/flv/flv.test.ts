@@ -84,6 +84,17 @@ test('reads the numbers and flags of onMetaData', () => {
   );
 });
 
+test('a name is every byte of it, a byte order mark too', () => {
+  const metadata = readMetadata(hex('03 0003 efbbbf 01 01 0004 efbbbf61 01 00 000009'));
+  assert.deepEqual(
+    [...metadata],
+    [
+      ['\ufeff', true],
+      ['\ufeffa', false],
+    ],
+  );
+});
+
 test('reads metadata cut or altered anywhere without a failure', () => {
   for (let length = 0; length < METADATA.length; length += 1) {
     assert.ok(readMetadata(METADATA.subarray(0, length)).size <= 2);

@@ -14,7 +14,8 @@ const NULL = 5;
 const UNDEFINED = 6;
 const ECMA_ARRAY = 8;
 
-const decoder = new TextDecoder();
+/** A byte order mark is a character of a name like any other. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
  * Reads `"onMetaData" {…}`, with or without `"@setDataFrame"` before it (AMF0 specification §2).

@@ -12,6 +12,7 @@ import type { ApiEnv, Route } from './api/operation.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { configRoutes } from './routes/configs.ts';
+import { explainRoutes } from './routes/explain.ts';
 import { issuerRoutes } from './routes/issuers.ts';
 import { joinTokenRoutes } from './routes/join-tokens.ts';
 import { keyRoutes } from './routes/keys.ts';
@@ -84,6 +85,7 @@ function allRoutes(services: Services, metrics: Metrics): Route[] {
     ...userRoutes(services),
     ...apiKeyRoutes(services),
     ...auditRoutes(services),
+    ...explainRoutes(services),
   ];
   return [documentRoute(routes), ...routes];
 }

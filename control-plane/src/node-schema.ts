@@ -4,7 +4,10 @@ import { isNodeId, isZone } from '@headwater/protocol/names';
 import { z } from 'zod';
 
 const URL_TEXT = z.string().max(300);
-const PLACE = z.strictObject({ latitude: z.number().min(-90).max(90), longitude: z.number().min(-180).max(180) });
+export const PLACE = z.strictObject({
+  latitude: z.number().min(-90).max(90),
+  longitude: z.number().min(-180).max(180),
+});
 const AMOUNT = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 
 export const NODE_ROLE = z.enum(['edge', 'origin', 'geo']);

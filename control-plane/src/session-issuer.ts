@@ -1,13 +1,12 @@
 /** The control plane as an issuer of session tokens. Nodes get the public half: none of them can mint a session. */
 
 import { type JsonWebKey, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { OWN_ISSUER } from '@headwater/protocol/explanation';
 import type { Issuer } from '@headwater/protocol/feed';
 import { type SigningKey } from '@headwater/protocol/jws';
 import { mintSessionToken } from '@headwater/protocol/session-token';
 import type { State } from './state/state.ts';
 
-/** Our name in `iss`. */
-export const OWN_ISSUER = 'headwater';
 /** Node clocks may stand a little behind this one, and RFC 9246 §2.1.5 allows the verifier no leeway. */
 const NOT_BEFORE_SLACK_S = 5;
 

@@ -8,7 +8,7 @@ import { z } from 'zod';
 const LIST_LIMIT = 1_000;
 const RULE_LIMIT = 200;
 
-const RULE = z.strictObject({
+export const RULE = z.strictObject({
   prefixes: z
     .array(z.string().refine((text) => parseIpPrefix(text) !== null, 'wants prefixes such as 203.0.113.0/24'))
     .max(LIST_LIMIT)

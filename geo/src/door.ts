@@ -8,6 +8,7 @@ import { mintPathToken } from '@headwater/protocol/path-token';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import { type ReplayGuard, type Session, verifySessionToken } from '@headwater/protocol/session-token';
 import { findSigningPackage, stripSigningPackage } from '@headwater/protocol/signing-package';
+import type { RankingPolicy } from '@headwater/protocol/settings';
 import type { Clock } from '@headwater/service/clock';
 import type { Departures } from './departures.ts';
 import type { Location, Locator } from './locate.ts';
@@ -89,16 +90,22 @@ interface Asker {
   readonly location: Location;
   /** the edges that it can use; all when left out */
   readonly among?: readonly string[];
+  readonly limit?: number;
 }
 
 /** The edges for one viewer of one stream, best first. */
-export function rankFor({ stream, address, location, among }: Asker, door: Door): RankedEdge[] {
-  const { edges, clock, state, nodeId } = door;
+export function rankFor({ stream, address, location, among, limit = RANKED }: Asker, door: Door): RankedEdge[] {
+  const { edges, clock } = door;
   const { place, country, asn } = location;
-  const policy = state.settingsOf(nodeId, stream).ranking ?? {};
+  const policy = policyFor(stream, door);
   const fleet = edges.look().filter(({ node }) => among?.includes(node.id) ?? true);
   const viewer = { place, country, asn, address, stream };
-  return rankEdges(fleet, viewer, { policy, nowMs: clock.nowMs(), limit: RANKED });
+  return rankEdges(fleet, viewer, { policy, nowMs: clock.nowMs(), limit });
+}
+
+/** The policy for viewers of a stream, as it runs here. */
+export function policyFor(stream: string, { state, nodeId }: Door): RankingPolicy {
+  return state.settingsOf(nodeId, stream).ranking ?? {};
 }
 
 /** Hosts of the edges for who asks by DNS. */

@@ -43,6 +43,19 @@ export interface RankedEdge {
   readonly load: number;
   /** in words, for people */
   readonly reasons: readonly string[];
+  readonly standing: Standing;
+}
+
+/** What edges are compared by, from the first thing to the last. */
+interface Standing {
+  /** all of the following together, but the hash: the lower the better */
+  readonly order: number;
+  /** by an exclusive rule its viewers go elsewhere */
+  readonly isElsewhere: boolean;
+  readonly zonePreference: number;
+  /** of distance */
+  readonly band: number;
+  readonly overBound: boolean;
 }
 
 /** What a policy does not say. */
@@ -95,7 +108,7 @@ interface Candidate {
  */
 export function rankEdges(fleet: readonly EdgeView[], viewer: Viewer, options: RankOptions): RankedEdge[] {
   const { policy = {}, nowMs, limit = Infinity } = options;
-  const rule = policy.rules?.find((candidate) => fits(candidate, viewer));
+  const rule = ruleFor(viewer, policy);
   const streamHash = hashOf(viewer.stream);
   const viewerHash = hashOf(viewer.address);
   const from = viewer.place === null ? null : directionOf(viewer.place);
@@ -116,6 +129,11 @@ export function rankEdges(fleet: readonly EdgeView[], viewer: Viewer, options: R
   markOverBound(candidates, policy.boundedLoadFactor ?? DEFAULT_POLICY.boundedLoadFactor);
   for (const candidate of candidates) candidate.order = orderOf(candidate, rule?.exclusive === true);
   return apartFromFirst(candidates, limit).map((candidate) => explained(candidate, rule));
+}
+
+/** The rule of a policy that counts for a viewer. */
+export function ruleFor(viewer: Viewer, policy: RankingPolicy): RankingRule | undefined {
+  return policy.rules?.find((candidate) => fits(candidate, viewer));
 }
 
 /** Of what it can take, the scarcest: processor time, the event loop's patience, or the line. */
@@ -298,7 +316,7 @@ const WORDS: Readonly<Record<Exclude<EdgeCondition, 'suspect'>, string>> = {
 };
 
 function explained(candidate: Candidate, rule: RankingRule | undefined): RankedEdge {
-  const { view, condition, distanceKm, load, zonePreference, overBound } = candidate;
+  const { view, condition, distanceKm, load, zonePreference, overBound, order } = candidate;
   const zone =
     zonePreference === Infinity ? `zone ${view.node.zone} is not the rule's` : `zone ${view.node.zone} by rule`;
   const reasons = [
@@ -308,7 +326,9 @@ function explained(candidate: Candidate, rule: RankingRule | undefined): RankedE
     `load ${Math.round(load * 100)}%`,
     ...(overBound ? ['carries more than its share'] : []),
   ];
-  return { edge: view.node, condition, distanceKm, load, reasons };
+  const isElsewhereHere = rule?.exclusive === true && isElsewhere(candidate);
+  const standing = { order, isElsewhere: isElsewhereHere, zonePreference, band: band(distanceKm), overBound };
+  return { edge: view.node, condition, distanceKm, load, reasons, standing };
 }
 
 /** A place as a point of the unit sphere. */

@@ -3,6 +3,7 @@
 import { type HttpBindings } from '@hono/node-server';
 import type { WatchPage } from '@headwater/players/page';
 import { isStreamName } from '@headwater/protocol/names';
+import { EXPLAIN_PATH } from '@headwater/protocol/explanation';
 import { EDGE_ID } from '@headwater/protocol/headers';
 import { isInPrefix } from '@headwater/protocol/ip-prefix';
 import type { Metrics } from '@headwater/service/metrics';
@@ -12,6 +13,7 @@ import { cors } from 'hono/cors';
 import { type Door, type DoorAnswer, answerDoor } from './door.ts';
 import type { EdgeViews } from './edge-views.ts';
 import { answerSteering } from './steer.ts';
+import { explain, questionOf } from './explain.ts';
 import type { GeoEvents } from './events.ts';
 
 export interface RouteParts {
@@ -49,6 +51,7 @@ export function createRoutes(parts: RouteParts): Hono<Env> {
   });
   app.get('/live/*', (context) => openDoor(context, parts));
   app.get('/steering/*', (context) => steer(context, parts));
+  app.get(EXPLAIN_PATH, (context) => answerOperator(context, parts));
   app.get('/watch/:stream', (context) => showPage(context.req.param('stream'), page));
   app.get('/players/*', (context) => sendPageFile(context, page));
   app.get('/healthz', (context) => context.text('ok\n'));
@@ -98,6 +101,16 @@ function steer(context: Context<Env>, { door, events }: RouteParts): Response {
   events.steered();
   const headers = { 'content-type': 'application/json', 'cache-control': 'private, no-store' };
   return new Response(manifest, { headers });
+}
+
+function answerOperator(context: Context<Env>, { door, events }: RouteParts): Response {
+  const question = questionOf(context.req.header('authorization'), door);
+  if (question === null) {
+    const headers = { 'www-authenticate': 'Bearer' };
+    return problemResponse('unauthorized', { detail: 'ask the control plane: GET /v1/explain', headers });
+  }
+  events.edgesListed(question.stream);
+  return Response.json(explain(question, door), { headers: { 'cache-control': 'private, no-store' } });
 }
 
 type Edges = Extract<DoorAnswer, { kind: 'edges' }>;

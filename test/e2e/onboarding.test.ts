@@ -83,6 +83,10 @@ suite('onboarding', () => {
     assert.equal(again.code, 1);
     assert.match(again.output, /^headwater: .*\(join_token_used\)$/m);
 
+    const stranger = await run([...join1.slice(0, 3), '--token', 'garbage'], thief);
+    assert.equal(stranger.code, 77);
+    assert.match(stranger.output, /^headwater: the join token is not valid; make one .*--role edge \(unauthorized\)$/m);
+
     // The plain command needs no token to come back.
     edge.signal('SIGTERM');
     await edge.exited;
@@ -102,6 +106,39 @@ suite('onboarding', () => {
     await until('geo to forget it', 5_000, async () => !(await ranked()).some(({ id }) => id === 'edge-new'));
     const events = await edge.says(/fleet_removed/, 10_000);
     assert.ok(events);
+  });
+
+  test('operators are told where a viewer is taken to be, and why it goes to which edge', async () => {
+    const question = ['explain', '--ip', '2a02:908::1', '--stream', 'show'];
+    const { code, output } = await run(question);
+    assert.equal(code, 0, output);
+    const [asked = '', located = '', , , heading = '', first = ''] = output.split('\n');
+    assert.equal(asked, '2a02:908::1 asks geo for show');
+    assert.match(located, /^located +DE; [\d.]+, [\d.]+ \(by country\)$/);
+    assert.match(heading, /^# +EDGE +ZONE +STATE +DISTANCE +LOAD +WHY$/);
+    assert.match(first, /^1 +edge-1 +default +\w+ .* taken: /);
+    const told = JSON.parse((await run([...question, '--json'])).output) as { edges: { id: string; rank: number }[] };
+    assert.deepEqual(
+      told.edges.map(({ id, rank }) => [id, rank]),
+      [['edge-1', 1]],
+    );
+    const unknown = await run(['explain', '--ip', '203.0.113.7', '--stream', 'nobody']);
+    assert.deepEqual([unknown.code, unknown.output], [1, 'headwater: stream not found (stream_not_found)']);
+    const geo = await fetch(`${new URL(show.viewer.urls.hls).origin}/explain`);
+    assert.equal(geo.status, 401, 'geo tells nobody but the control plane');
+  });
+
+  test('each list and answer comes for programs, too', async () => {
+    const json = async (...args: string[]): Promise<unknown> => JSON.parse((await run([...args, '--json'])).output);
+    const made = (await json('streams', 'create', 'news')) as { publishUrl: string };
+    assert.match(made.publishUrl, /^rtmp:/);
+    assert.ok(((await json('streams')) as { stream: string }[]).some(({ stream }) => stream === 'news'));
+    assert.ok(((await json('top')) as { id: string }[]).some(({ id }) => id === 'edge-1'));
+    const viewer = (await json('tokens', 'viewer', 'news', '--ttl', '60s')) as { urls: { watch: string } };
+    assert.match(viewer.urls.watch, /\/watch\/news\?/);
+    assert.deepEqual(await json('nodes', 'drain', 'edge-1'), { id: 'edge-1', draining: true });
+    assert.deepEqual(await json('nodes', 'undrain', 'edge-1'), { id: 'edge-1', draining: false });
+    assert.equal(await json('streams', 'delete', 'news'), null);
   });
 
   test('operators purge and configure from the terminal', async () => {

@@ -11,6 +11,7 @@ import { readConfig } from '../config.ts';
 import { codeAt } from '../people/test-people.ts';
 import type { Services } from '../services.ts';
 import { OWN, addPerson } from '../test-accounts.ts';
+import { startTestGeo } from '../test-geo.ts';
 import { type TestPlane, joinAs, startTestPlane, testJoin } from '../test-plane.ts';
 import { openApiDocument } from './openapi.ts';
 import type { Document } from './test-conformance.ts';
@@ -79,6 +80,9 @@ async function callAll(plane: TestPlane): Promise<void> {
   await call('POST', '/v1/publishes', claim, origin);
   await call('POST', '/v1/tokens', { stream: 'show', ttlSeconds: 60 });
   const jwk = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
+  await using geo = await startTestGeo();
+  await joinAs(plane, { id: 'geo-1', role: 'geo', url: geo.url });
+  await call('GET', '/v1/explain?ip=203.0.113.7&stream=show');
   await call('POST', '/v1/issuers', { iss: 'backend', alg: 'EdDSA', jwk });
   await call('POST', '/v1/revocations', { session: 's1' });
   await call('POST', '/v1/revocations', { stream: 'show' });

@@ -48,6 +48,7 @@ type Tag =
   | 'purges'
   | 'configs'
   | 'nodes'
+  | 'viewers'
   | 'nodes (internal)'
   | 'people'
   | 'audit'

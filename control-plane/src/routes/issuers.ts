@@ -1,5 +1,6 @@
 /** /v1/issuers: customers' backends that mint session tokens themselves. Secrets go in and never come out. */
 
+import { OWN_ISSUER } from '@headwater/protocol/explanation';
 import type { Issuer } from '@headwater/protocol/feed';
 import { issuerKey } from '@headwater/protocol/jws';
 import { problemResponse } from '@headwater/service/problem-response';
@@ -7,7 +8,6 @@ import { z } from 'zod';
 import { type Route, route } from '../api/operation.ts';
 import { PAGE, sendPage } from '../api/pages.ts';
 import type { Services } from '../services.ts';
-import { OWN_ISSUER } from '../session-issuer.ts';
 
 const ISS = z.string().regex(/^[!-~]{1,200}$/, 'wants 1 to 200 printable ASCII characters without spaces');
 const ALG = z.enum(['HS256', 'ES256', 'EdDSA']);

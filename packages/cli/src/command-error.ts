@@ -2,9 +2,12 @@
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly exitCode: number;
+  /** of the control plane, where that refused */
+  readonly code: string | undefined;
 
-  constructor(message: string, exitCode = 1) {
+  constructor(message: string, exitCode = 1, code?: string) {
     super(message);
+    this.code = code;
     this.exitCode = exitCode;
   }
 }

@@ -54,11 +54,32 @@ export async function joinFleet(config: CliConfig, { role, urls, options, fixed 
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const state = await stateOf(stateFile);
   const request = { node, publicKey: nodeKeyOf(state.privateKey) };
-  await firstOf(replicas, (url) => new OperatorApi(url, options.token).ask('POST', '/v1/nodes/join', request));
+  await firstOf(replicas, (url) =>
+    new OperatorApi(url, options.token).ask('POST', '/v1/nodes/join', request).catch((error: unknown) => {
+      throw explained(error, role);
+    }),
+  );
   await writeNodeState(stateFile, { ...state, isEnrolled: true, page: null });
   await writeFile(keptFile(config, role), `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });
   return joined;
 }
+
+/** What is wrong with a join token, for the person who typed it. */
+function explained(error: unknown, role: LoneRole): unknown {
+  if (!(error instanceof CommandError) || error.code === undefined) return error;
+  const told = TOKEN_TROUBLE.get(error.code);
+  if (told === undefined) return error;
+  const remedy = `make one on the operator's machine: headwater token create --role ${role}`;
+  return new CommandError(`${told}; ${remedy} (${error.code})`, error.exitCode, error.code);
+}
+
+const TOKEN_TROUBLE: ReadonlyMap<string, string> = new Map([
+  ['unauthorized', 'the join token is not valid'],
+  ['join_token_unknown', 'the join token is not valid: nobody made it, or it was taken back'],
+  ['join_token_expired', 'the join token has expired'],
+  ['join_token_used', 'the join token has let another node in already'],
+  ['join_token_role', 'the join token is for a node of another role'],
+]);
 
 /** A node that joined from here before; the environment's own word counts more. */
 export async function withKept(config: CliConfig, role: LoneRole): Promise<CliConfig> {

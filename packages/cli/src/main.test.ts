@@ -25,7 +25,19 @@ function headwater(
 test('tells what it can do, and what it cannot', () => {
   const { code, out } = headwater(['--help']);
   assert.equal(code, 0);
-  for (const command of ['up', 'edge', 'origin', 'token', 'nodes', 'streams', 'purge', 'config', 'top', 'completion']) {
+  for (const command of [
+    'up',
+    'edge',
+    'origin',
+    'token',
+    'nodes',
+    'streams',
+    'purge',
+    'config',
+    'explain',
+    'top',
+    'completion',
+  ]) {
     assert.match(out, new RegExp(`^  ${command}\\b`, 'm'));
   }
   assert.equal(headwater([]).out, out);

@@ -6,6 +6,7 @@ import { CommandError } from './command-error.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addEdgeCommands } from './commands/edge.ts';
+import { addExplainCommand } from './commands/explain.ts';
 import { addNodeCommands } from './commands/nodes.ts';
 import { addOriginCommands } from './commands/origin.ts';
 import { addPurgeCommand } from './commands/purge.ts';
@@ -50,6 +51,7 @@ function makeProgram(): Command {
   addStreamCommands(program, connect);
   addPurgeCommand(program, connect);
   addConfigCommands(program, connect);
+  addExplainCommand(program, connect);
   addTopCommand(program, connect, stopSignal);
   addCompletionCommand(program);
   return program;

@@ -1,6 +1,9 @@
 /** The control plane's API as an operator's commands use it. */
 
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { backoffMs } from '@headwater/service/backoff';
 import type { CliConfig } from './config.ts';
 import { CommandError } from './command-error.ts';
 import { readSecret } from './kept-file.ts';
@@ -8,6 +11,20 @@ import { readSecret } from './kept-file.ts';
 const DEADLINE_MS = 10_000;
 export const EX_UNAVAILABLE = 69;
 const EX_NOPERM = 77;
+
+/** What may be asked again is asked so often, if there is no answer, or one that says to. */
+const TRIES = 4;
+const RETRY = { firstMs: 200, maxMs: 2_000, random: Math.random } as const;
+const ASK_AGAIN: ReadonlySet<number> = new Set([502, 503, 504]);
+const IN_PROGRESS = 'idempotency_in_progress';
+
+type Method = 'GET' | 'POST' | 'DELETE';
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
+}
 
 /** Asks; what goes wrong becomes one line for the person at the terminal. */
 export class OperatorApi {
@@ -19,30 +36,74 @@ export class OperatorApi {
     this.#token = token;
   }
 
-  async ask<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
-    const answer = await this.#fetch(method, path, body);
-    const text = await answer.text();
-    const parsed: unknown = text === '' ? null : JSON.parse(text);
-    if (answer.ok) return parsed as T;
-    const { code, detail, title } = (parsed ?? {}) as { code?: string; detail?: string; title?: string };
-    const exitCode = answer.status === 401 ? EX_NOPERM : 1;
-    throw new CommandError(`${detail ?? title ?? `status ${answer.status}`} (${code ?? answer.status})`, exitCode);
+  /** Asks once. */
+  async ask<T>(method: Method, path: string, body?: unknown): Promise<T> {
+    return wanted(await this.#send(method, path, { body })) as T;
   }
 
-  async #fetch(method: string, path: string, body: unknown): Promise<Response> {
+  /** Makes something: under a key, so that it may be asked again when the answer is lost, and is made once. */
+  async make<T>(path: string, body: unknown): Promise<T> {
+    const headers = { 'idempotency-key': randomUUID() };
+    for (let tries = 1; ; tries += 1) {
+      const answer = await this.#send('POST', path, { body, headers }).catch((error: unknown) => {
+        if (tries >= TRIES || !(error instanceof CommandError)) throw error;
+        return null;
+      });
+      if (answer !== null && (tries >= TRIES || !mayAskAgain(answer))) return wanted(answer) as T;
+      await delay(backoffMs(tries - 1, RETRY));
+    }
+  }
+
+  /** Everything of a list, page by page. */
+  async list<T>(path: string, name: string): Promise<readonly T[]> {
+    const items: T[] = [];
+    for (let next: string | undefined = path; next !== undefined;) {
+      const answer: Answer = await this.#send('GET', next, {});
+      items.push(...((wanted(answer) as Readonly<Record<string, readonly T[]>>)[name] ?? []));
+      // RFC 8288 §3, as the control plane writes it.
+      next = /<([^>]*)>; rel="next"/.exec(answer.headers.get('link') ?? '')?.[1];
+    }
+    return items;
+  }
+
+  async #send(
+    method: Method,
+    path: string,
+    { body, headers = {} }: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> },
+  ): Promise<Answer> {
     try {
-      return await fetch(this.#url + path, {
+      const answer = await fetch(this.#url + path, {
         method,
-        headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json', ...headers },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(DEADLINE_MS),
       });
+      const text = await answer.text();
+      return { status: answer.status, headers: answer.headers, body: text === '' ? null : JSON.parse(text) };
     } catch (error) {
       const { cause } = error as Error;
       const reason = cause instanceof Error ? cause.message : String(error);
       throw new CommandError(`the control plane at ${this.#url} does not answer: ${reason}`, EX_UNAVAILABLE);
     }
   }
+}
+
+interface Refusal {
+  readonly code?: string;
+  readonly detail?: string;
+  readonly title?: string;
+}
+
+function mayAskAgain({ status, body }: Answer): boolean {
+  return ASK_AGAIN.has(status) || (body as Refusal | null)?.code === IN_PROGRESS;
+}
+
+/** @throws CommandError for what the control plane refused */
+function wanted({ status, body }: Answer): unknown {
+  if (status < 400) return body;
+  const { code, detail, title } = (body ?? {}) as Refusal;
+  const exitCode = status === 401 ? EX_NOPERM : 1;
+  throw new CommandError(`${detail ?? title ?? `status ${status}`} (${code ?? status})`, exitCode, code);
 }
 
 /** With the admin token of the environment, or of a control plane's data directory on this machine. */

@@ -103,6 +103,7 @@ export const PROBLEM_STATUS = {
   too_many_waiters: 503,
   blocked_too_long: 503,
   no_edge: 503,
+  no_geo: 503,
   upstream_timeout: 504,
 } as const;
 

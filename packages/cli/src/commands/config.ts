@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CommandError } from '../command-error.ts';
 import type { OperatorApi } from '../operator-api.ts';
-import { print } from '../output.ts';
+import { print, printDone } from '../output.ts';
 
 interface Rolled {
   readonly version: number;
@@ -17,7 +17,8 @@ export function addConfigCommands(program: Command, connect: () => Promise<Opera
   const pathOf = (scope: string): string => `/v1/configs/${encodeURIComponent(scope)}`;
   config
     .command('get [scope]', { isDefault: true })
-    .description('what runs; the scope is a stream, or * for all')
+    .description('what runs, as JSON; the scope is a stream, or * for all')
+    .option('--json', 'for programs')
     .action(async (scope = '*') => print(await (await connect()).ask('GET', pathOf(scope)), { json: true }, () => ''));
   config
     .command('set <file> [scope]')
@@ -26,20 +27,24 @@ export function addConfigCommands(program: Command, connect: () => Promise<Opera
     .option('--json', 'for programs')
     .action(async (file: string, scope: string | undefined, options: { share: number; json?: boolean }) => {
       const body = { scope: scope ?? '*', settings: await readJson(file), sharePercent: options.share };
-      const rolled = await (await connect()).ask<Rolled>('POST', '/v1/configs', body);
+      const rolled = await (await connect()).make<Rolled>('/v1/configs', body);
       print(rolled, options, () => describe(rolled));
     });
   config
     .command('promote [scope]')
     .description('give the canary to all nodes')
-    .action(async (scope = '*') => void (await (await connect()).ask('POST', `${pathOf(scope)}/promote`)));
+    .option('--json', 'for programs')
+    .action(async (scope: string | undefined, options: { json?: boolean }) => {
+      printDone(await (await connect()).ask('POST', `${pathOf(scope ?? '*')}/promote`), options);
+    });
   config
     .command('rollback [scope]')
     .description('take the canary back, or go to an earlier version')
     .option('--to <version>', 'the version', Number)
-    .action(async (scope: string | undefined, { to }: { to?: number }) => {
+    .option('--json', 'for programs')
+    .action(async (scope: string | undefined, { to, ...options }: { to?: number; json?: boolean }) => {
       const body = to === undefined ? {} : { version: to };
-      await (await connect()).ask('POST', `${pathOf(scope ?? '*')}/rollback`, body);
+      printDone(await (await connect()).ask('POST', `${pathOf(scope ?? '*')}/rollback`, body), options);
     });
 }
 

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { CommandError } from '../command-error.ts';
 import { parseSeconds } from '../duration.ts';
 import type { OperatorApi } from '../operator-api.ts';
-import { print } from '../output.ts';
+import { print, printDone } from '../output.ts';
 import { formatTable } from '../table.ts';
 
 /** A node as the API tells of it. */
@@ -33,27 +33,32 @@ export function addNodeCommands(program: Command, connect: () => Promise<Operato
     .command('drain <id>')
     .description('send no new viewers to a node, and move those it has')
     .option('--wait [limit]', 'return when hardly anybody is left, or after this time', parseSeconds)
-    .action(async (id: string, { wait }: { wait?: number | true }) => {
+    .option('--json', 'for programs')
+    .action(async (id: string, { wait, ...options }: { wait?: number | true; json?: boolean }) => {
       const api = await connect();
-      await api.ask('POST', `/v1/nodes/${encodeURIComponent(id)}/drain`, { draining: true });
+      const drained = await api.ask('POST', `/v1/nodes/${encodeURIComponent(id)}/drain`, { draining: true });
       if (wait !== undefined) await untilEmpty(api, id, wait === true ? Infinity : wait * 1_000);
+      printDone(drained, options);
     });
   nodes
     .command('undrain <id>')
     .description('let a drained node take viewers again')
-    .action(async (id: string) => {
-      await (await connect()).ask('POST', `/v1/nodes/${encodeURIComponent(id)}/drain`, { draining: false });
+    .option('--json', 'for programs')
+    .action(async (id: string, options: { json?: boolean }) => {
+      const path = `/v1/nodes/${encodeURIComponent(id)}/drain`;
+      printDone(await (await connect()).ask('POST', path, { draining: false }), options);
     });
   nodes
     .command('remove <id>')
     .description('take a node out of the fleet; its key opens nothing from then on')
-    .action(async (id: string) => {
-      await (await connect()).ask('DELETE', `/v1/nodes/${encodeURIComponent(id)}`);
+    .option('--json', 'for programs')
+    .action(async (id: string, options: { json?: boolean }) => {
+      printDone(await (await connect()).ask('DELETE', `/v1/nodes/${encodeURIComponent(id)}`), options);
     });
 }
 
 export async function listNodes(api: OperatorApi): Promise<readonly ListedNode[]> {
-  return (await api.ask<{ nodes: readonly ListedNode[] }>('GET', '/v1/nodes')).nodes;
+  return api.list<ListedNode>('/v1/nodes', 'nodes');
 }
 
 export function formatNodes(nodes: readonly ListedNode[]): string {

@@ -42,7 +42,7 @@ export function addPurgeCommand(program: Command, connect: () => Promise<Operato
       const { url, prefix, tag, all, soft, wait } = options;
       const what = Object.entries({ url, prefix, tag, all, soft }).filter(([, value]) => value !== undefined);
       const api = await connect();
-      const { id } = await api.ask<{ id: string }>('POST', '/v1/purges', Object.fromEntries(what));
+      const { id } = await api.make<{ id: string }>('/v1/purges', Object.fromEntries(what));
       const progress = await follow(api, id, wait * 1_000);
       print(progress, options, () => describe(progress));
       if (progress.acked < progress.total) throw new CommandError(`not yet: ${progress.missing.join(', ')}`, 75);

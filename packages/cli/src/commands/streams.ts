@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import type { OperatorApi } from '../operator-api.ts';
-import { print } from '../output.ts';
+import { print, printDone } from '../output.ts';
 import { formatTable } from '../table.ts';
 
 interface Stream {
@@ -19,7 +19,7 @@ export function addStreamCommands(program: Command, connect: () => Promise<Opera
     .description('every stream')
     .option('--json', 'for programs')
     .action(async (options: { json?: boolean }) => {
-      const listed = (await (await connect()).ask<{ streams: readonly Stream[] }>('GET', '/v1/streams')).streams;
+      const listed = await (await connect()).list<Stream>('/v1/streams', 'streams');
       print(listed, options, () => {
         const rows = listed.map((one) => [one.stream, one.policy, one.onAir ? 'on air' : '-', one.origin ?? '-']);
         return formatTable(['STREAM', 'POLICY', 'STATE', 'ORIGIN'], rows);
@@ -32,19 +32,21 @@ export function addStreamCommands(program: Command, connect: () => Promise<Opera
     .option('--json', 'for programs')
     .action(async (name: string, options: { policy: string; json?: boolean }) => {
       const api = await connect();
-      const made = await api.ask<{ publishUrl: string }>('POST', '/v1/streams', { name, policy: options.policy });
+      const made = await api.make<{ publishUrl: string }>('/v1/streams', { name, policy: options.policy });
       print(made, options, () => made.publishUrl);
     });
   streams
     .command('show <name>')
-    .description('one stream, with its key')
+    .description('one stream, with its key; always as JSON')
+    .option('--json', 'for programs')
     .action(async (name: string) => {
       print(await (await connect()).ask('GET', `/v1/streams/${encodeURIComponent(name)}`), { json: true }, () => '');
     });
   streams
     .command('delete <name>')
     .description('delete a stream')
-    .action(async (name: string) => {
-      await (await connect()).ask('DELETE', `/v1/streams/${encodeURIComponent(name)}`);
+    .option('--json', 'for programs')
+    .action(async (name: string, options: { json?: boolean }) => {
+      printDone(await (await connect()).ask('DELETE', `/v1/streams/${encodeURIComponent(name)}`), options);
     });
 }

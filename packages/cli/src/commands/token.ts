@@ -1,9 +1,9 @@
-/** `headwater token`: join tokens for new nodes. */
+/** `headwater token`: join tokens for new nodes, session tokens for viewers. */
 
 import { type Command, Option } from 'commander';
 import { parseSeconds } from '../duration.ts';
 import type { OperatorApi } from '../operator-api.ts';
-import { print } from '../output.ts';
+import { print, printDone } from '../output.ts';
 import { formatTable } from '../table.ts';
 
 interface JoinToken {
@@ -22,7 +22,10 @@ interface CreateOptions {
 }
 
 export function addTokenCommands(program: Command, connect: () => Promise<OperatorApi>): void {
-  const token = program.command('token').description('join tokens for new nodes');
+  const token = program
+    .command('token')
+    .alias('tokens')
+    .description('join tokens for new nodes, session tokens for viewers');
   token
     .command('create')
     .description('make a token that lets one node in, once')
@@ -33,7 +36,7 @@ export function addTokenCommands(program: Command, connect: () => Promise<Operat
     .action(async (options: CreateOptions) => {
       const { role, zone = null, ttl: ttlSeconds } = options;
       const api = await connect();
-      const made = await api.ask<JoinToken & { token: string }>('POST', '/v1/join-tokens', { role, zone, ttlSeconds });
+      const made = await api.make<JoinToken & { token: string }>('/v1/join-tokens', { role, zone, ttlSeconds });
       print(made, options, () => made.token);
     });
   token
@@ -42,7 +45,7 @@ export function addTokenCommands(program: Command, connect: () => Promise<Operat
     .option('--json', 'for programs')
     .action(async (options: { json?: boolean }) => {
       const api = await connect();
-      const { joinTokens } = await api.ask<{ joinTokens: readonly JoinToken[] }>('GET', '/v1/join-tokens');
+      const joinTokens = await api.list<JoinToken>('/v1/join-tokens', 'joinTokens');
       print(joinTokens, options, () => {
         const rows = joinTokens.map((one) => [one.id, one.role, one.zone ?? '-', one.expiresAt, one.usedBy ?? '-']);
         return formatTable(['ID', 'ROLE', 'ZONE', 'EXPIRES', 'USED BY'], rows);
@@ -51,7 +54,19 @@ export function addTokenCommands(program: Command, connect: () => Promise<Operat
   token
     .command('delete <id>')
     .description('take a token back')
-    .action(async (id: string) => {
-      await (await connect()).ask('DELETE', `/v1/join-tokens/${encodeURIComponent(id)}`);
+    .option('--json', 'for programs')
+    .action(async (id: string, options: { json?: boolean }) => {
+      printDone(await (await connect()).ask('DELETE', `/v1/join-tokens/${encodeURIComponent(id)}`), options);
+    });
+  token
+    .command('viewer <stream>')
+    .description('mint a session token for a viewer of a stream; prints its watch link')
+    .option('--ttl <duration>', 'how long it is good for', parseSeconds, 3_600)
+    .option('--ip <prefix>', 'the only address, or network, that it is good from')
+    .option('--json', 'for programs')
+    .action(async (stream: string, { ttl: ttlSeconds, ip, json }: { ttl: number; ip?: string; json?: boolean }) => {
+      const order = { stream, ttlSeconds, ...(ip === undefined ? {} : { ip }) };
+      const made = await (await connect()).make<{ urls: { watch: string } }>('/v1/tokens', order);
+      print(made, json === true ? { json } : {}, () => made.urls.watch);
     });
 }

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { CommandError } from './command-error.ts';
+import { OperatorApi } from './operator-api.ts';
+
+interface Asked {
+  readonly path: string;
+  readonly key: string | undefined;
+  readonly body: string;
+}
+
+/** A control plane that answers as it is told, request by request. */
+async function startServer(answers: readonly ((response: ServerResponse) => void)[]) {
+  const asked: Asked[] = [];
+  async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await text(request);
+    asked.push({ path: request.url ?? '', key: request.headers['idempotency-key'] as string | undefined, body });
+    answers[asked.length - 1]?.(response);
+  }
+  const server = createServer((request, response) => void take(request, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const api = new OperatorApi(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'token');
+  return {
+    asked,
+    api,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function json(status: number, body: object, headers: Readonly<Record<string, string>> = {}) {
+  return (response: ServerResponse) => response.writeHead(status, headers).end(JSON.stringify(body));
+}
+
+function hangUp(response: ServerResponse): void {
+  response.destroy();
+}
+
+test('what is made is asked for again under the same key when the answer is lost', async () => {
+  const again = json(409, { code: 'idempotency_in_progress' });
+  await using server = await startServer([hangUp, again, json(503, {}), json(201, { stream: 'show' })]);
+  assert.deepEqual(await server.api.make('/v1/streams', { name: 'show' }), { stream: 'show' });
+  assert.equal(server.asked.length, 4);
+  assert.match(server.asked[0]?.key ?? '', /^[0-9a-f-]{36}$/);
+  assert.equal(new Set(server.asked.map((one) => JSON.stringify(one))).size, 1, 'every one is the same');
+});
+
+test('each thing that is made has a key of its own, and what was refused is not asked again', async () => {
+  await using server = await startServer([json(409, { code: 'stream_exists', detail: 'show is there already' })]);
+  await assert.rejects(server.api.make('/v1/streams', {}), (error) => {
+    assert.ok(error instanceof CommandError);
+    assert.deepEqual([error.message, error.code], ['show is there already (stream_exists)', 'stream_exists']);
+    return true;
+  });
+  assert.equal(server.asked.length, 1);
+  await using other = await startServer([json(201, {}), json(201, {})]);
+  await other.api.make('/a', {});
+  await other.api.make('/a', {});
+  assert.notEqual(other.asked[0]?.key, other.asked[1]?.key);
+});
+
+test('a control plane that never answers is given up', async () => {
+  await using server = await startServer([hangUp, hangUp, hangUp, hangUp]);
+  await assert.rejects(server.api.make('/v1/streams', {}), /does not answer/);
+  assert.equal(server.asked.length, 4);
+});
+
+test('a list is followed to its last page', async () => {
+  const page = (nodes: number[], next?: string) =>
+    json(200, { nodes }, next === undefined ? {} : { link: `<${next}>; rel="next"` });
+  await using server = await startServer([page([1, 2], '/v1/nodes?cursor=b'), page([3])]);
+  assert.deepEqual(await server.api.list('/v1/nodes', 'nodes'), [1, 2, 3]);
+  assert.deepEqual(
+    server.asked.map(({ path }) => path),
+    ['/v1/nodes', '/v1/nodes?cursor=b'],
+  );
+});

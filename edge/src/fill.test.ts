@@ -38,7 +38,8 @@ function byHand() {
     begun.resolve(fill);
     return promise;
   };
-  const finish = (fill: Fill): void => resolve({ ok: true, stored: storeMedia('k', 'video/mp4', fill.body()) });
+  const finish = (fill: Fill): void =>
+    resolve({ ok: true, stored: storeMedia('k', fill.body(), { mediaType: 'video/mp4', madeMs: 0 }) });
   return { recipe, resolve, finish, begun: begun.promise };
 }
 

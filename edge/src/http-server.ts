@@ -32,6 +32,7 @@ export function createViewerServer(options: ViewerServerOptions): Server {
       requestTimeout: HEAD_DEADLINE_MS,
       // Checked when a request is answered, in our own form.
       requireHostHeader: false,
+      joinDuplicateHeaders: true,
       optimizeEmptyRequests: true,
       noDelay: true,
     },

@@ -1,11 +1,12 @@
 /** How each media object comes to be: out of the cache, or by the one fill of its name with the recipe of its kind. */
 
 import type { CmafPath } from '@headwater/protocol/cmaf-path';
+import type { Clock } from '@headwater/service/clock';
 import type { Cache } from './cache.ts';
 import type { Fill, FillResult, Fills, Recipe } from './fill.ts';
 import type { OriginClient } from './origin-client.ts';
 import { assembleTs } from './repackage/ts.ts';
-import { type Stored, mediaTypeOf, storeMedia } from './stored.ts';
+import { type PartFacts, type Stored, mediaTypeOf, storeMedia } from './stored.ts';
 import type { StreamView } from './stream-view.ts';
 import { type MediaResource, formatKey } from './target.ts';
 import { type PartName, findSegment, whereabouts } from './timeline-reading.ts';
@@ -14,6 +15,7 @@ interface MediaDeskOptions {
   readonly cache: Cache;
   readonly fills: Fills;
   readonly client: Pick<OriginClient, 'object'>;
+  readonly clock: Clock;
   /** how long a recipe waits for each of its inputs */
   readonly inputDeadlineMs: number;
 }
@@ -49,6 +51,10 @@ export class MediaDesk {
     return opened === null ? TOO_MANY : opened.fill.whole({ withinMs: this.#options.inputDeadlineMs });
   }
 
+  #store(key: string, resource: MediaResource, body: Buffer, part: PartFacts | null = null): Stored {
+    return storeMedia(key, body, { mediaType: mediaTypeOf(resource), part, madeMs: this.#options.clock.monotonicMs() });
+  }
+
   #recipeOf(view: StreamView, resource: MediaResource, key: string): Recipe {
     switch (resource.kind) {
       case 'init':
@@ -69,7 +75,7 @@ export class MediaDesk {
   ): Promise<FillResult> {
     const answer = await this.#options.client.object(path, fill, isAhead);
     if (answer.kind === 'failed') return { ok: false, reason: answer.reason };
-    return { ok: true, stored: storeMedia(key, mediaTypeOf(path), fill.body(), answer.part) };
+    return { ok: true, stored: this.#store(key, path, fill.body(), answer.part) };
   }
 
   /** A part tells of itself, so that whoever waits for it need not wait for the timeline. */
@@ -90,7 +96,7 @@ export class MediaDesk {
     const key = formatKey(view.stream, path);
     if (!this.#comesWhole(view, name)) {
       const outcome = await this.#gather(view, name, fill);
-      if (outcome === null) return { ok: true, stored: storeMedia(key, mediaTypeOf(path), fill.body()) };
+      if (outcome === null) return { ok: true, stored: this.#store(key, path, fill.body()) };
       // The origin keeps no such part: the segment ended short, or is too old for parts. It has the rest under one name.
       if (outcome.ok || outcome.reason !== 'absent') return outcome;
     }
@@ -130,7 +136,7 @@ export class MediaDesk {
     const [own, other] = await Promise.all(inputs);
     if (own === undefined || 'reason' in own) return own ?? { ok: false, reason: 'absent' };
     if (other !== undefined && 'reason' in other) return other;
-    return { ok: true, stored: storeMedia(key, mediaTypeOf({ kind: 'ts', ...pick(name) }), assembleTs(own, other)) };
+    return { ok: true, stored: this.#store(key, { kind: 'ts', ...pick(name) }, assembleTs(own, other)) };
   }
 
   async #tsInput(

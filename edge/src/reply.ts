@@ -42,6 +42,8 @@ export interface Telling {
   readonly cacheStatus: string;
   /** the value of Server-Timing */
   readonly timing: string;
+  /** the value of Age (RFC 9111 §5.1), where the answer came out of the cache */
+  readonly age?: string;
   /** directives of Cache-Control, without `public` or `private` */
   readonly freshness: string;
 }
@@ -257,9 +259,10 @@ function described(stored: Stored, length: number): string[] {
   return ['Content-Type', stored.mediaType, 'Content-Length', String(length), 'ETag', stored.etag];
 }
 
-function told(exchange: Exchange, { edgeId, cacheStatus, timing, freshness }: Telling): string[] {
+function told(exchange: Exchange, { edgeId, cacheStatus, timing, freshness, age }: Telling): string[] {
   const control = freshness === NO_STORE || exchange.isPrivate ? `private, ${freshness}` : `public, ${freshness}`;
   return [
+    ...(age === undefined ? [] : ['Age', age]),
     'Cache-Control',
     control,
     'Accept-Ranges',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { ManualClock } from '@headwater/service/clock';
 import { type Answer, FOREIGN_KEYS, ask, feedOf, mint, startRig } from './edge-rig.ts';
 import { FIRST_NUMBER, type MediaTrack, PARTS, makeMedia } from './fake-media.ts';
 import { FakeOrigin } from './fake-origin.ts';
@@ -150,6 +151,20 @@ describe('two edges over one origin', () => {
     assert.equal((await ask(second, cold, { headers: { range: 'bytes=0-3' } })).headers['content-length'], '4');
   });
 
+  test('say how long an object has been here', async () => {
+    const clock = new ManualClock(Date.now());
+    await using edge = await startRig(feedOf(origin.url), { clock });
+    const path = `/t/${mint('show')}/live/show/v180/${EPOCH}/init.mp4`;
+    assert.equal((await ask(edge, path)).headers.age, undefined);
+    clock.advance(2_999);
+    const { headers } = await ask(edge, path);
+    assert.deepEqual([headers.age, headers['cache-status']], ['2', '"edge-1"; hit']);
+    const head = await ask(edge, path, { method: 'HEAD' });
+    assert.deepEqual({ ...head.headers, date: '' }, { ...headers, date: '' });
+    assert.equal((await ask(edge, path, { headers: { 'if-none-match': '*' } })).headers.age, '2');
+    assert.equal((await ask(edge, `/t/${mint('show')}/live/show/master.m3u8`)).headers.age, undefined);
+  });
+
   test('say what browsers, caches and people want to know', async () => {
     const root = `/t/${mint('show')}/live/show`;
     const part = await ask(first, `${root}/v180/${EPOCH}/${FIRST_NUMBER}.0.m4s`);
@@ -213,6 +228,7 @@ describe('limits', () => {
     await using edge = await startRig(feedOf(origin.url));
     const cases = [
       ['GET /live HTTP/1.1\r\n\r\n', /^HTTP\/1\.1 400 .*bad_request/s],
+      ['GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', /^HTTP\/1\.1 400 .*bad_request/s],
       ['GET /live HTTP/9\r\n\r\n', /^HTTP\/1\.1 400 .*problem\+json.*bad_request/s],
       ['\u0016\u0003\u0001', /^HTTP\/1\.1 400 /],
     ] as const;

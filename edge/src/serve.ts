@@ -87,9 +87,7 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
   if (request.method === 'OPTIONS') return void reply.replyPreflight(exchange, edge.id);
   if (request.method !== 'GET' && request.method !== 'HEAD') return void reply.replyWrongMethod(exchange, edge.id);
   if (url.length > edge.limits.urlBytes) return misdirect(edge, exchange, 'uri_too_long');
-  // RFC 9112 §3.2.
-  if (request.headers.host === undefined && request.httpVersion === '1.1')
-    return misdirect(edge, exchange, 'bad_request');
+  if (!hasOneHost(request)) return misdirect(edge, exchange, 'bad_request');
   const target = parseTarget(url);
   if (target === null) return serveQuestion(edge, exchange, url);
   exchange.isMedia = isMediaTarget(target);
@@ -107,6 +105,11 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
         ? serveMedia(edge, exchange, target)
         : serveManifest(edge, exchange, target as ManifestTarget);
   }
+}
+
+/** RFC 9112 §3.2; several are joined by commas, which no host has. */
+function hasOneHost({ headers: { host }, httpVersion }: IncomingMessage): boolean {
+  return host === undefined ? httpVersion === '1.0' : !host.includes(',');
 }
 
 /** Not a stream's URL: a player's or a balancer's question, or nothing. */
@@ -153,10 +156,12 @@ function openDoor(edge: Edge, exchange: reply.Exchange, target: Target, viewer: 
 function serveMedia(edge: Edge, exchange: reply.Exchange, target: MediaTarget): void {
   const stored = edge.desk.stored(target.key);
   if (stored === undefined) return later(edge, exchange, target, (signal) => fillMedia(edge, exchange, target, signal));
+  const nowMs = edge.clock.monotonicMs();
   reply.replyStored(exchange, stored, {
     edgeId: edge.id,
     cacheStatus: edge.statuses.hit,
     timing: reply.TIMING_HIT,
+    age: String(Math.floor((nowMs - (stored.madeMs ?? nowMs)) / 1000)),
     freshness: reply.IMMUTABLE,
   });
   edge.events.answered(target.resource.kind, 'hit', stored.body.length);

@@ -137,7 +137,7 @@ function assemble(
     limit: limits.fills,
     limitBytes: limits.fillBytes,
   });
-  const desk = new MediaDesk({ cache, fills, client, inputDeadlineMs: limits.deadlineMs });
+  const desk = new MediaDesk({ cache, fills, client, clock, inputDeadlineMs: limits.deadlineMs });
   const views = new Views({
     limit: limits.streams,
     client,

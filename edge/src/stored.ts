@@ -19,6 +19,8 @@ export interface Stored {
   /** with its quotes; strong: the same tag stands for the same bytes, on every edge */
   readonly etag: string;
   readonly part: PartFacts | null;
+  /** when it came to be here, by the monotonic clock; null for what is written for a moment and is never old */
+  readonly madeMs: number | null;
 }
 
 const MEDIA_TYPE = {
@@ -44,13 +46,17 @@ export function mediaTypeOf(resource: Resource): string {
 }
 
 /** A media object. Its name is never used for other bytes, so the name is a strong validator. */
-export function storeMedia(key: string, mediaType: string, body: Buffer, part: PartFacts | null = null): Stored {
-  return { body, mediaType, etag: `"${key}"`, part };
+export function storeMedia(
+  key: string,
+  body: Buffer,
+  about: Pick<Stored, 'mediaType' | 'madeMs'> & Partial<Pick<Stored, 'part'>>,
+): Stored {
+  return { body, etag: `"${key}"`, part: null, ...about };
 }
 
 /** A playlist or MPD: validated by a digest of its bytes. */
 export function storeText(mediaType: string, text: string): Stored {
   const body = Buffer.from(text, 'utf8');
   const digest = createHash('sha256').update(body).digest('base64url');
-  return { body, mediaType, etag: `"${digest.slice(0, 22)}"`, part: null };
+  return { body, mediaType, etag: `"${digest.slice(0, 22)}"`, part: null, madeMs: null };
 }

@@ -14,7 +14,8 @@ import { Filler } from './filler.ts';
 import { Encoder, type EncoderTarget } from './ladder/encoder.ts';
 import { FrameGrid } from './ladder/frame-grid.ts';
 import { believedFrameRate } from './ladder/frame-rate.ts';
-import { AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, type LadderPlan, planLadder } from './ladder/plan.ts';
+import { Overload } from './ladder/overload.ts';
+import { AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, type LadderPlan, planLadder, withoutTopRung } from './ladder/plan.ts';
 import { frameDurationMs } from './live/part-grid.ts';
 import { type AacSource, type AvcSource, GroupCache, readAacSource, readAvcSource } from './ladder/source.ts';
 import type { PublishPacket } from './publish.ts';
@@ -77,6 +78,9 @@ export class Broadcast implements AsyncDisposable {
   #avc: AvcSource | null = null;
   #aac: AacSource | null = null;
   #plan: LadderPlan | null = null;
+  /** what is left of the plan, once the encoder was too slow for all of it */
+  #shedPlan: LadderPlan | null = null;
+  #overload: Overload;
   #grid: FrameGrid | null = null;
   #encoder: Encoder | null = null;
   /** set while an encoder writes out its rest */
@@ -87,6 +91,7 @@ export class Broadcast implements AsyncDisposable {
   constructor(options: BroadcastOptions) {
     this.#options = options;
     this.#heardMs = options.clock.nowMs();
+    this.#overload = new Overload(options.random);
     this.#ticking = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -283,6 +288,25 @@ export class Broadcast implements AsyncDisposable {
     if (this.#held?.[0] !== undefined && nowMs - this.#held[0].arrivedMs >= SETTLE_MS) this.#release();
     if (this.#plan === null) this.#goOnAir(nowMs);
     else this.#standIn(nowMs);
+    this.#watchEncoder();
+  }
+
+  /** An encoder that falls behind for seconds is started anew with a rung less, in a new epoch. */
+  #watchEncoder(): void {
+    const { name, clock, random, events } = this.#options;
+    const strain = this.#encoder?.strain ?? null;
+    const plan = this.#plan;
+    if (plan === null || plan.video === null) return;
+    if (!this.#overload.look(clock.monotonicMs(), strain, frameDurationMs(plan.video.frameRate))) return;
+    const less = withoutTopRung(plan);
+    if (less === null) return;
+    const [top] = plan.video.rungs;
+    const left = plan.video.rungs.length - 1;
+    events.rungShed(name, { trackId: top?.trackId ?? '', left, behindMs: Math.round(strain?.behindMs ?? 0) });
+    this.#overload = new Overload(random);
+    this.#shedPlan = less;
+    this.#plan = null;
+    this.#closeEncoder((encoder) => encoder.abandon());
   }
 
   /** Starts encoding as soon as it is clear what the publisher sends. */
@@ -310,7 +334,7 @@ export class Broadcast implements AsyncDisposable {
     const ptsMs = this.#group.packets.flatMap((packet) => (packet.kind === 'video' ? [packet.ptsMs] : []));
     const frameRate = believedFrameRate([this.#metadata.get('framerate'), avc?.frameRate], ptsMs);
     const video = avc === null ? null : { width: avc.width, height: avc.height, frameRate };
-    const plan = planLadder({ video, ladder, segmentDurationMs, cores });
+    const plan = this.#shedPlan ?? planLadder({ video, ladder, segmentDurationMs, cores });
     this.#plan = plan;
     this.#grid = plan.video === null || frameRate === null ? null : new FrameGrid(plan.video.frameRate);
     if (plan.video !== null) this.#filler.setPicture(frameDurationMs(plan.video.frameRate));
@@ -347,11 +371,11 @@ export class Broadcast implements AsyncDisposable {
     }
   }
 
-  #closeEncoder(): void {
+  #closeEncoder(close = (encoder: Encoder) => encoder[Symbol.asyncDispose]()): void {
     const encoder = this.#encoder;
     this.#encoder = null;
     if (encoder === null) return;
-    this.#closing = encoder[Symbol.asyncDispose]().finally(() => {
+    this.#closing = close(encoder).finally(() => {
       this.#closing = null;
     });
   }

@@ -13,6 +13,8 @@ export interface StreamEvents {
   /** sound other than AAC: silence takes its place */
   soundIgnored(stream: string): void;
   encoderExited(stream: string, reason: string, failures: number): void;
+  /** the encoder was too slow for the highest rung */
+  rungShed(stream: string, shed: { readonly trackId: string; readonly left: number; readonly behindMs: number }): void;
   epochOpened(stream: string, ordinal: number, reason: 'new' | 'changed'): void;
   /** the ceiling of all streams' media took its oldest segments */
   windowGaveWay(stream: string): void;
@@ -36,6 +38,7 @@ export interface OriginEvents extends StreamEvents, ServeEvents {
 export function createEvents(log: Log, metrics: Metrics): OriginEvents {
   const started = metrics.counter('headwater_origin_broadcasts_total', 'Streams that went on air.');
   const exits = metrics.counter('headwater_origin_encoder_exits_total', 'Encoders that ended without being told to.');
+  const sheds = metrics.counter('headwater_origin_rungs_shed_total', 'Rungs given up because the encoder fell behind.');
   const epochs = metrics.counter('headwater_origin_epochs_total', 'Epochs opened.');
   const gaveWay = metrics.counter(
     'headwater_origin_windows_shortened_total',
@@ -72,6 +75,10 @@ export function createEvents(log: Log, metrics: Metrics): OriginEvents {
     encoderExited(stream, reason, failures) {
       exits.add(1);
       log('warn', 'encoder_exited', { stream, reason, failures });
+    },
+    rungShed(stream, shed) {
+      sheds.add(1);
+      log('warn', 'rung_shed', { stream, ...shed });
     },
     epochOpened(stream, ordinal, reason) {
       epochs.add(1);

@@ -28,6 +28,7 @@ export interface Rig extends AsyncDisposable {
   readonly desk: Desk;
   readonly stream: () => LiveStream;
   readonly lines: string[];
+  readonly metrics: Metrics;
   /** the folder that its encoders write to */
   readonly sockets: string;
   open(): Promise<PublishSink>;
@@ -49,10 +50,8 @@ export async function startRig(folder: string, name: string, options: RigOptions
   const clock = new FastClock();
   const sockets = await mkdtemp(join(folder, 's'));
   const lines: string[] = [];
-  const events = createEvents(
-    (_level, event, fields) => lines.push(`${event} ${JSON.stringify(fields)}`),
-    new Metrics(),
-  );
+  const metrics = new Metrics();
+  const events = createEvents((_level, event, fields) => lines.push(`${event} ${JSON.stringify(fields)}`), metrics);
   const ledger = await Ledger.open(join(folder, `${name}.json`), (error) => lines.push(String(error)));
   const limits = { windowSegments: 30, windowBytes: 64 * 1024 * 1024, waiters: 100 };
   const make = (stream: string) => ({
@@ -100,6 +99,7 @@ export async function startRig(folder: string, name: string, options: RigOptions
     clock,
     desk,
     lines,
+    metrics,
     sockets,
     stream: () => streams.get('show') as LiveStream,
     async open() {

@@ -42,6 +42,7 @@ test('sound alone goes on past what FLV can count: it is fed from a new base', a
       tracks: () => undefined,
       sample: (_, { dtsTicks }) => cameMs.push((dtsTicks * 1000) / AUDIO_SAMPLE_RATE),
       nextTicks: () => null,
+      takesFromMs: (startMs) => startMs,
     },
     ffmpegPath: 'ffmpeg',
     socketFolder: folder,

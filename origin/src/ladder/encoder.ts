@@ -12,6 +12,7 @@ import { frameDurationMs } from '../live/part-grid.ts';
 import { VIDEO_TIMESCALE, encoderOutputs } from './ffmpeg-arguments.ts';
 import { type FfmpegExit, type FfmpegProcess, startFfmpeg } from './ffmpeg-process.ts';
 import { Intake } from './intake.ts';
+import type { Strain } from './overload.ts';
 import { AUDIO_SAMPLE_RATE, AUDIO_TRACK_ID, type LadderPlan } from './plan.ts';
 import { SoundGrid } from './sound-grid.ts';
 import type { AacSource, AvcSource, GroupCache, TimedPacket } from './source.ts';
@@ -23,6 +24,8 @@ export interface EncoderTarget {
   sample(trackId: string, sample: Sample): void;
   /** decode time at which a track's next sample is due; null when it has none */
   nextTicks(trackId: string): number | null;
+  /** the media time from which a run that could begin at `startMs` is taken: what is earlier would be encoded for nothing */
+  takesFromMs(startMs: number): number;
 }
 
 export interface EncoderOptions {
@@ -48,6 +51,8 @@ const RETRY = { firstMs: 200, maxMs: 3_000 } as const;
 const HANG_MS = 5_000;
 const START_MS = 5_000;
 const WATCH_EVERY_MS = 1_000;
+/** A run that has just begun works off what it began with. */
+const SETTLE_MS = 5_000;
 const STOP_DEADLINE_MS = 3_000;
 /** Encoders are fed times that start small; a base is a whole number of segments and of frames of every usual rate. */
 const BASE_MS = 2_002_000;
@@ -64,6 +69,10 @@ interface Run {
   readonly beginMs: number;
   readonly sound: SoundGrid;
   outputAtMs: number;
+  /** from when on it is expected to keep up, on the monotonic clock */
+  readonly settledAtMs: number;
+  /** media time of the newest picture that it was given */
+  givenMs: number;
 }
 
 export class Encoder implements AsyncDisposable {
@@ -90,6 +99,15 @@ export class Encoder implements AsyncDisposable {
     return this.#newestOutputMs.size === 0 ? null : Math.min(...this.#newestOutputMs.values());
   }
 
+  /** Whether it keeps up with what it is given. */
+  get strain(): Strain {
+    const run = this.#run;
+    const rungs = this.#options.plan.video?.rungs ?? [];
+    if (run === null || this.#options.clock.monotonicMs() < run.settledAtMs) return null;
+    const cameMs = Math.min(...rungs.map(({ trackId }) => this.#newestOutputMs.get(trackId) ?? run.beginMs));
+    return { behindMs: run.givenMs - cameMs, isFull: run.process.isFull() };
+  }
+
   /**
    * Takes a packet; one that is to be replayed later is in the group already.
    * @returns false when the caller should wait for {@link drained}
@@ -106,6 +124,7 @@ export class Encoder implements AsyncDisposable {
       this.restart();
       return true;
     }
+    if (packet.kind === 'video') run.givenMs = packet.ptsMs;
     return timeMs < 0 || run.process.write(flvTag(packet.kind, timeMs, packet.payload));
   }
 
@@ -123,6 +142,12 @@ export class Encoder implements AsyncDisposable {
     const run = this.#run;
     this.#run = null;
     run?.process.end();
+  }
+
+  /** Stops at once: what is still in it is lost. */
+  async abandon(): Promise<void> {
+    this.#run?.process.kill();
+    await this[Symbol.asyncDispose]();
   }
 
   /** Ends the input, waits for the rest to come out, then makes sure that nothing is left. */
@@ -213,7 +238,16 @@ export class Encoder implements AsyncDisposable {
     if (avc !== null) process.write(flvTag('video', headerMs, avc.payload));
     process.write(flvTag('audio', headerMs, aac.payload));
     const sound = new SoundGrid(begin.audioTicks);
-    const run = { process, baseMs, beginMs: begin.videoMs, outputAtMs: clock.monotonicMs() + START_MS, sound };
+    const startedMs = clock.monotonicMs();
+    const run = {
+      process,
+      baseMs,
+      beginMs: begin.videoMs,
+      outputAtMs: startedMs + START_MS,
+      settledAtMs: startedMs + SETTLE_MS,
+      givenMs: begin.videoMs,
+      sound,
+    };
     this.#run = run;
     for (const packet of packets) this.write(packet);
     return run;
@@ -229,7 +263,7 @@ export class Encoder implements AsyncDisposable {
       ...(plan.video?.rungs ?? []).map(({ trackId }) => target.nextTicks(trackId) ?? -Infinity),
     );
     const nextMs = (nextTicks * 1000) / VIDEO_TIMESCALE;
-    const startMs = nextMs > firstMs - MAX_FILL_MS ? nextMs : firstMs;
+    const startMs = nextMs > firstMs - MAX_FILL_MS ? nextMs : target.takesFromMs(firstMs);
     const videoMs = frameMs === null ? firstMs : Math.ceil(startMs / frameMs - 0.01) * frameMs;
     const nextAudioTicks = target.nextTicks(AUDIO_TRACK_ID) ?? -Infinity;
     const wantedTicks = videoMs * (AUDIO_SAMPLE_RATE / 1000);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_RUNGS } from '@headwater/protocol/feed';
-import { type SourceVideo, planLadder } from './plan.ts';
+import { type SourceVideo, planLadder, withoutTopRung } from './plan.ts';
 
 const plan = (video: SourceVideo | null, ladder: Parameters<typeof planLadder>[0]['ladder'] = null, cores = 2) =>
   planLadder({ video, ladder, segmentDurationMs: 2_000, cores });
@@ -53,4 +53,16 @@ test('the preset follows the cores', () => {
     (cores) => plan({ width: 640, height: 360, frameRate: 30 }, null, cores).video?.preset,
   );
   assert.deepEqual(presets, ['ultrafast', 'ultrafast', 'ultrafast', 'superfast', 'superfast', 'veryfast', 'veryfast']);
+});
+
+test('a plan is shed from the top, down to one rung', () => {
+  const whole = plan({ width: 640, height: 480, frameRate: 30 });
+  const less = withoutTopRung(whole);
+  assert.deepEqual(
+    less?.video?.rungs.map(({ trackId }) => trackId),
+    ['v360'],
+  );
+  assert.deepEqual(less?.grid, whole.grid);
+  assert.equal(less === null ? less : withoutTopRung(less), null);
+  assert.equal(withoutTopRung(plan(null)), null);
 });

@@ -68,6 +68,14 @@ export function planLadder({ video, ladder, segmentDurationMs, cores }: PlanInpu
   };
 }
 
+/** The plan without its highest rung, which costs the most; null when it has but one. */
+export function withoutTopRung(plan: LadderPlan): LadderPlan | null {
+  const { video } = plan;
+  return video === null || video.rungs.length < 2
+    ? null
+    : { ...plan, video: { ...video, rungs: video.rungs.slice(1) } };
+}
+
 function distinctHeights(rungs: readonly Rung[]): Rung[] {
   const byHeight = new Map(rungs.map((rung) => [rung.height, rung]));
   return [...byHeight.values()].sort((a, b) => b.height - a.height);

@@ -34,27 +34,31 @@ export function leastWindowBytes(ladder: Ladder | null, segmentDurationMs: numbe
 
 /** The target of one broadcast's encoders. */
 export function createTarget({ stream, plan, ledger, lastOrdinal, onEpoch }: OnAirOptions): EncoderTarget {
+  const { segmentDurationMs } = plan.grid;
   let opened = false;
+  const newestSegment = (): number => Math.max(ledger.get(stream.name)?.newestSegment ?? -1, stream.newestNumber);
+  const firstSegment = (startMs: number): number => {
+    // A number is never used in two epochs: players know a segment by it.
+    const nowSegment = Math.floor(startMs / segmentDurationMs);
+    // One from the future means that the machine's clock was set back: numbers begin anew rather than wait for it. Names do
+    // not repeat, since the epoch's id stands in them.
+    const isFuture = newestSegment() > nowSegment + FUTURE_SEGMENTS;
+    return isFuture ? nowSegment : Math.max(nowSegment, newestSegment() + 1);
+  };
   return {
     tracks(inits, startMs) {
       const tracks = shapes(plan, inits);
       if (opened && stream.continues(tracks, plan.grid)) return;
-      const kept = ledger.get(stream.name);
-      const newestSegment = Math.max(kept?.newestSegment ?? -1, stream.newestNumber);
-      const ordinal = Math.max(kept?.ordinal ?? -1, stream.epoch?.ordinal ?? -1, lastOrdinal) + 1;
-      // A number is never used in two epochs: players know a segment by it.
-      const nowSegment = Math.floor(startMs / plan.grid.segmentDurationMs);
-      // One from the future means that the machine's clock was set back: numbers begin anew rather than wait for it. Names do
-      // not repeat, since the epoch's id stands in them.
-      const isFuture = newestSegment > nowSegment + FUTURE_SEGMENTS;
-      const firstSegment = isFuture ? nowSegment : Math.max(nowSegment, newestSegment + 1);
-      stream.openEpoch({ ordinal, firstSegment, grid: plan.grid, tracks });
-      ledger.set(stream.name, { ordinal, newestSegment });
+      const newest = newestSegment();
+      const ordinal = Math.max(ledger.get(stream.name)?.ordinal ?? -1, stream.epoch?.ordinal ?? -1, lastOrdinal) + 1;
+      stream.openEpoch({ ordinal, firstSegment: firstSegment(startMs), grid: plan.grid, tracks });
+      ledger.set(stream.name, { ordinal, newestSegment: newest });
       onEpoch(ordinal, opened ? 'changed' : 'new');
       opened = true;
     },
     sample: (trackId, sample) => stream.push(trackId, sample),
     nextTicks: (trackId) => (opened ? stream.nextTicks(trackId) : null),
+    takesFromMs: (startMs) => Math.max(startMs, firstSegment(startMs) * segmentDurationMs),
   };
 }
 

@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, after, before, suite, test } from 'node:test';
+import { STEERING_TTL_SECONDS } from '@headwater/protocol/steering';
 import type { Browser } from 'playwright-core';
 import { openWatchPage, startBrowser, type PlayerName, type Seen, type WatchPage } from '../fleet/browser.ts';
 import { startFleet, type Fleet, type OnAir } from '../fleet/fleet.ts';
-import { newestSegments, readRenditions } from '../fleet/stream-reader.ts';
+import { onAirFor } from '../fleet/stream-reader.ts';
 import { until } from '../fleet/until.ts';
 
 /** With how much media ahead each plays as it is set up: whoever has more sees nothing of a fault. */
@@ -19,7 +20,7 @@ const PLAYERS: readonly { readonly player: PlayerName; readonly seesNothing: boo
 const FAULTS = [
   { name: 'killed', movedMs: 3_000 },
   { name: 'hung', movedMs: 5_000 },
-  { name: 'drained', movedMs: 5_000 },
+  { name: 'drained', movedMs: (STEERING_TTL_SECONDS + 2) * 1_000 },
 ] as const;
 /** From such a buffer on nothing may be seen. */
 const ENOUGH_SECONDS = 4.5;
@@ -34,7 +35,7 @@ suite('an edge fails under a player', () => {
   before(async () => {
     fleet = await startFleet({ edges: 3 });
     show = await fleet.putOnAir('show');
-    await longEnough(`${fleet.plan.edgeUrls[0]}${show.viewer.path}`);
+    await onAirFor(`${fleet.plan.edgeUrls[0]}${show.viewer.path}/classic.m3u8`, SEGMENTS);
     browser = await startBrowser();
   });
   after(async () => {
@@ -121,15 +122,6 @@ suite('an edge fails under a player', () => {
     });
   }
 });
-
-/** A player that keeps seconds ahead needs a stream that has been on air for some. */
-async function longEnough(base: string): Promise<void> {
-  const { variants } = await readRenditions(`${base}/classic.m3u8`);
-  const [rung] = variants;
-  await until('six segments', 30_000, async () => {
-    return rung !== undefined && (await newestSegments(rung.url, SEGMENTS)).length === SEGMENTS;
-  });
-}
 
 function undo(work: () => Promise<unknown>): AsyncDisposable {
   return {

@@ -10,11 +10,13 @@ import { startTestRedis, type TestRedis } from '@headwater/control-plane/src/tes
 import type { Browser } from 'playwright-core';
 import { openWatchPage, startBrowser } from '../fleet/browser.ts';
 import { startFleet, type Fleet, type OnAir } from '../fleet/fleet.ts';
+import { onAirFor } from '../fleet/stream-reader.ts';
 import { until } from '../fleet/until.ts';
 
 /** Longer than a heartbeat's lapse, the deadline of a feed poll's retry, and what the player has ahead. */
 const OUTAGE_SECONDS = 15;
-const AHEAD_SECONDS = 2;
+const AHEAD_SECONDS = 4.5;
+const SEGMENTS = 6;
 
 suite('an outage of everything that knows', () => {
   let consul: TestConsul;
@@ -23,9 +25,11 @@ suite('an outage of everything that knows', () => {
   let show: OnAir;
   let browser: Browser;
   before(async () => {
-    [consul, redis] = await Promise.all([startTestConsul(), startTestRedis({ durable: true })]);
+    consul = await startTestConsul();
+    redis = await startTestRedis({ durable: true });
     fleet = await startFleet({ environment: { CONSUL_HTTP_ADDR: consul.url, REDIS_URL: redis.url } });
     show = await fleet.putOnAir('show');
+    await onAirFor(`${fleet.plan.edgeUrls[0]}${show.viewer.path}/classic.m3u8`, SEGMENTS);
     browser = await startBrowser();
   });
   after(async () => {

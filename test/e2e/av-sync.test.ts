@@ -5,7 +5,7 @@ import { after, before, suite, test, type TestContext } from 'node:test';
 import { parse } from 'mpd-parser';
 import { beepStarts, decodeFrames, flashStarts, soundBreaks } from '../fleet/decode.ts';
 import { startFleet, type Fleet, type OnAir } from '../fleet/fleet.ts';
-import { newestSegments, readRenditions, readText, readWhole } from '../fleet/stream-reader.ts';
+import { newestSegments, onAirFor, readRenditions, readText, readWhole } from '../fleet/stream-reader.ts';
 import { until } from '../fleet/until.ts';
 
 const APART_MS = 40;
@@ -22,11 +22,7 @@ suite('sound and picture', () => {
     fleet = await startFleet({ edges: 1 });
     show = await fleet.putOnAir('show');
     base = `${fleet.plan.edgeUrls[0]}${show.viewer.path}`;
-    const wanted = SETTLE_SEGMENTS + SEGMENTS;
-    await until(`${wanted} segments`, 25_000, async () => {
-      const { variants } = await readRenditions(`${base}/classic.m3u8`);
-      return variants[0] !== undefined && (await newestSegments(variants[0].url, wanted)).length === wanted;
-    });
+    await onAirFor(`${base}/classic.m3u8`, SETTLE_SEGMENTS + SEGMENTS);
   });
   after(() => fleet?.[Symbol.asyncDispose]());
 

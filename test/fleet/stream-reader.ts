@@ -1,6 +1,7 @@
 /** Reads a stream from an edge as a simple player would: playlists, then the objects they name. */
 
 import { Parser, type Manifest } from 'm3u8-parser';
+import { until } from './until.ts';
 
 /** An answer, whole. */
 export interface Answer {
@@ -73,6 +74,15 @@ export interface NumberedSegment {
 /** The newest whole segments of a media playlist, at most `count`, oldest first. */
 export async function newestSegments(playlistUrl: URL, count: number): Promise<NumberedSegment[]> {
   return listSegments(await readText(playlistUrl), playlistUrl).slice(-count);
+}
+
+/** Waits until a stream has been on air for so many segments that a player can keep seconds ahead. */
+export async function onAirFor(masterUrl: string, segments: number): Promise<void> {
+  const { variants } = await readRenditions(masterUrl);
+  const [rung] = variants;
+  await until(`${segments} segments`, 30_000, async () => {
+    return rung !== undefined && (await newestSegments(rung.url, segments)).length === segments;
+  });
 }
 
 /** The whole segments that a media playlist names. */

@@ -9,10 +9,11 @@ import { loadDash } from './libraries.ts';
 export async function startDash({ video, url, onError }: DriverOptions): Promise<Driver> {
   const { MediaPlayer } = await loadDash();
   const player = MediaPlayer().create();
-  let host: string | null = null;
+  let edge: string | null = null;
   player.updateSettings(DASH_PRESET);
   player.on(MediaPlayer.events.FRAGMENT_LOADING_COMPLETED, (event: { request?: { url?: string | null } }) => {
-    host = hostOf(event.request?.url ?? '');
+    const headers = player.getDashMetrics() as unknown as FragmentHeaders;
+    edge = headers.getLatestFragmentRequestHeaderValueByID('video', EDGE_HEADER) ?? hostOf(event.request?.url ?? '');
   });
   player.on(MediaPlayer.events.ERROR, (event: unknown) => {
     // What cannot be had here is had elsewhere, once the picture plays.
@@ -21,7 +22,10 @@ export async function startDash({ video, url, onError }: DriverOptions): Promise
   });
   turnToOtherLocations(player);
   player.initialize(video, url, true);
-  const takeDeadlineAway = installFetchDeadline(DASH_SILENCE_MS);
+  // A segment that grows takes two seconds: who sends it is known from its headers on.
+  const takeDeadlineAway = installFetchDeadline(DASH_SILENCE_MS, ({ url: answered, headers }) => {
+    if (answered.endsWith('.m4s')) edge = headers.get(EDGE_HEADER) ?? hostOf(answered);
+  });
 
   const representations = (): Representation[] => player.getRepresentationsByType('video');
   return {
@@ -42,11 +46,7 @@ export async function startDash({ video, url, onError }: DriverOptions): Promise
       const seconds = player.getCurrentLiveLatency();
       return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : null;
     },
-    edge: () =>
-      (player.getDashMetrics() as unknown as FragmentHeaders).getLatestFragmentRequestHeaderValueByID(
-        'video',
-        EDGE_HEADER,
-      ) ?? host,
+    edge: () => edge,
     destroy: async () => {
       takeDeadlineAway();
       player.destroy();

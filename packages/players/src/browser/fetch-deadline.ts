@@ -5,9 +5,10 @@
 
 /**
  * From now on an answer must begin in time, and none of its pauses may be longer.
+ * @param onAnswer hears of each answer when its headers are there
  * @returns what takes the deadline away again
  */
-export function installFetchDeadline(silenceMs: number): () => void {
+export function installFetchDeadline(silenceMs: number, onAnswer: (response: Response) => void): () => void {
   const plain = globalThis.fetch;
   const limited: typeof fetch = async (input, init) => {
     const silence = new AbortController();
@@ -16,6 +17,7 @@ export function installFetchDeadline(silenceMs: number): () => void {
     const watch = watchSilence(silence, silenceMs);
     try {
       const response = await plain(input, { ...init, signal });
+      onAnswer(response);
       return heard(response, watch);
     } catch (error) {
       watch.end();

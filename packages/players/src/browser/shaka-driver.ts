@@ -13,9 +13,11 @@ export async function startShaka({ video, url, onError }: DriverOptions): Promis
   let edge: string | null = null;
   await player.attach(video);
   player.configure(SHAKA_PRESET);
-  player.getNetworkingEngine()?.registerResponseFilter((type, response) => {
-    if (type !== library.net.NetworkingEngine.RequestType.SEGMENT) return;
-    edge = response.headers[EDGE_HEADER] ?? hostOf(response.uri);
+  // A segment that grows takes two seconds: who sends it is known from its headers on.
+  player.addEventListener('downloadheadersreceived', (event) => {
+    const { headers, request, requestType } = event as unknown as HeadersReceived;
+    if (requestType !== library.net.NetworkingEngine.RequestType.SEGMENT) return;
+    edge = headers[EDGE_HEADER] ?? hostOf(request.uris[0] ?? '');
   });
   player.addEventListener('error', (event) => {
     const { detail } = event as unknown as { detail: shaka.util.Error };
@@ -46,6 +48,13 @@ export async function startShaka({ video, url, onError }: DriverOptions): Promis
     edge: () => edge,
     destroy: () => player.destroy(),
   };
+}
+
+/** What Shaka's own declarations leave out of `shaka.Player.DownloadHeadersReceived`. */
+interface HeadersReceived {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly request: { readonly uris: readonly string[] };
+  readonly requestType: shaka.net.NetworkingEngine.RequestType;
 }
 
 /** `shaka.util.Error.Severity.CRITICAL` */

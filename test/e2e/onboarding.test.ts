@@ -137,6 +137,8 @@ suite('onboarding', () => {
     const viewer = (await json('tokens', 'viewer', 'news', '--ttl', '60s')) as { urls: { watch: string } };
     assert.match(viewer.urls.watch, /\/watch\/news\?/);
     assert.deepEqual(await json('nodes', 'drain', 'edge-1'), { id: 'edge-1', draining: true });
+    // geo keeps a connection for its probes, and nobody watches here.
+    assert.equal((await run(['nodes', 'drain', 'edge-1', '--wait', '10s'])).code, 0);
     assert.deepEqual(await json('nodes', 'undrain', 'edge-1'), { id: 'edge-1', draining: false });
     assert.equal(await json('streams', 'delete', 'news'), null);
   });

@@ -21,8 +21,8 @@ export interface CliConfig {
   readonly adminToken: string | null;
   readonly joinToken: string | null;
   readonly nodeId: string | null;
-  /** where operators' commands go */
-  readonly controlUrl: string;
+  /** where operators' commands go: replicas of one control plane */
+  readonly controlUrls: readonly string[];
   /** handed to the services */
   readonly environment: Environment;
 }
@@ -43,14 +43,13 @@ export function readConfig(env: Environment = process.env): CliConfig {
     ffmpeg: text(env, 'HEADWATER_FFMPEG', 'ffmpeg'),
     adminToken: text(env, 'HEADWATER_ADMIN_TOKEN', undefined) ?? null,
     joinToken: text(env, 'HEADWATER_JOIN_TOKEN', undefined) ?? null,
-    controlUrl: controlUrl(env),
+    controlUrls: httpUrls(env, 'HEADWATER_CONTROL_URL', ownControlUrl(env)),
     nodeId: text(env, 'HEADWATER_NODE_ID', undefined) ?? null,
     environment: env,
   };
 }
 
-/** Of several replicas the first; without any, the one of this machine. */
-function controlUrl(env: Environment): string {
-  const own = `http://127.0.0.1:${port(env, 'HEADWATER_CONTROL_PORT', 7000)}`;
-  return httpUrls(env, 'HEADWATER_CONTROL_URL', own)[0] ?? own;
+/** The one of this machine. */
+function ownControlUrl(env: Environment): string {
+  return `http://127.0.0.1:${port(env, 'HEADWATER_CONTROL_PORT', 7000)}`;
 }

@@ -55,7 +55,7 @@ export async function joinFleet(config: CliConfig, { role, urls, options, fixed 
   const state = await stateOf(stateFile);
   const request = { node, publicKey: nodeKeyOf(state.privateKey) };
   await firstOf(replicas, (url) =>
-    new OperatorApi(url, options.token).ask('POST', '/v1/nodes/join', request).catch((error: unknown) => {
+    new OperatorApi([url], options.token).ask('POST', '/v1/nodes/join', request).catch((error: unknown) => {
       throw explained(error, role);
     }),
   );

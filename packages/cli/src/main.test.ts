@@ -65,6 +65,7 @@ test('a data directory that cannot be is one line too', () => {
 test('completions know every command and its options', () => {
   const { out } = headwater(['completion']);
   assert.match(out, /^    nodes\) words="list drain undrain remove .*--wait.*--help" ;;$/m);
+  assert.match(out, /^    token\|tokens\) words="create list delete viewer /m);
   assert.match(out, /^complete -F _headwater headwater$/m);
   assert.equal(spawnSync('bash', ['-n'], { input: out }).status, 0);
 });

@@ -24,10 +24,11 @@ async function startServer(answers: readonly ((response: ServerResponse) => void
   const server = createServer((request, response) => void take(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const api = new OperatorApi(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'token');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     asked,
-    api,
+    url,
+    api: new OperatorApi([url], 'token'),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await server[Symbol.asyncDispose]();
@@ -70,6 +71,22 @@ test('a control plane that never answers is given up', async () => {
   await using server = await startServer([hangUp, hangUp, hangUp, hangUp]);
   await assert.rejects(server.api.make('/v1/streams', {}), /does not answer/);
   assert.equal(server.asked.length, 4);
+});
+
+test('of several replicas the next is asked, but what changes something only where it cannot have arrived', async () => {
+  await using one = await startServer([hangUp, hangUp]);
+  await using two = await startServer([json(200, { id: 1 }), json(200, {}), json(200, {})]);
+  const api = new OperatorApi([one.url, two.url], 'token');
+  assert.deepEqual(await api.ask('GET', '/a'), { id: 1 });
+  await api.ask('GET', '/b');
+  assert.equal(one.asked.length, 1, 'the one that answers is stayed with');
+  const gone = await startServer([]);
+  await gone[Symbol.asyncDispose]();
+  const dead = new OperatorApi([gone.url, two.url], 'token');
+  await dead.ask('DELETE', '/c');
+  const lost = new OperatorApi([one.url, two.url], 'token');
+  await assert.rejects(lost.ask('DELETE', '/d'), /does not answer/);
+  assert.equal(two.asked.length, 3);
 });
 
 test('a list is followed to its last page', async () => {

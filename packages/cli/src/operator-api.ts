@@ -18,7 +18,21 @@ const RETRY = { firstMs: 200, maxMs: 2_000, random: Math.random } as const;
 const ASK_AGAIN: ReadonlySet<number> = new Set([502, 503, 504]);
 const IN_PROGRESS = 'idempotency_in_progress';
 
+/** Errors of what was never sent. */
+const NOT_ARRIVED: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
 type Method = 'GET' | 'POST' | 'DELETE';
+
+interface Content {
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 interface Answer {
   readonly status: number;
@@ -28,15 +42,18 @@ interface Answer {
 
 /** Asks; what goes wrong becomes one line for the person at the terminal. */
 export class OperatorApi {
-  readonly #url: string;
+  readonly #urls: readonly string[];
   readonly #token: string;
+  /** the replica that is asked */
+  #current = 0;
 
-  constructor(url: string, token: string) {
-    this.#url = url;
+  /** @param urls of the control plane's replicas, at least one */
+  constructor(urls: readonly string[], token: string) {
+    this.#urls = urls;
     this.#token = token;
   }
 
-  /** Asks once. */
+  /** Asks, of several replicas the first that answers. What changes something goes on to the next only if it never arrived. */
   async ask<T>(method: Method, path: string, body?: unknown): Promise<T> {
     return wanted(await this.#send(method, path, { body })) as T;
   }
@@ -66,25 +83,31 @@ export class OperatorApi {
     return items;
   }
 
-  async #send(
-    method: Method,
-    path: string,
-    { body, headers = {} }: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> },
-  ): Promise<Answer> {
-    try {
-      const answer = await fetch(this.#url + path, {
-        method,
-        headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json', ...headers },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(DEADLINE_MS),
-      });
-      const text = await answer.text();
-      return { status: answer.status, headers: answer.headers, body: text === '' ? null : JSON.parse(text) };
-    } catch (error) {
-      const { cause } = error as Error;
-      const reason = cause instanceof Error ? cause.message : String(error);
-      throw new CommandError(`the control plane at ${this.#url} does not answer: ${reason}`, EX_UNAVAILABLE);
+  async #send(method: Method, path: string, { body, headers = {} }: Content): Promise<Answer> {
+    for (let left = this.#urls.length; ; left -= 1) {
+      const url = this.#urls[this.#current] ?? '';
+      try {
+        return await this.#sendTo(url + path, method, { body, headers });
+      } catch (error) {
+        this.#current = (this.#current + 1) % this.#urls.length;
+        const { cause } = error as Error & { readonly cause?: NodeJS.ErrnoException };
+        const mayGoOn = method === 'GET' || 'idempotency-key' in headers || NOT_ARRIVED.has(cause?.code ?? '');
+        if (left > 1 && mayGoOn) continue;
+        const reason = cause instanceof Error ? cause.message : String(error);
+        throw new CommandError(`the control plane at ${url} does not answer: ${reason}`, EX_UNAVAILABLE);
+      }
     }
+  }
+
+  async #sendTo(url: string, method: Method, { body, headers }: Content): Promise<Answer> {
+    const answer = await fetch(url, {
+      method,
+      headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json', ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    });
+    const text = await answer.text();
+    return { status: answer.status, headers: answer.headers, body: text === '' ? null : JSON.parse(text) };
   }
 }
 
@@ -110,5 +133,5 @@ function wanted({ status, body }: Answer): unknown {
 export async function connectOperator(config: CliConfig): Promise<OperatorApi> {
   const token = config.adminToken ?? (await readSecret(join(config.dataDir, 'admin-token')));
   if (token === null) throw new CommandError('set HEADWATER_ADMIN_TOKEN to the admin token', EX_NOPERM);
-  return new OperatorApi(config.controlUrl, token);
+  return new OperatorApi(config.controlUrls, token);
 }

@@ -14,18 +14,22 @@ export function addCompletionCommand(program: Command): void {
 
 /** One case for each command: its own commands and options. */
 function script(program: Command): string {
-  const cases = program.commands.map((command) => `    ${command.name()}) words="${wordsOf(command)}" ;;`);
+  const cases = program.commands.map((command) => `    ${namesOf(command).join('|')}) words="${wordsOf(command)}" ;;`);
   return [
     '_headwater() {',
     '  local words',
     '  case "${COMP_WORDS[1]}" in',
     ...cases,
-    `    *) words="${program.commands.map((command) => command.name()).join(' ')}" ;;`,
+    `    *) words="${program.commands.flatMap(namesOf).join(' ')}" ;;`,
     '  esac',
     '  COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))',
     '}',
     'complete -F _headwater headwater',
   ].join('\n');
+}
+
+function namesOf(command: Command): string[] {
+  return [command.name(), ...command.aliases()];
 }
 
 function wordsOf(command: Command): string {

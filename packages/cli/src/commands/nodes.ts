@@ -16,8 +16,8 @@ export interface ListedNode extends NodeRecord {
 }
 
 const POLL_MS = 500;
-/** Monitoring asks too: an edge is empty when so few are left. */
-const EMPTY_CONNECTIONS = 2;
+/** What reads its metrics, besides the geos, each of which keeps a connection for its probes. */
+const MONITORS = 1;
 
 export function addNodeCommands(program: Command, connect: () => Promise<OperatorApi>): void {
   const nodes = program.command('nodes').description('the nodes of the fleet');
@@ -78,9 +78,10 @@ function loadCells({ cpu, egressBytesPerSecond, connections }: Load): string[] {
 }
 
 async function untilEmpty(api: OperatorApi, id: string, limitMs: number): Promise<void> {
+  const watching = (await listNodes(api)).filter(({ role }) => role === 'geo').length + MONITORS;
   for (let waitedMs = 0; waitedMs < limitMs; waitedMs += POLL_MS) {
     const { load } = await api.ask<ListedNode>('GET', `/v1/nodes/${encodeURIComponent(id)}`);
-    if (load.connections <= EMPTY_CONNECTIONS) return;
+    if (load.connections <= watching) return;
     await delay(POLL_MS);
   }
   throw new CommandError(`${id} still has viewers`, 75);

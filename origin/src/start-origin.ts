@@ -24,7 +24,7 @@ import { Ledger } from './live/ledger.ts';
 import { createTarget, leastWindowBytes } from './live/on-air.ts';
 import { SteadyClock } from './live/steady-clock.ts';
 import { LiveStreams } from './live/streams.ts';
-import { type Authorisation, Desk, type PublishRequest } from './publish.ts';
+import { Desk, type PublishDesk } from './publish.ts';
 import { type RtmpListener, type RtmpListenerOptions, createRtmpListener } from './rtmp/listener.ts';
 import { loadTlsPair } from './rtmp/tls-pair.ts';
 import { serve } from './serve.ts';
@@ -39,8 +39,8 @@ export interface Origin extends AsyncDisposable {
 export interface OriginOverrides {
   readonly log?: Log;
   readonly clock?: Clock;
-  /** instead of asking the control plane */
-  readonly authorise?: (request: PublishRequest) => Promise<Authorisation>;
+  /** what stands between the RTMP listener and the desk */
+  readonly watch?: (desk: PublishDesk) => PublishDesk;
 }
 
 const SEGMENT_DURATION_MS = 2_000;
@@ -70,9 +70,7 @@ export async function startOrigin(config: OriginConfig, overrides: OriginOverrid
       ...config.publish,
       events,
       hasRoom: (ladder) => streams.hasRoom(leastWindowBytes(ladder, SEGMENT_DURATION_MS)),
-      authorise:
-        overrides.authorise ??
-        ((request) => authorise(request, { link: links, nodeId: config.nodeId, streams: () => feed.streams })),
+      authorise: (request) => authorise(request, { link: links, nodeId: config.nodeId, streams: () => feed.streams }),
       release: (stream) => release(stream, links, events),
       start: (name, granted) =>
         startBroadcast({ name, ...granted, config, clock, events, ledger, streams, socketFolder }),
@@ -94,7 +92,7 @@ export async function startOrigin(config: OriginConfig, overrides: OriginOverrid
       }),
     ),
   );
-  const rtmp = opened.use(await startRtmp(config, { desk, log, metrics, clock }));
+  const rtmp = opened.use(await startRtmp(config, { desk: overrides.watch?.(desk) ?? desk, log, metrics, clock }));
   life.ready = true;
   const node = describeOrigin(config, { http: http.port, rtmp: rtmp.port, rtmps: rtmp.tlsPort });
   const meter = opened.use(new LoadMeter(clock));

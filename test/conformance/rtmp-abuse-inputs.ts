@@ -16,7 +16,6 @@ import {
 } from '@headwater/origin/src/rtmp/raw-rtmp.ts';
 
 export const GOOD_STREAM = 'good';
-export const GOOD_KEY = 'the-key';
 /** Stands in every frame of a publisher that is refused, so that one which is accepted all the same shows. */
 export const MARK = 'frame of a refused publisher';
 
@@ -31,7 +30,13 @@ export interface TargetReport {
   readonly rss: number;
   readonly heapUsed: number;
   readonly external: number;
-  readonly metricsText: string;
+}
+
+/** What an input may know: keys that the control plane has given out. */
+export interface Keys {
+  readonly good: string;
+  /** by the streams that hostile publishers are let in to */
+  readonly hostile: ReadonlyMap<string, string>;
 }
 
 /** Bytes, and the answer that is waited for before the next ones go out. */
@@ -85,7 +90,7 @@ function frame(accepted: boolean, length = 400): Buffer {
 }
 
 /** One hostile thing to say, given whether we are an accepted publisher. */
-type Attack = (random: Random, accepted: boolean) => Buffer;
+type Attack = (random: Random, accepted: boolean, keys: Keys) => Buffer;
 
 const ATTACKS: Readonly<Record<string, Attack>> = {
   noise: (random) => bytes(random, 1 + below(random, 3_000)),
@@ -135,7 +140,7 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
     message({ type: pick(random, [1, 2, 4, 5]), body: Buffer.alloc(below(random, 4)) }),
   play: () => command(['play', 3, null, GOOD_STREAM], 1),
   'a second connect': () => connectCommand(),
-  'a second publish': () => publishCommand(`hostile?key=${GOOD_KEY}`),
+  'a second publish': (_random, _accepted, { good }) => publishCommand(`${GOOD_STREAM}?key=${good}`),
   'frames without leave': (random, accepted) =>
     Buffer.concat(Array.from({ length: 1 + below(random, 20) }, () => frame(accepted, 20 + below(random, 2_000)))),
   'a publish with a wrong key': (random, accepted) =>
@@ -214,8 +219,8 @@ const EARLY: Readonly<Record<string, Attack>> = {
   'a handshake of noise': (random) => Buffer.concat([Buffer.of(3), bytes(random, 1_536 + below(random, 3_000))]),
   'a handshake and noise': (random) => Buffer.concat([C0_C1, C2, bytes(random, below(random, 2_000))]),
   'frames at once': () => Buffer.concat([C0_C1, C2, frame(false), audio(40), video(4_000)]),
-  'publish without connect': () =>
-    Buffer.concat([C0_C1, C2, publishCommand(`${GOOD_STREAM}?key=${GOOD_KEY}`), frame(false)]),
+  'publish without connect': (_random, _accepted, { good }) =>
+    Buffer.concat([C0_C1, C2, publishCommand(`${GOOD_STREAM}?key=${good}`), frame(false)]),
   'an unknown application': () => Buffer.concat([C0_C1, C2, connectCommand('vod'), frame(false)]),
   'a connect of garbage': (random) => Buffer.concat([C0_C1, C2, mutate(random, connectCommand())]),
 };
@@ -229,26 +234,26 @@ const CONNECTED_PERCENT = 45;
 const HANG_PERCENT = 2;
 
 /** The next input. Early ones may come by TLS too: as noise to its port, never by a handshake, which would cost too much. */
-export function nextInput(random: Random): AbuseInput {
+export function nextInput(random: Random, keys: Keys): AbuseInput {
   const finish = random() * 100 < HANG_PERCENT ? 'hang' : pick(random, ['end', 'reset'] as const);
   const depth = below(random, 100);
   if (depth < EARLY_PERCENT) {
     const name = pick(random, Object.keys(EARLY));
-    const last = { bytes: (EARLY[name] as Attack)(random, false), until: null };
+    const last = { bytes: (EARLY[name] as Attack)(random, false, keys), until: null };
     return { name: `early: ${name}`, secure: below(random, 5) === 0, steps: split(random, last), finish };
   }
   const name = pick(random, Object.keys(ATTACKS));
   const attack = ATTACKS[name] as Attack;
   if (depth < EARLY_PERCENT + CONNECTED_PERCENT) {
-    const steps = [HANDSHAKE, CONNECT, ...split(random, { bytes: attack(random, false), until: null })];
+    const steps = [HANDSHAKE, CONNECT, ...split(random, { bytes: attack(random, false, keys), until: null })];
     return { name: `connected: ${name}`, secure: false, steps, finish };
   }
-  const stream = `hostile${below(random, 1_000)}`;
+  const [stream, key] = pick(random, [...keys.hostile]);
   const publish = {
-    bytes: Buffer.concat([prepareCommands(stream), publishCommand(`${stream}?key=${GOOD_KEY}`)]),
+    bytes: Buffer.concat([prepareCommands(stream), publishCommand(`${stream}?key=${key}`)]),
     until: PUBLISHED,
   };
-  const steps = [HANDSHAKE, CONNECT, publish, ...split(random, { bytes: attack(random, true), until: null })];
+  const steps = [HANDSHAKE, CONNECT, publish, ...split(random, { bytes: attack(random, true, keys), until: null })];
   return { name: `publishing: ${name}`, secure: false, steps, finish };
 }
 

@@ -9,6 +9,7 @@ import { ask, feedOf, mint, startRig } from './edge-rig.ts';
 import { FIRST_NUMBER, type MediaTrack, PARTS, makeMedia } from './fake-media.ts';
 import { FakeOrigin } from './fake-origin.ts';
 import { type Fill, type FillResult, Fills } from './fill.ts';
+import { createViewerServer } from './http-server.ts';
 import { replyGrowing } from './reply.ts';
 import type { RunningEdge } from './start-edge.ts';
 import { storeMedia } from './stored.ts';
@@ -307,6 +308,39 @@ describe('from an origin', () => {
     assert.deepEqual([unknown.status, unknown.code], [502, 'upstream_failed']);
     origin = await FakeOrigin.start(media);
   });
+});
+
+test('a reader that is slow is not taken for an idle one, however much is ready for it', async () => {
+  const SIZE = 24 * 1024 * 1024;
+  const { fills } = fillsOf({ objectLimitBytes: SIZE });
+  const hand = byHand();
+  const fill = fills.joinOrStart('k', hand.recipe)?.fill as Fill;
+  const telling = { edgeId: 'e', cacheStatus: '', timing: '', freshness: 'max-age=1' };
+  await using server = createViewerServer({
+    headerBytes: 4_096,
+    connections: 10,
+    connectionsPerAddress: { loopback: 0, elsewhere: 0 },
+    idleMs: 200,
+    onRequest: (request, response) => {
+      const exchange = { request, response, isPrivate: false, isMedia: true };
+      void replyGrowing(exchange, fill, { mediaType: 'video/mp4', etag: '"k"', telling });
+    },
+    onConnectionRefused: () => undefined,
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const slow = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  slow.write('GET /k HTTP/1.1\r\nHost: e\r\nConnection: close\r\n\r\n');
+  fill.append(Buffer.alloc(SIZE));
+  hand.finish(fill);
+  const startedMs = performance.now();
+  let bytes = 0;
+  for await (const piece of slow) {
+    bytes += (piece as Buffer).length;
+    // As on a line that is full: the kernel takes the next bytes only when these are gone.
+    while (performance.now() - startedMs < (600 * bytes) / SIZE) await new Promise(setImmediate);
+  }
+  assert.ok(bytes >= SIZE, `${bytes} of ${SIZE}`);
 });
 
 test('a reader that does not read holds nobody back', async () => {

@@ -134,6 +134,7 @@ export function replyGrowing(
 ): Promise<{ readonly bytes: number; readonly whole: boolean }> {
   const { response } = exchange;
   const { mediaType, etag, telling } = about;
+  watchQueue(exchange);
   const length = fill.expectedBytes === null ? [] : ['Content-Length', String(fill.expectedBytes)];
   response.writeHead(200, ['Content-Type', mediaType, ...length, 'ETag', etag, ...told(exchange, telling)]);
   return new Promise((resolve) => {

@@ -27,14 +27,14 @@ export function mpdOf(timeline: Timeline, moment: MpdMoment): Mpd | null {
     const period = periodOf(timeline, epoch, timeline.epochs[index + 1]);
     return period === null ? [] : [period];
   });
-  if (periods.length === 0) return null;
+  const newestPeriod = periods.at(-1);
+  if (newestPeriod === undefined) return null;
   const { segmentDurationMs, windowSegments } = timeline;
-  const newest = Math.max(...timeline.tracks.map(({ id }) => positionOf(timeline, id)?.number ?? 0));
   const isLive = timeline.state === 'live';
   return {
     type: 'dynamic',
     availabilityStartMs: timeline.anchorMs,
-    publishMs: moment.nowMs,
+    publishMs: publishedMs(timeline, newestPeriod, moment),
     timeShiftBufferDepthMs: windowSegments * segmentDurationMs,
     minBufferMs: timeline.partTargetMs,
     maxSegmentDurationMs: segmentDurationMs,
@@ -43,10 +43,19 @@ export function mpdOf(timeline: Timeline, moment: MpdMoment): Mpd | null {
     utcTiming: { scheme: 'urn:mpeg:dash:utc:http-xsdate:2014', value: moment.clockUrl },
     periods,
     ...moment.steered,
-    ...(isLive
-      ? { minimumUpdatePeriodMs: segmentDurationMs }
-      : { mediaPresentationDurationMs: (newest + 1) * segmentDurationMs }),
+    ...(isLive ? { minimumUpdatePeriodMs: segmentDurationMs } : { mediaPresentationDurationMs: endMs(timeline) }),
   };
+}
+
+/** When what the MPD says last changed: by the timeline alone, so that every edge writes the same bytes. */
+function publishedMs(timeline: Timeline, { startMs }: Period, { fromMs, nowMs }: MpdMoment): number {
+  if (fromMs !== undefined) return nowMs;
+  return timeline.anchorMs + (timeline.state === 'live' ? startMs : endMs(timeline));
+}
+
+function endMs(timeline: Timeline): number {
+  const newest = Math.max(...timeline.tracks.map(({ id }) => positionOf(timeline, id)?.number ?? 0));
+  return (newest + 1) * timeline.segmentDurationMs;
 }
 
 function latencyOf(timeline: Timeline, { nowMs, fromMs }: MpdMoment): NonNullable<Mpd['latency']> {

@@ -28,10 +28,26 @@ test('a geo is asked in the operator\u2019s place, by a word that it can check',
   state.apply((await plane.call('GET', '/v1/feed', undefined, credential)).body as unknown as FeedPage);
   const question = readExplainQuestion(geo.asked[0] ?? '', state.issuers.get(OWN_ISSUER), plane.clock.nowMs());
   assert.deepEqual(question, { address: '203.0.113.7', stream: 'show' });
+  await plane.call('POST', '/v1/nodes/geo-1/drain');
+  assert.equal(await codeOf(plane, PATH), 'upstream_failed', 'one that is drained is not asked');
+  await plane.call('POST', '/v1/nodes/geo-1/drain', { draining: false });
   for (const answer of ['', '{}', '<html>', JSON.stringify({ ...EXPLANATION, geo: 5 })]) {
     geo.answer = answer;
     assert.equal(await codeOf(plane, PATH), 'upstream_failed', answer);
   }
+});
+
+test('three geos are asked and no more', async () => {
+  await using geo = await startTestGeo();
+  await using plane = await startTestPlane();
+  await plane.call('POST', '/v1/streams', { name: 'show', policy: 'token' });
+  for (const id of ['geo-1', 'geo-2']) await joinAs(plane, { id, role: 'geo', url: 'http://127.0.0.1:9' });
+  await joinAs(plane, { id: 'geo-4', role: 'geo', url: geo.url });
+  assert.equal((await plane.call('GET', PATH)).status, 200);
+  await plane.call('DELETE', '/v1/nodes/geo-4');
+  await joinAs(plane, { id: 'geo-3', role: 'geo', url: 'http://127.0.0.1:9' });
+  await joinAs(plane, { id: 'geo-4', role: 'geo', url: geo.url });
+  assert.equal(await codeOf(plane, PATH), 'upstream_failed');
 });
 
 test('what is asked is an address and a stream', async () => {

@@ -40,6 +40,17 @@ function maker(status = 201) {
   };
 }
 
+/** How often a store is read as a whole. */
+function countLists(store: Store): { count: number } {
+  const looked = { count: 0 };
+  const list = store.list.bind(store);
+  store.list = (...args) => {
+    looked.count += 1;
+    return list(...args);
+  };
+  return looked;
+}
+
 const REQUEST = { key: 'a-key-of-the-client', principal: 'admin', asked: 'POST /v1/things\n{}' };
 
 for (const [name, makePlace] of STORES) {
@@ -127,7 +138,10 @@ for (const [name, makePlace] of STORES) {
       const ask = async (key: string): Promise<number> =>
         (await rig.one.once({ ...REQUEST, key }, thing.attempt)).status;
       for (const key of ['a', 'b', 'c']) assert.equal(await ask(key), 201);
+      const looked = countLists(rig.store);
       assert.equal(await ask('d'), 429);
+      assert.equal(await ask('d'), 429);
+      assert.equal(looked.count, 1, 'nothing to make room with is looked for once');
       assert.equal(await ask('a'), 201);
       assert.equal(thing.made, 3);
       rig.clock.advance(DAY_MS);
@@ -184,6 +198,11 @@ test('each request that makes something is answered again as it was, after a res
     const other = await plane.send('POST', path, withKey(`key-${path}`, { ...body, more: 1 }));
     assert.ok([400, 422].includes(other.status), `${path}: ${other.status}`);
   }
+  assertCode(
+    await plane.send('POST', '/v1/keys/rotate', withKey('key-/v1/purges', { all: true })),
+    422,
+    'idempotency_key_reused',
+  );
   assert.equal(((await plane.call('GET', '/v1/join-tokens')).body['joinTokens'] as unknown[]).length, 1);
   assertCode(
     await plane.send('POST', '/v1/streams', withKey('key-/v1/streams', { ...SHOW, name: 'b' })),

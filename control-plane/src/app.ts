@@ -6,7 +6,7 @@ import { clientAddress } from '@headwater/protocol/client-address';
 import type { Metrics } from '@headwater/service/metrics';
 import { problemResponse } from '@headwater/service/problem-response';
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import { limitBody } from './api/limit-body.ts';
 import { mount } from './api/mount.ts';
 import type { ApiEnv, Route } from './api/operation.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
@@ -49,12 +49,7 @@ export function createApp(services: Services, metrics: Metrics): Hono<ApiEnv> {
     if (stopping.aborted) context.header('connection', 'close');
     events.answered(context.req.method, context.req.path, context.res.status);
   });
-  app.use(
-    bodyLimit({
-      maxSize: config.limits.bodyBytes,
-      onError: () => problemResponse('body_too_large', { detail: `the limit is ${config.limits.bodyBytes} bytes` }),
-    }),
-  );
+  app.use(limitBody(config.limits.bodyBytes));
   mount(app, allRoutes(services, metrics), services);
 
   app.notFound(() => problemResponse('not_found'));

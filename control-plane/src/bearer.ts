@@ -1,7 +1,7 @@
 /** Who asks: people with the admin token, nodes with their credential. */
 
 import type { Context } from 'hono';
-import { nodeKeyThumbprint, verifyNodeCredential } from '@headwater/protocol/node-credential';
+import { nodeKeyThumbprint } from '@headwater/protocol/node-credential';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import { problemResponse } from '@headwater/service/problem-response';
 import type { Member } from './fleet.ts';
@@ -21,8 +21,8 @@ export function unauthorized(detail: string, code: ProblemCode = 'unauthorized')
 }
 
 /** The node whose credential the request carries, or null: the credential says who, the enrolment whether it still holds. */
-export function askingNode(context: Pick<Context, 'req'>, { fleet, credentialKey, clock }: Services): Member | null {
-  const claims = verifyNodeCredential(bearerOf(context), credentialKey, clock.nowMs());
+export function askingNode(context: Pick<Context, 'req'>, { fleet, credentials, clock }: Services): Member | null {
+  const claims = credentials.read(bearerOf(context), clock.nowMs());
   const member = claims === null ? null : fleet.member(claims.node);
   if (member === null || claims?.keyThumbprint !== nodeKeyThumbprint(member.enrolled.publicKey)) return null;
   return member;

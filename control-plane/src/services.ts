@@ -14,6 +14,7 @@ import type { Purges } from './purges.ts';
 import type { ConfigVersions } from './config-versions.ts';
 import type { Registry } from './registry/registry.ts';
 import type { People } from './people/people.ts';
+import type { ShownCredentials } from './shown-credentials.ts';
 import type { State } from './state/state.ts';
 
 export interface Services {
@@ -36,6 +37,7 @@ export interface Services {
   readonly joinToken: string;
   /** signs nodes' credentials; the same at every replica */
   readonly credentialKey: KeyObject;
+  readonly credentials: ShownCredentials;
   /** falls when the control plane ends */
   readonly stopping: AbortSignal;
 }

@@ -31,6 +31,7 @@ import { openEmbeddedRegistry } from './registry/embedded-registry.ts';
 import type { Registry } from './registry/registry.ts';
 import type { Services } from './services.ts';
 import { openSessionIssuer } from './session-issuer.ts';
+import { ShownCredentials } from './shown-credentials.ts';
 import { openEmbeddedStore } from './state/embedded-store.ts';
 import { FencedStore } from './state/fenced-store.ts';
 import { openRedisStore } from './state/redis-store.ts';
@@ -81,6 +82,7 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   await ensurePathKey(state);
   const signer = await openSessionIssuer(state);
   const credentialKey = await openCredentialKey(state);
+  const credentials = new ShownCredentials(credentialKey);
   const waitMs = overrides.feedWaitMs ?? FEED_WAIT_MS;
   const feed = new Feed({ state, fleet, waitMs, waiterLimit: config.limits.waiters });
   const leaderStore = new FencedStore(store, () => registry.leadership);
@@ -103,7 +105,7 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   const adminToken = config.adminToken ?? keptToken(join(config.dataDir, 'admin-token'));
   const joinToken = config.joinToken ?? keptToken(join(config.dataDir, 'join-token'));
   const known = { state, registry, enrolled, fleet, admission, purges, configs, feed, people, idempotency, signer };
-  const services = { config, clock, events, ...known, adminToken, joinToken, credentialKey };
+  const services = { config, clock, events, ...known, adminToken, joinToken, credentialKey, credentials };
   const app = createApp({ ...services, stopping: stopping.signal }, metrics);
   const server = openServer(app, config.limits);
   const port = await listen(server, { port: config.port, variable: 'HEADWATER_CONTROL_PORT' });

@@ -44,6 +44,8 @@ export async function startTestConsul(options: TestConsulOptions = {}): Promise<
   const config = {
     node_name: `node-${http}`,
     bind_addr: '127.0.0.1',
+    // Development mode would log each check and service at each heartbeat of any: with 500 nodes half a million lines a second.
+    log_level: 'WARN',
     ports: { http, dns, serf_lan: serfLan, serf_wan: serfWan, server, grpc },
     ...(masterToken === undefined ? {} : { acl: { ...CLOSED, tokens: { master: masterToken, agent: masterToken } } }),
     ...(other === undefined ? {} : { retry_join: [other.serfAddress], data_dir: directory }),

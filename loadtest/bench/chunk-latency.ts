@@ -7,7 +7,8 @@ import { readClockBar, sinceClockBar } from '@headwater/test/fleet/clock-bar.ts'
 import { decodeFrames } from '@headwater/test/fleet/decode.ts';
 import { startFleet } from '@headwater/test/fleet/fleet.ts';
 import { parsePlaylist, read, readRenditions, readText, readWhole } from '@headwater/test/fleet/stream-reader.ts';
-import { quantile, type Figure, type FigureResult } from './figure.ts';
+import { quantile } from '@headwater/test/fleet/quantile.ts';
+import type { Figure, FigureResult } from './figure.ts';
 import { startRtmpTap, type RtmpTap } from './rtmp-tap.ts';
 
 const PARTS = 300;

@@ -12,7 +12,8 @@ import { startGeo } from '@headwater/geo/src/start-geo.ts';
 import { FeedState } from '@headwater/protocol/feed-state';
 import { testRecord } from '@headwater/protocol/test-node';
 import { seeded } from '@headwater/protocol/test-random';
-import { type Figure, type FigureResult, quantile } from './figure.ts';
+import { quantile } from '@headwater/test/fleet/quantile.ts';
+import type { Figure, FigureResult } from './figure.ts';
 
 const EDGES = 8;
 /** In each round half of the edges die, every other one of them by hanging. */

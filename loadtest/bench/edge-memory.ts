@@ -2,9 +2,9 @@
 
 import { connect, type Socket } from 'node:net';
 import { startFleet } from '@headwater/test/fleet/fleet.ts';
+import { residentBytes } from '@headwater/test/fleet/process-cost.ts';
 import { until } from '@headwater/test/fleet/until.ts';
 import type { Figure, FigureResult } from './figure.ts';
-import { residentBytes } from './process-cost.ts';
 
 const CONNECTIONS = 5_000;
 const AT_ONCE = 100;

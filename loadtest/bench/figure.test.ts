@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { holds, quantile } from './figure.ts';
+import { quantile } from '@headwater/test/fleet/quantile.ts';
+import { holds } from './figure.ts';
 
 test('quantiles are by nearest rank', () => {
   const samples = [5, 1, 4, 2, 3];

@@ -2,8 +2,9 @@
 
 import { type EdgeView, type Viewer, rankEdges } from '@headwater/geo/src/rank.ts';
 import { testRecord } from '@headwater/protocol/test-node';
-import { type Figure, type FigureResult, type Measured, quantile } from './figure.ts';
 import { seeded } from '@headwater/protocol/test-random';
+import { quantile } from '@headwater/test/fleet/quantile.ts';
+import type { Figure, FigureResult, Measured } from './figure.ts';
 
 const FLEETS = [50, 500] as const;
 const DECISIONS = 20_000;

@@ -8,7 +8,8 @@ import { writeFragment } from '@headwater/media/mp4/fragment';
 import { parseInit, writeInit } from '@headwater/media/mp4/init';
 import { FragmentReader } from '@headwater/media/mp4/reader';
 import { muxSegment, type TsInput } from '@headwater/media/ts/mux';
-import { quantile, type Figure, type FigureResult } from './figure.ts';
+import { quantile } from '@headwater/test/fleet/quantile.ts';
+import type { Figure, FigureResult } from './figure.ts';
 
 const SECONDS = 4;
 /** of 333 ms */

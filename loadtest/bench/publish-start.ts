@@ -4,7 +4,8 @@ import { SMALL_LADDER, startFleet, type Fleet } from '@headwater/test/fleet/flee
 import { publishTestPicture } from '@headwater/test/fleet/publisher.ts';
 import { parsePlaylist, read, readRenditions, readWhole } from '@headwater/test/fleet/stream-reader.ts';
 import { until } from '@headwater/test/fleet/until.ts';
-import { quantile, type Figure, type FigureResult } from './figure.ts';
+import { quantile } from '@headwater/test/fleet/quantile.ts';
+import type { Figure, FigureResult } from './figure.ts';
 
 const TIMES = 5;
 const DEADLINE_MS = 15_000;

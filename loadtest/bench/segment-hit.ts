@@ -2,12 +2,13 @@
 
 import { availableParallelism } from 'node:os';
 import { startFleet } from '@headwater/test/fleet/fleet.ts';
+import { cpuMicros, pin } from '@headwater/test/fleet/process-cost.ts';
 import { readWhole } from '@headwater/test/fleet/stream-reader.ts';
 import { until } from '@headwater/test/fleet/until.ts';
 import { readOverAndOver, type Readings } from './discarding-reader.ts';
-import { quantile, type Figure, type FigureResult, type Measured } from './figure.ts';
+import { quantile } from '@headwater/test/fleet/quantile.ts';
+import type { Figure, FigureResult, Measured } from './figure.ts';
 import { startNginx } from './nginx.ts';
-import { cpuMicros, pin } from './process-cost.ts';
 import { startSyntheticOrigin } from './synthetic-origin.ts';
 
 const SIZES = [

@@ -27,12 +27,14 @@ export interface FleetPlan {
 
 interface Given {
   readonly edges: number;
+  /** services that are not wanted, by name */
+  readonly without: readonly string[];
   readonly directory: string;
   readonly adminToken: string;
 }
 
 /** Lays a fleet out on free ports. */
-export async function planFleet({ edges, directory, adminToken }: Given): Promise<FleetPlan> {
+export async function planFleet({ edges, without, directory, adminToken }: Given): Promise<FleetPlan> {
   const [control = 0, geo = 0, origin = 0, rtmp = 0, rtmps = 0, ...rest] = await reservePorts(5 + 2 * edges);
   const viewerPorts = rest.slice(0, edges);
   const joinToken = randomBytes(16).toString('hex');
@@ -54,18 +56,19 @@ export async function planFleet({ edges, directory, adminToken }: Given): Promis
       HEADWATER_EDGE_PORT: String(port),
       HEADWATER_EDGE_ADMIN_PORT: String(rest[edges + index]),
     });
+  const services = [
+    service('control-plane', control, {
+      HEADWATER_CONTROL_PORT: String(control),
+      HEADWATER_GEO_PORT: String(geo),
+      HEADWATER_ADMIN_TOKEN: adminToken,
+    }),
+    service('geo', geo, { HEADWATER_GEO_PORT: String(geo) }),
+    service('origin', origin, { HEADWATER_ORIGIN_PORT: String(origin), ...ingest }),
+    ...viewerPorts.map(edge),
+  ];
   return {
     joinToken,
-    services: [
-      service('control-plane', control, {
-        HEADWATER_CONTROL_PORT: String(control),
-        HEADWATER_GEO_PORT: String(geo),
-        HEADWATER_ADMIN_TOKEN: adminToken,
-      }),
-      service('geo', geo, { HEADWATER_GEO_PORT: String(geo) }),
-      service('origin', origin, { HEADWATER_ORIGIN_PORT: String(origin), ...ingest }),
-      ...viewerPorts.map(edge),
-    ],
+    services: services.filter(({ name }) => !without.includes(name)),
     controlUrl: httpUrl(control),
     geoUrl: httpUrl(geo),
     originUrl: httpUrl(origin),

@@ -32,6 +32,8 @@ export const SMALL_LADDER: Ladder = {
 
 interface FleetOptions {
   readonly edges?: number;
+  /** services that are not wanted, by name */
+  readonly without?: readonly string[];
   /** run the edges from what `npm run build` makes, as they are deployed; the other services from source */
   readonly builtEdges?: boolean;
   /** on top of what the harness sets, for every service */
@@ -53,11 +55,11 @@ interface OnAirOptions {
 
 /** Starts control plane, geo, origin and edges, and waits until all of them know each other. */
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
-  const { edges = 2, environment = {}, builtEdges = false } = options;
+  const { edges = 2, without = [], environment = {}, builtEdges = false } = options;
   if (builtEdges) build('edge');
   const directory = await mkdtemp(join(tmpdir(), 'headwater-test-'));
   const adminToken = randomBytes(16).toString('hex');
-  const plan = await planFleet({ edges, directory, adminToken });
+  const plan = await planFleet({ edges, without, directory, adminToken });
   const fleet = new Fleet({ plan, directory, adminToken, environment, builtEdges });
   try {
     await fleet.start();

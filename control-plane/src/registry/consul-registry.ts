@@ -4,10 +4,11 @@ import type { NodeDescription } from '@headwater/protocol/node';
 import type { Clock } from '@headwater/service/clock';
 import type Consul from 'consul';
 import { ChangeListeners } from './change-listeners.ts';
-import { connectConsul, isAnswer, keyValueOver } from './consul-client.ts';
+import { SOCKETS, connectConsul, isAnswer, keyValueOver } from './consul-client.ts';
 import { type Announcement, NODE_SERVICE, checkOf, readAnnouncements, serviceOf } from './consul-instance.ts';
 import { ConsulLeader } from './consul-leader.ts';
 import { ConsulWatch } from './consul-watch.ts';
+import { HeartbeatQueue } from './heartbeat-queue.ts';
 import { type Instance, type KeyValue, type Leadership, type Registry, nextGeneration } from './registry.ts';
 
 interface ConsulRegistryOptions {
@@ -50,7 +51,11 @@ class ConsulRegistry implements Registry {
   readonly replica: string;
   readonly kv: KeyValue;
   readonly #options: ConsulRegistryOptions;
+  /** for what is told of nodes */
   readonly #consul: Consul;
+  /** for the watch, the lock and the keys */
+  readonly #ownConsul: Consul;
+  readonly #heartbeats: HeartbeatQueue;
   readonly #leader: ConsulLeader;
   readonly #watch: ConsulWatch;
   readonly #listeners: ChangeListeners;
@@ -61,7 +66,6 @@ class ConsulRegistry implements Registry {
   readonly #withdrawn = new Map<string, number>();
   /** what we told our agent and have not yet heard back */
   readonly #maintenance = new Map<string, boolean>();
-  readonly #beating = new Set<string>();
   readonly #troubledAtMs = new Map<string, number>();
   #announced: readonly Announcement[] = [];
   /** what was stale the last time that this was looked at */
@@ -70,15 +74,17 @@ class ConsulRegistry implements Registry {
   #campaign: Promise<void> | null = null;
 
   constructor(options: ConsulRegistryOptions) {
-    const { url, token, replica, clock } = options;
+    const { replica, clock } = options;
     this.#options = options;
     this.replica = replica;
-    this.#consul = connectConsul(url, token);
-    this.#leader = new ConsulLeader({ consul: this.#consul, replica, clock });
+    this.#consul = connectConsul(options, SOCKETS.nodes);
+    this.#ownConsul = connectConsul(options, SOCKETS.ownWork);
+    this.#heartbeats = new HeartbeatQueue({ clock, send: (id) => this.#pass(id) });
+    this.#leader = new ConsulLeader({ consul: this.#ownConsul, replica, clock });
     this.#listeners = new ChangeListeners((error) => this.#trouble('listener', error));
-    this.kv = keyValueOver(this.#consul);
+    this.kv = keyValueOver(this.#ownConsul);
     this.#watch = new ConsulWatch({
-      ask: (query) => this.#consul.health.service({ service: NODE_SERVICE, ...query }),
+      ask: (query) => this.#ownConsul.health.service({ service: NODE_SERVICE, ...query }),
       take: (answer) => this.#take(readAnnouncements(answer)),
       onFailure: (error) => this.#trouble('watch', error),
     });
@@ -104,18 +110,13 @@ class ConsulRegistry implements Registry {
       isRegistered: false,
     };
     this.#own.set(node.id, own);
+    this.#heartbeats.forget(node.id);
     this.#settle();
     await this.#register(own).catch((error: unknown) => this.#trouble('announce', error));
   }
 
   beat(id: string): void {
-    const own = this.#own.get(id);
-    // A slow agent gets one request a node, however many heartbeats come meanwhile.
-    if (own === undefined || this.#beating.has(id)) return;
-    this.#beating.add(id);
-    this.#pass(id, own)
-      .catch((error: unknown) => this.#trouble('heartbeat', error))
-      .finally(() => this.#beating.delete(id));
+    if (this.#own.has(id)) this.#heartbeats.add(id);
   }
 
   async setMaintenance(id: string, on: boolean): Promise<void> {
@@ -132,6 +133,7 @@ class ConsulRegistry implements Registry {
     const known = this.#instances.get(id);
     if (known === undefined) return;
     const isOurs = this.#own.delete(id);
+    this.#heartbeats.forget(id);
     this.#told.delete(id);
     this.#maintenance.delete(id);
     this.#withdrawn.set(id, known.generation);
@@ -162,6 +164,7 @@ class ConsulRegistry implements Registry {
     await this.#campaign;
     await this.#leader.resign().catch((error: unknown) => this.#trouble('resign', error));
     this.#consul.destroy();
+    this.#ownConsul.destroy();
   }
 
   /** An answer of the watch. The same one may come twice, and one that is empty may only mean that we may not look. */
@@ -190,6 +193,7 @@ class ConsulRegistry implements Registry {
       this.#own.set(id, { instance: { ...instance, passing: true }, isRegistered: false });
     } else if (own === undefined || isNewer) {
       this.#own.delete(id);
+      this.#heartbeats.forget(id);
       this.#told.set(id, { instance, missingSinceMs: null });
     } else if (instance.generation === own.instance.generation) {
       this.#takeMaintenance(id, own, instance.maintenance);
@@ -231,14 +235,27 @@ class ConsulRegistry implements Registry {
     this.#listeners.notify();
   }
 
-  /** An agent that was restarted without its state, or that never heard of the node, does not know the check. */
-  async #pass(id: string, own: Own): Promise<void> {
-    if (!own.isRegistered) return this.#register(own);
+  /** Says that a node lives. @returns whether the agent took it */
+  async #pass(id: string): Promise<boolean> {
+    const own = this.#own.get(id);
+    if (own === undefined) return false;
+    try {
+      if (!own.isRegistered || !(await this.#isPassed(id))) await this.#register(own);
+      return true;
+    } catch (error) {
+      this.#trouble('heartbeat', error);
+      return false;
+    }
+  }
+
+  /** False: an agent that was restarted without its state, or that never heard of the node, does not know the check. */
+  async #isPassed(id: string): Promise<boolean> {
     try {
       await this.#consul.agent.check.pass({ id: checkOf(id) });
+      return true;
     } catch (error) {
       if (!isAnswer(error)) throw error;
-      await this.#register(own);
+      return false;
     }
   }
 

@@ -71,6 +71,9 @@ const YOUNG_MS = 30_000;
 const STRANGER_CODES = ['node_unknown', 'node_proof', 'node_removed'] as const satisfies readonly ProblemCode[];
 /** Changes within this time are written to disk together. */
 const SAVE_DELAY_MS = 500;
+/** What takes long, as with a large fleet on a slow disk, is done the more seldom: writing is a small share of the time. */
+const SAVE_PAUSES = 20;
+const SAVE_DELAY_MAX_MS = 10_000;
 
 /** Starts the link; returns at once, whether or not a control plane answers. */
 export async function startFleetLink(options: FleetLinkOptions): Promise<FleetLink & AsyncDisposable> {
@@ -87,6 +90,8 @@ class Link implements FleetLink {
   #running: Promise<void> = Promise.resolve();
   #saving: Promise<void> = Promise.resolve();
   #saveTimer: NodeJS.Timeout | undefined;
+  /** how long the last one took */
+  #saveMs = 0;
   #privateKey: KeyObject | null = null;
   #isKeyKept = false;
   #isEnrolled = false;
@@ -327,17 +332,20 @@ class Link implements FleetLink {
   }
 
   #saveSoon(): void {
-    this.#saveTimer ??= setTimeout(() => void this.#save(), SAVE_DELAY_MS).unref();
+    const delayMs = Math.min(Math.max(SAVE_DELAY_MS, SAVE_PAUSES * this.#saveMs), SAVE_DELAY_MAX_MS);
+    this.#saveTimer ??= setTimeout(() => void this.#save(), delayMs).unref();
   }
 
   /** One write at a time; a change during a write has set the timer anew. */
   async #save(): Promise<void> {
-    const { state, stateFile, log } = this.#options;
+    const { state, stateFile, clock, log } = this.#options;
     clearTimeout(this.#saveTimer);
     this.#saveTimer = undefined;
+    const startMs = clock.monotonicMs();
     const kept = { privateKey: this.#key(), isEnrolled: this.#isEnrolled, page: state.snapshot() };
     this.#saving = this.#saving
       .then(() => writeNodeState(stateFile, kept))
+      .then(() => void (this.#saveMs = clock.monotonicMs() - startMs))
       .catch((error: unknown) => log('error', 'fleet_state_not_saved', { file: stateFile, reason: String(error) }));
     return this.#saving;
   }

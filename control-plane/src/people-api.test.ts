@@ -69,6 +69,7 @@ const TABLE: Readonly<Record<string, string>> = {
   getNode: 'admin operator',
   removeNode: 'admin operator',
   drainNode: 'admin operator',
+  explain: 'admin operator',
   getMe: EVERYBODY,
   changePassword: EVERYBODY,
   stepUp: EVERYBODY,

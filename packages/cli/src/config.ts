@@ -1,6 +1,7 @@
 /** What the `headwater` command itself takes from the environment; everything else is the services' and is handed on. */
 
-import { resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { type Environment, httpUrls, oneOf, port, text } from '@headwater/service/env';
 
 export interface CliConfig {
@@ -20,6 +21,10 @@ export interface CliConfig {
   readonly ffmpeg: string;
   readonly adminToken: string | null;
   readonly joinToken: string | null;
+  /** a program's, for the operators' commands */
+  readonly apiKey: string | null;
+  /** where log-ins are kept */
+  readonly loginFile: string;
   readonly nodeId: string | null;
   /** where operators' commands go: replicas of one control plane */
   readonly controlUrls: readonly string[];
@@ -43,6 +48,8 @@ export function readConfig(env: Environment = process.env): CliConfig {
     ffmpeg: text(env, 'HEADWATER_FFMPEG', 'ffmpeg'),
     adminToken: text(env, 'HEADWATER_ADMIN_TOKEN', undefined) ?? null,
     joinToken: text(env, 'HEADWATER_JOIN_TOKEN', undefined) ?? null,
+    apiKey: text(env, 'HEADWATER_API_KEY', undefined) ?? null,
+    loginFile: resolve(text(env, 'HEADWATER_LOGIN_FILE', join(homedir(), '.config', 'headwater', 'login.json'))),
     controlUrls: httpUrls(env, 'HEADWATER_CONTROL_URL', ownControlUrl(env)),
     nodeId: text(env, 'HEADWATER_NODE_ID', undefined) ?? null,
     environment: env,

@@ -14,7 +14,7 @@ import { type NodeState, readNodeState, writeNodeState } from '@headwater/servic
 import { CommandError } from './command-error.ts';
 import { type CliConfig, readConfig } from './config.ts';
 import type { LoneRole } from './one-node.ts';
-import { EX_UNAVAILABLE, OperatorApi } from './operator-api.ts';
+import { EX_UNAVAILABLE, OperatorApi, fixedBearer } from './operator-api.ts';
 
 /** The variables that a join fixes. */
 type Fixed = Readonly<Record<string, string>>;
@@ -55,9 +55,11 @@ export async function joinFleet(config: CliConfig, { role, urls, options, fixed 
   const state = await stateOf(stateFile);
   const request = { node, publicKey: nodeKeyOf(state.privateKey) };
   await firstOf(replicas, (url) =>
-    new OperatorApi([url], options.token).ask('POST', '/v1/nodes/join', request).catch((error: unknown) => {
-      throw explained(error, role);
-    }),
+    new OperatorApi([url], fixedBearer(options.token))
+      .ask('POST', '/v1/nodes/join', request)
+      .catch((error: unknown) => {
+        throw explained(error, role);
+      }),
   );
   await writeNodeState(stateFile, { ...state, isEnrolled: true, page: null });
   await writeFile(keptFile(config, role), `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });

@@ -27,6 +27,10 @@ test('tells what it can do, and what it cannot', () => {
   assert.equal(code, 0);
   for (const command of [
     'up',
+    'login',
+    'users',
+    'keys',
+    'audit',
     'edge',
     'origin',
     'token',
@@ -52,8 +56,13 @@ test('without a control plane, or without its token, there is one line that says
   const away = headwater(['nodes'], env);
   assert.equal(away.code, 69);
   assert.match(away.err, /^headwater: the control plane at http:\/\/127\.0\.0\.1:9 does not answer: .*\n$/);
-  const lost = headwater(['nodes'], { HEADWATER_DATA_DIR: '/nonexistent', HEADWATER_ADMIN_TOKEN: '' });
-  assert.deepEqual([lost.code, lost.err], [77, 'headwater: set HEADWATER_ADMIN_TOKEN to the admin token\n']);
+  const lost = headwater(['nodes'], {
+    HEADWATER_DATA_DIR: '/nonexistent',
+    HEADWATER_LOGIN_FILE: '/nonexistent',
+    HEADWATER_ADMIN_TOKEN: '',
+  });
+  const advice = 'log in (headwater login NAME), or set HEADWATER_API_KEY or HEADWATER_ADMIN_TOKEN';
+  assert.deepEqual([lost.code, lost.err], [77, `headwater: ${advice}\n`]);
 });
 
 test('a data directory that cannot be is one line too', () => {

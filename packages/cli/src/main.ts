@@ -3,18 +3,23 @@ import { ConfigError } from '@headwater/service/env';
 import { ListenError } from '@headwater/service/listen';
 import { CommanderError, Command } from 'commander';
 import { CommandError } from './command-error.ts';
+import { addAccountCommands } from './commands/account.ts';
+import { addAuditCommands } from './commands/audit.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addEdgeCommands } from './commands/edge.ts';
 import { addExplainCommand } from './commands/explain.ts';
+import { addKeyCommands } from './commands/keys.ts';
+import { addLoginCommands } from './commands/login.ts';
 import { addNodeCommands } from './commands/nodes.ts';
 import { addOriginCommands } from './commands/origin.ts';
 import { addPurgeCommand } from './commands/purge.ts';
 import { addStreamCommands } from './commands/streams.ts';
 import { addTokenCommands } from './commands/token.ts';
 import { addTopCommand } from './commands/top.ts';
+import { addUserCommands } from './commands/users.ts';
 import { readConfig } from './config.ts';
-import { connectOperator } from './operator-api.ts';
+import { connectOperator } from './operator-login.ts';
 import { up } from './up.ts';
 
 const EX_USAGE = 64;
@@ -34,9 +39,7 @@ function stopSignal(): AbortSignal {
 /** Every command on one screen. */
 function makeProgram(): Command {
   const program = new Command('headwater')
-    .description(
-      'An edge CDN for live and on-demand video. Operators set HEADWATER_CONTROL_URL and HEADWATER_ADMIN_TOKEN.',
-    )
+    .description('An edge CDN for live and on-demand video. Operators set HEADWATER_CONTROL_URL, and log in.')
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'headwater: ')) })
     .exitOverride();
   const connect = async () => connectOperator(readConfig());
@@ -46,6 +49,11 @@ function makeProgram(): Command {
     .action(() => up(readConfig(), stopSignal(), console.log));
   addEdgeCommands(program, readConfig, stopSignal);
   addOriginCommands(program, readConfig, stopSignal);
+  addLoginCommands(program, readConfig, connect);
+  addAccountCommands(program, connect);
+  addUserCommands(program, connect);
+  addKeyCommands(program, connect);
+  addAuditCommands(program, connect);
   addTokenCommands(program, connect);
   addNodeCommands(program, connect);
   addStreamCommands(program, connect);

@@ -5,20 +5,22 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { CommandError } from './command-error.ts';
-import { OperatorApi } from './operator-api.ts';
+import { type Bearer, OperatorApi, fixedBearer } from './operator-api.ts';
 
 interface Asked {
+  readonly authorization: string | undefined;
   readonly path: string;
   readonly key: string | undefined;
   readonly body: string;
 }
 
 /** A control plane that answers as it is told, request by request. */
-async function startServer(answers: readonly ((response: ServerResponse) => void)[]) {
+async function startServer(answers: readonly ((response: ServerResponse) => void)[], bearer = fixedBearer('token')) {
   const asked: Asked[] = [];
   async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
-    asked.push({ path: request.url ?? '', key: request.headers['idempotency-key'] as string | undefined, body });
+    const { authorization, 'idempotency-key': key } = request.headers;
+    asked.push({ authorization, path: request.url ?? '', key: key as string | undefined, body });
     answers[asked.length - 1]?.(response);
   }
   const server = createServer((request, response) => void take(request, response));
@@ -28,7 +30,7 @@ async function startServer(answers: readonly ((response: ServerResponse) => void
   return {
     asked,
     url,
-    api: new OperatorApi([url], 'token'),
+    api: new OperatorApi([url], bearer),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await server[Symbol.asyncDispose]();
@@ -76,15 +78,15 @@ test('a control plane that never answers is given up', async () => {
 test('of several replicas the next is asked, but what changes something only where it cannot have arrived', async () => {
   await using one = await startServer([hangUp, hangUp]);
   await using two = await startServer([json(200, { id: 1 }), json(200, {}), json(200, {})]);
-  const api = new OperatorApi([one.url, two.url], 'token');
+  const api = new OperatorApi([one.url, two.url], fixedBearer('token'));
   assert.deepEqual(await api.ask('GET', '/a'), { id: 1 });
   await api.ask('GET', '/b');
   assert.equal(one.asked.length, 1, 'the one that answers is stayed with');
   const gone = await startServer([]);
   await gone[Symbol.asyncDispose]();
-  const dead = new OperatorApi([gone.url, two.url], 'token');
+  const dead = new OperatorApi([gone.url, two.url], fixedBearer('token'));
   await dead.ask('DELETE', '/c');
-  const lost = new OperatorApi([one.url, two.url], 'token');
+  const lost = new OperatorApi([one.url, two.url], fixedBearer('token'));
   await assert.rejects(lost.ask('DELETE', '/d'), /does not answer/);
   assert.equal(two.asked.length, 3);
 });
@@ -98,4 +100,38 @@ test('a list is followed to its last page', async () => {
     server.asked.map(({ path }) => path),
     ['/v1/nodes', '/v1/nodes?cursor=b'],
   );
+});
+
+/** A person's session: each token is good until the next is asked for. */
+function person(...tokens: string[]): Bearer {
+  return {
+    isPerson: true,
+    async token(refused) {
+      if (refused !== undefined && refused === tokens[0]) tokens.shift();
+      return tokens[0] ?? null;
+    },
+  };
+}
+
+test('a token that is taken no more is renewed once, and what was asked is asked again', async () => {
+  const old = json(401, { code: 'access_token_expired' });
+  await using server = await startServer([old, json(200, { name: 'anna' }), old, old], person('one', 'two', 'three'));
+  assert.deepEqual(await server.api.ask('GET', '/v1/me'), { name: 'anna' });
+  await assert.rejects(server.api.ask('GET', '/v1/me'), { exitCode: 77, code: 'access_token_expired' });
+  const carried = server.asked.map(({ authorization }) => authorization);
+  assert.deepEqual(carried, ['Bearer one', 'Bearer two', 'Bearer two', 'Bearer three']);
+});
+
+test('a session that has ended is told as that; an API key has none to renew', async () => {
+  const refused = json(401, { code: 'access_token_expired' });
+  await using ended = await startServer([refused], person('one'));
+  await assert.rejects(ended.api.ask('GET', '/v1/me'), { exitCode: 77, message: /session has ended: headwater login/ });
+  await using program = await startServer([refused]);
+  await assert.rejects(program.api.ask('GET', '/v1/me'), { code: 'access_token_expired' });
+  assert.equal(program.asked.length, 1);
+});
+
+test('a refusal that says when to come again is told with it', async () => {
+  await using server = await startServer([json(429, { code: 'login_throttled', title: 'x' }, { 'retry-after': '8' })]);
+  await assert.rejects(server.api.ask('POST', '/v1/login', {}), { message: 'x; again in 8 s (login_throttled)' });
 });

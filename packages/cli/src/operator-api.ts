@@ -1,16 +1,14 @@
 /** The control plane's API as an operator's commands use it. */
 
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { backoffMs } from '@headwater/service/backoff';
-import type { CliConfig } from './config.ts';
 import { CommandError } from './command-error.ts';
-import { readSecret } from './kept-file.ts';
+import { askSecret, isInteractive } from './prompt.ts';
 
 const DEADLINE_MS = 10_000;
 export const EX_UNAVAILABLE = 69;
-const EX_NOPERM = 77;
+export const EX_NOPERM = 77;
 
 /** What may be asked again is asked so often, if there is no answer, or one that says to. */
 const TRIES = 4;
@@ -27,9 +25,27 @@ const NOT_ARRIVED: ReadonlySet<string> = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
-type Method = 'GET' | 'POST' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-interface Content {
+/** Where the token of a request comes from. */
+export interface Bearer {
+  /** whether there is somebody with a second factor */
+  readonly isPerson: boolean;
+  /**
+   * Null: there is none any more.
+   * @param refused one that the control plane takes no more
+   */
+  token(refused?: string): Promise<string | null>;
+}
+
+/** A token that stays as it is. */
+export function fixedBearer(token: string): Bearer {
+  return { isPerson: false, token: async () => token };
+}
+
+interface Request {
+  readonly method: Method;
+  readonly path: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -43,27 +59,28 @@ interface Answer {
 /** Asks; what goes wrong becomes one line for the person at the terminal. */
 export class OperatorApi {
   readonly #urls: readonly string[];
-  readonly #token: string;
+  readonly #bearer: Bearer;
   /** the replica that is asked */
   #current = 0;
 
   /** @param urls of the control plane's replicas, at least one */
-  constructor(urls: readonly string[], token: string) {
+  constructor(urls: readonly string[], bearer: Bearer) {
     this.#urls = urls;
-    this.#token = token;
+    this.#bearer = bearer;
   }
 
   /** Asks, of several replicas the first that answers. What changes something goes on to the next only if it never arrived. */
   async ask<T>(method: Method, path: string, body?: unknown): Promise<T> {
-    return wanted(await this.#send(method, path, { body })) as T;
+    return wanted(await this.#send({ method, path, body })) as T;
   }
 
   /** Makes something: under a key, so that it may be asked again when the answer is lost, and is made once. */
   async make<T>(path: string, body: unknown): Promise<T> {
     const headers = { 'idempotency-key': randomUUID() };
     for (let tries = 1; ; tries += 1) {
-      const answer = await this.#send('POST', path, { body, headers }).catch((error: unknown) => {
-        if (tries >= TRIES || !(error instanceof CommandError)) throw error;
+      const answer = await this.#send({ method: 'POST', path, body, headers }).catch((error: unknown) => {
+        const isAway = error instanceof CommandError && error.exitCode === EX_UNAVAILABLE;
+        if (tries >= TRIES || !isAway) throw error;
         return null;
       });
       if (answer !== null && (tries >= TRIES || !mayAskAgain(answer))) return wanted(answer) as T;
@@ -75,7 +92,7 @@ export class OperatorApi {
   async list<T>(path: string, name: string): Promise<readonly T[]> {
     const items: T[] = [];
     for (let next: string | undefined = path; next !== undefined;) {
-      const answer: Answer = await this.#send('GET', next, {});
+      const answer: Answer = await this.#send({ method: 'GET', path: next });
       items.push(...((wanted(answer) as Readonly<Record<string, readonly T[]>>)[name] ?? []));
       // RFC 8288 §3, as the control plane writes it.
       next = /<([^>]*)>; rel="next"/.exec(answer.headers.get('link') ?? '')?.[1];
@@ -83,11 +100,35 @@ export class OperatorApi {
     return items;
   }
 
-  async #send(method: Method, path: string, { body, headers = {} }: Content): Promise<Answer> {
+  /** Shows the second factor again. */
+  async stepUp(code: string): Promise<{ readonly until: string }> {
+    return this.ask('POST', '/v1/me/step-up', { code });
+  }
+
+  /** Where a person's second factor is wanted again and somebody is there, it is asked for first. */
+  async #send(request: Request): Promise<Answer> {
+    const token = await this.#token();
+    const answer = await this.#sendWith(token, request);
+    if (!this.#bearer.isPerson) return answer;
+    // By another clock than ours, or because the session was ended elsewhere.
+    if (answer.status === 401) return this.#sendWith(await this.#token(token), request);
+    if ((answer.body as Refusal | null)?.code !== 'step_up_required' || !isInteractive()) return answer;
+    await this.stepUp(await askSecret('Code of the second factor'));
+    return this.#sendWith(await this.#token(), request);
+  }
+
+  async #token(refused?: string): Promise<string> {
+    const token = await this.#bearer.token(refused);
+    if (token === null) throw new CommandError('the session has ended: headwater login NAME', EX_NOPERM);
+    return token;
+  }
+
+  async #sendWith(token: string, request: Request): Promise<Answer> {
+    const { method, headers = {} } = request;
     for (let left = this.#urls.length; ; left -= 1) {
       const url = this.#urls[this.#current] ?? '';
       try {
-        return await this.#sendTo(url + path, method, { body, headers });
+        return await sendTo(url, token, request);
       } catch (error) {
         this.#current = (this.#current + 1) % this.#urls.length;
         const { cause } = error as Error & { readonly cause?: NodeJS.ErrnoException };
@@ -97,17 +138,6 @@ export class OperatorApi {
         throw new CommandError(`the control plane at ${url} does not answer: ${reason}`, EX_UNAVAILABLE);
       }
     }
-  }
-
-  async #sendTo(url: string, method: Method, { body, headers }: Content): Promise<Answer> {
-    const answer = await fetch(url, {
-      method,
-      headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json', ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(DEADLINE_MS),
-    });
-    const text = await answer.text();
-    return { status: answer.status, headers: answer.headers, body: text === '' ? null : JSON.parse(text) };
   }
 }
 
@@ -122,16 +152,22 @@ function mayAskAgain({ status, body }: Answer): boolean {
 }
 
 /** @throws CommandError for what the control plane refused */
-function wanted({ status, body }: Answer): unknown {
+function wanted({ status, headers, body }: Answer): unknown {
   if (status < 400) return body;
   const { code, detail, title } = (body ?? {}) as Refusal;
   const exitCode = status === 401 ? EX_NOPERM : 1;
-  throw new CommandError(`${detail ?? title ?? `status ${status}`} (${code ?? status})`, exitCode, code);
+  const retryAfter = headers.get('retry-after');
+  const when = retryAfter === null ? '' : `; again in ${retryAfter} s`;
+  throw new CommandError(`${detail ?? title ?? `status ${status}`}${when} (${code ?? status})`, exitCode, code);
 }
 
-/** With the admin token of the environment, or of a control plane's data directory on this machine. */
-export async function connectOperator(config: CliConfig): Promise<OperatorApi> {
-  const token = config.adminToken ?? (await readSecret(join(config.dataDir, 'admin-token')));
-  if (token === null) throw new CommandError('set HEADWATER_ADMIN_TOKEN to the admin token', EX_NOPERM);
-  return new OperatorApi(config.controlUrls, token);
+async function sendTo(url: string, token: string, { method, path, body, headers = {} }: Request): Promise<Answer> {
+  const answer = await fetch(url + path, {
+    method,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(DEADLINE_MS),
+  });
+  const text = await answer.text();
+  return { status: answer.status, headers: answer.headers, body: text === '' ? null : JSON.parse(text) };
 }

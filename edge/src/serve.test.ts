@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { ManualClock } from '@headwater/service/clock';
 import { type Answer, FOREIGN_KEYS, ask, feedOf, mint, startRig } from './edge-rig.ts';
@@ -245,6 +246,22 @@ describe('limits', () => {
     }
   });
 
+  test('a body: none is read, and its connection ends', async () => {
+    await using edge = await startRig(feedOf(origin.url));
+    const cases = [
+      ['GET', 'Content-Length: 99999999', 413, 'body_too_large'],
+      ['HEAD', 'Transfer-Encoding: chunked', 413, ''],
+      ['GET', 'Transfer-Encoding: chunked', 413, 'body_too_large'],
+      ['POST', 'Content-Length: 99999999', 405, 'method_not_allowed'],
+    ] as const;
+    for (const [method, field, status, code] of cases) {
+      const socket = connect(edge.port, '127.0.0.1');
+      socket.write(`${method} /healthz HTTP/1.1\r\nHost: e\r\n${field}\r\n\r\n`);
+      assert.match(await text(socket), new RegExp(`^HTTP/1\\.1 ${status} [^]*Connection: close[^]*${code}`));
+    }
+    assert.equal((await ask(edge, '/healthz', { headers: { 'content-length': 0 } })).status, 200);
+  });
+
   test('connections, in all and from one address', async () => {
     for (const limits of [{ connections: 2 }, { connectionsPerAddress: { loopback: 2, elsewhere: 0 } }]) {
       await using edge = await startRig(feedOf(origin.url), { limits });
@@ -321,8 +338,10 @@ describe('limits', () => {
     await ask(edge, `${root}/v180/media.m3u8?_HLS_part=1`);
     await ask(edge, `${root}/v999/media.m3u8`);
     const outcomes = 'outcome="(declined|left|failed)"\\} ';
-    const { text } = await ask({ port: edge.adminPort }, '/metrics');
-    const told = [...text.matchAll(new RegExp(`kind="playlist",${outcomes}(\\d+)`, 'g'))].map((match) => match[2]);
+    const metrics = await ask({ port: edge.adminPort }, '/metrics');
+    const told = [...metrics.text.matchAll(new RegExp(`kind="playlist",${outcomes}(\\d+)`, 'g'))].map(
+      (match) => match[2],
+    );
     assert.deepEqual(told, ['2', '1', '0'], 'none of this is the edge failing');
   });
 

@@ -20,6 +20,7 @@ import { CLOCK_PATH, hasBegun, isUnknownTrack, writeManifest } from './manifest.
 import type { MediaDesk } from './media-desk.ts';
 import * as reply from './reply.ts';
 import { mediaTypeOf } from './stored.ts';
+import { complaintOf, hasBody } from './request-form.ts';
 import { type Pathways, pathwaysOf, prioritize } from './pathways.ts';
 import type { StreamView } from './stream-view.ts';
 import { type ManifestResource, type MediaResource, type Target, formatKey, parseTarget } from './target.ts';
@@ -84,10 +85,11 @@ export function serve(edge: Edge, request: IncomingMessage, response: ServerResp
 function answer(edge: Edge, exchange: reply.Exchange): void {
   const { request } = exchange;
   const url = request.url ?? '';
+  if (hasBody(request)) exchange.response.shouldKeepAlive = false;
   if (request.method === 'OPTIONS') return void reply.replyPreflight(exchange, edge.id);
   if (request.method !== 'GET' && request.method !== 'HEAD') return void reply.replyWrongMethod(exchange, edge.id);
-  if (url.length > edge.limits.urlBytes) return misdirect(edge, exchange, 'uri_too_long');
-  if (!hasOneHost(request)) return misdirect(edge, exchange, 'bad_request');
+  const complaint = complaintOf(request, edge.limits.urlBytes);
+  if (complaint !== null) return misdirect(edge, exchange, complaint);
   const target = parseTarget(url);
   if (target === null) return serveQuestion(edge, exchange, url);
   exchange.isMedia = isMediaTarget(target);
@@ -105,11 +107,6 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
         ? serveMedia(edge, exchange, target)
         : serveManifest(edge, exchange, target as ManifestTarget);
   }
-}
-
-/** RFC 9112 §3.2; several are joined by commas, which no host has. */
-function hasOneHost({ headers: { host }, httpVersion }: IncomingMessage): boolean {
-  return host === undefined ? httpVersion === '1.0' : !host.includes(',');
 }
 
 /** Not a stream's URL: a player's or a balancer's question, or nothing. */

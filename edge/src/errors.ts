@@ -1,6 +1,7 @@
 /** What a failure is called towards a viewer. */
 
 import { PROBLEM_STATUS, type ProblemCode } from '@headwater/protocol/problem';
+import type { Outcome } from './events.ts';
 import type { FillFailure } from './fill.ts';
 import type { Standing } from './stream-view.ts';
 
@@ -42,4 +43,11 @@ export function codeOfStanding(standing: Standing): ProblemCode {
  */
 export function softenForMedia(code: ProblemCode): ProblemCode {
   return PROBLEM_STATUS[code] >= 500 ? 'media_unavailable' : code;
+}
+
+/** What a viewer asks for in vain is no failure of this edge: a fleet's canary is judged by those. */
+export function outcomeOf(code: ProblemCode): Outcome {
+  const status = PROBLEM_STATUS[code];
+  if (status === 403) return 'refused';
+  return status >= 500 || status === 429 ? 'failed' : 'declined';
 }

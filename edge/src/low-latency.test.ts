@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, before, beforeEach, test } from 'node:test';
+import { ManualClock } from '@headwater/service/clock';
 import { ask, feedOf, mint, startRig } from './edge-rig.ts';
 import { FIRST_NUMBER, type MediaTrack, PARTS, makeMedia } from './fake-media.ts';
 import { FakeOrigin } from './fake-origin.ts';
@@ -174,6 +175,32 @@ test('a blocked request ends with 503 when nothing comes', async () => {
   const answer = await ask(edge, `${MEDIA}?_HLS_msn=${at + 1}`);
   assert.deepEqual([answer.status, answer.code], [503, 'blocked_too_long']);
   assert.ok(Date.now() - started < 8_000);
+});
+
+test('a token that ends or is revoked while its request waits buys nothing any more', async () => {
+  const at = FIRST_NUMBER + 1;
+  const nowMs = Date.now();
+  const clock = new ManualClock(nowMs);
+  const feed = feedOf(origin.url);
+  await using guarded = await startRig(feed, { id: 'edge-2', clock });
+  const short = `/t/${mint('show', { session: 'short', expiresS: Math.floor(nowMs / 1000) + 60 })}/live/show`;
+  const gone = `/t/${mint('show', { session: 'gone' })}/live/show`;
+  const wanted = [
+    `v180/media.m3u8?_HLS_msn=${at}&_HLS_part=2`,
+    `a0/${EPOCH}/${at}.2.m4s`,
+    `v180/${EPOCH}/${at + 1}.m4s`,
+  ];
+  const waiting = [short, gone, ROOT].map((root) => wanted.map((path) => ask(guarded, `${root}/${path}`)));
+  while ((await ask({ port: guarded.adminPort }, '/metrics')).text.match(/edge_waiting (\d+)/)?.[1] !== '9');
+  clock.advance(60_000);
+  feed.apply({ cursor: '2', snapshot: false, messages: [{ type: 'revocation', session: 'gone', atMs: nowMs }] });
+  origin.advance(2 * PARTS - 2);
+  const codes = await Promise.all(waiting.map((some) => Promise.all(some.map(async (one) => (await one).code))));
+  assert.deepEqual(codes, [
+    ['token_expired', 'token_expired', 'token_expired'],
+    ['token_revoked', 'token_revoked', 'token_revoked'],
+    [undefined, undefined, undefined],
+  ]);
 });
 
 test('a stream that ended is answered at once, without a hint', async () => {

@@ -5,7 +5,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FeedState } from '@headwater/protocol/feed-state';
-import { PROBLEM_STATUS, type ProblemCode } from '@headwater/protocol/problem';
+import type { ProblemCode } from '@headwater/protocol/problem';
 import { parseSteering, STEERING_TTL_SECONDS, steeringManifest } from '@headwater/protocol/steering';
 import type { Timeline } from '@headwater/protocol/timeline';
 import type { Clock } from '@headwater/service/clock';
@@ -13,8 +13,8 @@ import type { Gate, Viewer } from './authorise.ts';
 import type { Cache } from './cache.ts';
 import { type Directives, readDirectives } from './directives.ts';
 import { knock } from './door.ts';
-import { codeOfFill, codeOfStanding, softenForMedia } from './errors.ts';
-import type { EdgeEvents, Outcome } from './events.ts';
+import { codeOfFill, codeOfStanding, outcomeOf, softenForMedia } from './errors.ts';
+import type { EdgeEvents } from './events.ts';
 import type { Fill, Fills } from './fill.ts';
 import { CLOCK_PATH, hasBegun, isUnknownTrack, writeManifest } from './manifest.ts';
 import type { MediaDesk } from './media-desk.ts';
@@ -197,13 +197,25 @@ async function fillMedia(
   const { fill, joined } = opened;
   const mayGrow = resource.kind === 'segment' && !reply.wantsWhole(exchange);
   if (mayGrow) await fill.begun(patience);
+  if (!isStillGranted(edge, exchange, target)) return;
   const telling = fillTelling(edge, joined, startedMs);
   if (mayGrow && fill.result === null && fill.filledBytes > 0)
     return growMedia(edge, exchange, target, { fill, telling });
   const result = await fill.whole(patience);
+  if (!isStillGranted(edge, exchange, target)) return;
   if (!result.ok) return fail(edge, exchange, target, codeOfFill(result.reason));
   reply.replyStored(exchange, result.stored, fillTelling(edge, joined, startedMs));
   edge.events.answered(target.resource.kind, joined ? 'joined' : 'miss', result.stored.body.length);
+}
+
+/** A token may end, or be revoked, while its request waits; then there is nothing to be had for it any more. */
+function isStillGranted(edge: Edge, exchange: reply.Exchange, target: Target): boolean {
+  const { remoteAddress: address = '' } = exchange.request.socket;
+  const verdict = edge.gate.authorise(target, { address, nowMs: edge.clock.nowMs() });
+  if (verdict.kind !== 'granted') {
+    fail(edge, exchange, target, verdict.kind === 'refused' ? verdict.code : 'token_missing');
+  }
+  return verdict.kind === 'granted';
 }
 
 /** The fill has begun: its bytes go out as they come in. */
@@ -270,6 +282,7 @@ async function awaitManifest(
   }
   const withinMs = BLOCKED_TARGETS * targetMs(view.timeline);
   const reached = await view.until(() => isAnswerable(view, target.resource, directives), { withinMs, signal });
+  if (!isStillGranted(edge, exchange, target)) return;
   if (!reached) return fail(edge, exchange, target, 'blocked_too_long');
   sendManifest(edge, exchange, target, { view, directives, waited: true });
 }
@@ -375,13 +388,6 @@ function fail(edge: Edge, exchange: reply.Exchange, target: Target, problem: Pro
     reply.replyProblem(exchange, told, { edgeId: edge.id, ...(detail === undefined ? {} : { detail }) });
   }
   edge.events.answered(target.resource.kind, hasLeft ? 'left' : outcomeOf(code), 0);
-}
-
-/** What a viewer asks for in vain is no failure of this edge: a fleet's canary is judged by those. */
-function outcomeOf(code: ProblemCode): Outcome {
-  const status = PROBLEM_STATUS[code];
-  if (status === 403) return 'refused';
-  return status >= 500 || status === 429 ? 'failed' : 'declined';
 }
 
 /** An error for what is no resource's name. */

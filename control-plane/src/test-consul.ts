@@ -1,6 +1,7 @@
 /** A Consul of a test's own: a real agent on free ports of loopback, with its data in a directory of its own. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +35,9 @@ interface TestConsulOptions {
 /** What is not allowed is refused; an agent looks a token up anew, rather than every half minute. */
 const CLOSED = { enabled: true, default_policy: 'deny', token_ttl: '100ms', policy_ttl: '100ms' };
 const READY_DEADLINE_MS = 15_000;
+/** Where `npm test` puts one, where the system has none. */
+const FETCHED = join(import.meta.dirname, '../../node_modules/.cache/headwater/bin/consul');
+const CONSUL = existsSync(FETCHED) ? FETCHED : 'consul';
 
 /** @throws Error when there is no consul on this machine */
 export async function startTestConsul(options: TestConsulOptions = {}): Promise<TestConsul> {
@@ -67,7 +71,7 @@ export async function startTestConsul(options: TestConsulOptions = {}): Promise<
     return text === '' ? null : (JSON.parse(text) as unknown);
   };
   async function start(): Promise<void> {
-    const started = spawn('consul', args, { stdio: 'ignore' });
+    const started = spawn(CONSUL, args, { stdio: 'ignore' });
     child = started;
     let failure: unknown;
     started.once('error', (error) => (failure = error));

@@ -1,6 +1,7 @@
 /**
  * Consul, Redis and the control plane are all gone: whoever watches goes on, whoever has a token is let in, and afterwards
- * everything comes together by itself. The nodes decide from what they last knew, so the length of the outage plays no part.
+ * everything comes together by itself. In CI the outage is longer than a heartbeat's lapse, the deadline of a feed poll's retry
+ * and what the player has ahead; `npm run bench:outage` takes ten minutes.
  */
 
 import assert from 'node:assert/strict';
@@ -9,12 +10,11 @@ import { startTestConsul, type TestConsul } from '@headwater/control-plane/src/t
 import { startTestRedis, type TestRedis } from '@headwater/control-plane/src/test-redis.ts';
 import type { Browser } from 'playwright-core';
 import { openWatchPage, startBrowser } from '../fleet/browser.ts';
+import { OUTAGE_SECONDS } from '../fleet/config.ts';
 import { startFleet, type Fleet, type OnAir } from '../fleet/fleet.ts';
 import { onAirFor } from '../fleet/stream-reader.ts';
 import { until } from '../fleet/until.ts';
 
-/** Longer than a heartbeat's lapse, the deadline of a feed poll's retry, and what the player has ahead. */
-const OUTAGE_SECONDS = 15;
 const AHEAD_SECONDS = 4.5;
 const SEGMENTS = 6;
 
@@ -55,8 +55,7 @@ suite('an outage of everything that knows', () => {
     await Promise.all([consul.kill(), redis.kill(), fleet.services.get('control-plane')?.kill()]);
     const goneMs = performance.now();
     await until('the player to play through it', 2 * OUTAGE_SECONDS * 1_000, async () => {
-      const { stats } = await page.seen();
-      return stats.currentTime > before.stats.currentTime + OUTAGE_SECONDS;
+      return (await page.currentTime()) > before.stats.currentTime + OUTAGE_SECONDS;
     });
     const seen = await page.seen();
     assert.deepEqual(seen.waits, before.waits, `it stalled: ${seen.stats.errors.join('; ')}`);

@@ -71,6 +71,8 @@ export interface WatchPage extends AsyncDisposable {
   readonly refused: readonly string[];
   /** Waits until the first frame is on screen. */
   playing(deadlineMs: number): Promise<void>;
+  /** seconds; cheap to ask often */
+  currentTime(): Promise<number>;
   seen(): Promise<Seen>;
 }
 
@@ -98,6 +100,7 @@ export async function openWatchPage(
   return {
     page,
     refused,
+    currentTime: () => page.evaluate<number>('headwater.stats().currentTime'),
     seen,
     async playing(deadlineMs) {
       await until(`${options.player} to show a frame`, deadlineMs, async () => {

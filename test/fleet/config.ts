@@ -10,5 +10,8 @@ export function childEnvironment(variables: Readonly<Record<string, string>> = {
   return { ...inherited, ...variables };
 }
 
+/** How long the outage of all that knows lasts; `npm run bench:outage` takes the whole ten minutes. */
+export const OUTAGE_SECONDS = Number(process.env['OUTAGE_SECONDS'] ?? 15);
+
 /** Where Debian puts the browser that the tests drive. */
 export const CHROMIUM = '/usr/bin/chromium';

@@ -379,6 +379,7 @@ test('each limit holds at one more', async () => {
       HEADWATER_MAX_STREAMS: '2',
       HEADWATER_MAX_NODES: '2',
       HEADWATER_MAX_ISSUERS: '2',
+      HEADWATER_MAX_JOIN_TOKENS: '2',
       HEADWATER_MAX_REVOCATIONS: '2',
       HEADWATER_CONTROL_BODY_BYTES: '1024',
       HEADWATER_CONTROL_MAX_HEADER_BYTES: '2048',
@@ -388,10 +389,12 @@ test('each limit holds at one more', async () => {
   const issuer = (iss: string) => plane.call('POST', '/v1/issuers', { iss, alg: 'HS256', secret: SECRET });
   const revoke = (session: string) => plane.call('POST', '/v1/revocations', { session });
   const node = (id: string) => plane.call('POST', '/v1/nodes/join', testJoin({ id, url: 'http://h:1' }), JOIN);
-  for (const make of [stream, issuer, revoke, node])
+  const joinToken = () => plane.call('POST', '/v1/join-tokens', { role: 'edge' });
+  for (const make of [stream, issuer, revoke, node, joinToken])
     for (const name of ['a', 'b']) assert.equal((await make(name)).status, 201);
   assertProblem(await stream('c'), 429, 'too_many_streams', /limit is 2/);
   assertProblem(await issuer('c'), 429, 'too_many_requests', /limit is 2/);
+  assertProblem(await joinToken(), 429, 'too_many_requests', /limit is 2/);
   assertProblem(await revoke('c'), 429, 'too_many_requests', /limit is 2/);
   assertProblem(await node('c'), 429, 'too_many_requests', /limit is 2/);
   assert.equal((await node('b')).status, 201);

@@ -230,6 +230,26 @@ test('whether the news came by parts or by timeline, the bytes are the same', as
   }
 });
 
+test('MPEG-TS waits for sound that this edge has not heard of yet', async () => {
+  const at = FIRST_NUMBER + 2;
+  await ask(edge, MEDIA);
+  await originHolds(2);
+  origin.holdsTimelines = true;
+  for (let cell = 2; cell < 2 * PARTS; cell += 1) {
+    origin.advance(1);
+    await originHolds(2);
+  }
+  const early = await ask(edge, `${ROOT}/v180/${EPOCH}/${at}.ts`);
+  origin.holdsTimelines = false;
+  origin.advance(1);
+  await using late = await startRig(feedOf(origin.url), { id: 'edge-2' });
+  const whole = await ask(late, `${ROOT}/v180/${EPOCH}/${at}.ts`);
+  assert.ok(
+    early.status === 200 && early.body.equals(whole.body),
+    `${early.body.length} of ${whole.body.length} bytes`,
+  );
+});
+
 test('a delta update leaves out what lies behind the skip boundary', async () => {
   await edge[Symbol.asyncDispose]();
   await origin[Symbol.asyncDispose]();

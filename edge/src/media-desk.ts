@@ -126,17 +126,22 @@ export class MediaDesk {
 
   /** MPEG-TS of a video segment with the stream's audio, or of an audio segment alone. */
   async #ts(view: StreamView, name: Omit<PartName, 'part'>, key: string): Promise<FillResult> {
-    const audio = view.timeline?.tracks.find((track) => track.kind === 'audio');
-    const companion = audio === undefined || audio.id === name.track ? null : audio.id;
+    const audio = view.timeline?.tracks.find((track) => track.kind === 'audio')?.id;
     const inputs = [this.#tsInput(view, name)];
-    if (companion !== null && view.timeline !== undefined) {
-      const segment = findSegment(view.timeline, companion, name.number);
-      if (segment?.epoch === name.epoch) inputs.push(this.#tsInput(view, { ...name, track: companion }));
+    if (audio !== undefined && audio !== name.track && this.#hasSound(view, { ...name, track: audio })) {
+      inputs.push(this.#tsInput(view, { ...name, track: audio }));
     }
     const [own, other] = await Promise.all(inputs);
     if (own === undefined || 'reason' in own) return own ?? { ok: false, reason: 'absent' };
     if (other !== undefined && 'reason' in other) return other;
     return { ok: true, stored: this.#store(key, { kind: 'ts', ...pick(name) }, assembleTs(own, other)) };
+  }
+
+  /** Whether there is sound to a segment, or will be: what this edge has not heard of yet is waited for, not left out. */
+  #hasSound(view: StreamView, name: Omit<PartName, 'part'>): boolean {
+    if (view.timeline === undefined) return false;
+    const where = whereabouts(view.timeline, { kind: 'segment', ...pick(name) });
+    return where === 'there' || where === 'ahead';
   }
 
   async #tsInput(

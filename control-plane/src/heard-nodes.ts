@@ -9,7 +9,7 @@ import { Hearing } from './hearing.ts';
 import type { Store } from './state/store.ts';
 
 /** A node that is silent for longer is not healthy. */
-export const LAPSE_MS = 3_000;
+export const LAPSE_MS = 2_500;
 const TOPIC = 'heard';
 /** What another replica told and has not renewed for so long is of a replica that is gone. */
 const GONE_MS = 60_000;

@@ -205,7 +205,7 @@ function measure(metrics: Metrics, { feed, fleet, people }: Pick<Services, 'feed
   metrics.gaugeFrom('headwater_control_nodes', 'Nodes in the fleet.', () => fleet.members().length);
   metrics.gaugeFrom(
     'headwater_control_nodes_healthy',
-    'Nodes heard of in the last three seconds.',
+    'Nodes heard of in the last two and a half seconds.',
     () => fleet.members().filter(({ record }) => record.healthy).length,
   );
 }

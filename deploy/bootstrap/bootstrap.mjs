@@ -238,6 +238,14 @@ if (mode === 'test') {
     ({ redis }) => redis,
   );
   requireConsul();
+  // Only root can partition a network, and only Linux's; the test that does says so where it cannot.
+  if (process.platform === 'linux' && process.getuid?.() === 0) {
+    requireProgram(
+      'ip',
+      () => has('ip'),
+      () => 'iproute2',
+    );
+  }
   process.env.PATH = `${process.env.PATH}${delimiter}${TOOLS}`;
   process.exit(await test());
 }

@@ -1,5 +1,5 @@
 /**
- * Which edges answer, as seen from here. The feed tells who lost its heartbeat three seconds ago; a probe twice a second tells
+ * Which edges answer, as seen from here. The feed tells who lost its heartbeat a few seconds ago; a probe twice a second tells
  * who stopped answering sooner, and who answers though the control plane has lost it.
  */
 

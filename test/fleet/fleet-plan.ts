@@ -11,6 +11,8 @@ export interface ServicePlan {
   readonly workspace: string;
   readonly url: string;
   readonly variables: Readonly<Record<string, string>>;
+  /** stands before its command, such as what runs it on a network of its own */
+  readonly prefix?: readonly string[];
 }
 
 /** Every service of a fleet, in the order to start them, and where to reach what. */

@@ -34,6 +34,8 @@ interface FleetOptions {
   readonly edges?: number;
   /** services that are not wanted, by name */
   readonly without?: readonly string[];
+  /** changes how a service is to be run, once its ports are known */
+  readonly arrange?: (service: ServicePlan) => ServicePlan;
   /** run the edges from what `npm run build` makes, as they are deployed; the other services from source */
   readonly builtEdges?: boolean;
   /** on top of what the harness sets, for every service */
@@ -55,11 +57,12 @@ interface OnAirOptions {
 
 /** Starts control plane, geo, origin and edges, and waits until all of them know each other. */
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
-  const { edges = 2, without = [], environment = {}, builtEdges = false } = options;
+  const { edges = 2, without = [], environment = {}, builtEdges = false, arrange = asPlanned } = options;
   if (builtEdges) build('edge');
   const directory = await mkdtemp(join(tmpdir(), 'headwater-test-'));
   const adminToken = randomBytes(16).toString('hex');
-  const plan = await planFleet({ edges, without, directory, adminToken });
+  const drafted = await planFleet({ edges, without, directory, adminToken });
+  const plan = { ...drafted, services: drafted.services.map(arrange) };
   const fleet = new Fleet({ plan, directory, adminToken, environment, builtEdges });
   try {
     await fleet.start();
@@ -68,6 +71,10 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     throw new Error(`the fleet did not start\n${fleet.told()}`, { cause });
   }
   return fleet;
+}
+
+function asPlanned(service: ServicePlan): ServicePlan {
+  return service;
 }
 
 interface FleetParts {
@@ -156,10 +163,11 @@ export class Fleet implements AsyncDisposable {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  #spawn({ name, workspace, variables }: ServicePlan): void {
+  #spawn({ name, workspace, variables, prefix = [] }: ServicePlan): void {
     const env = childEnvironment({ NODE_COMPILE_CACHE: COMPILE_CACHE, ...variables, ...this.#environment });
     const built = this.#builtEdges && workspace === 'edge';
-    const { command, args } = nodeProcess(workspace, built ? 'dist/main.js' : 'src/main.ts');
+    const node = nodeProcess(workspace, built ? 'dist/main.js' : 'src/main.ts');
+    const [command = node.command, ...args] = [...prefix, node.command, ...node.args];
     this.services.set(name, new Child({ name, command, args, env }));
   }
 

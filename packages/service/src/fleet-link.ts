@@ -57,8 +57,8 @@ export interface FleetLink {
 
 const ASK_DEADLINE_MS = 2_000;
 const ENTER_DEADLINE_MS = 5_000;
-/** A replica that hangs is left before the other nodes take this one for lapsed (3 s). */
-const BEAT_DEADLINE_MS = 1_500;
+/** A replica that hangs is left before the other nodes take this one for lapsed (2.5 s). */
+const BEAT_DEADLINE_MS = 1_200;
 /** Above the control plane's own wait of 20 s, so that only a dead connection runs into it. */
 const FEED_DEADLINE_MS = 30_000;
 const RETRY = { firstMs: 100, maxMs: 5_000, random: Math.random } as const;

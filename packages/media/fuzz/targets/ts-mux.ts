@@ -1,4 +1,5 @@
-/** MPEG-TS out of CMAF that is broken: a whole number of packets comes out, or a MediaError. */
+/** MPEG-TS out of CMAF that is broken: a stream that a strict reader takes comes out, or a MediaError. */
+import { readPackets, readPes } from '../../fixtures/transport.ts';
 import { parseAudioSpecificConfig } from '../../src/codec/aac.ts';
 import { MediaError } from '../../src/media-error.ts';
 import { writeFragment } from '../../src/mp4/fragment.ts';
@@ -7,8 +8,8 @@ import type { Sample } from '../../src/mp4/sample.ts';
 import { muxSegment, type TsInput } from '../../src/ts/mux.ts';
 import type { FuzzTarget } from '../target.ts';
 
-const PACKET_BYTES = 188;
-const SYNC_BYTE = 0x47;
+const VIDEO_PID = 0x100;
+const AUDIO_PID = 0x101;
 
 /** No SPS, one without timing, and one of x264 with B-frames at 30 frames a second. */
 const VIDEOS = ['', '6742c01ed90471', '6764000aacd9447b0110000003001000000303c0f1225960'].map((sps): TrackInit => ({
@@ -51,9 +52,10 @@ function check(inputs: { video?: TsInput; audio?: TsInput }): boolean {
     if (error instanceof MediaError) return false;
     throw error;
   }
-  if (ts.length === 0 || ts.length % PACKET_BYTES !== 0) throw new Error(`${ts.length} bytes are no packets`);
-  for (let at = 0; at < ts.length; at += PACKET_BYTES) {
-    if (ts[at] !== SYNC_BYTE) throw new Error(`packet at ${at} begins with ${ts[at]}`);
+  const packets = readPackets(ts);
+  for (const [pid, input] of [[VIDEO_PID, inputs.video] as const, [AUDIO_PID, inputs.audio] as const]) {
+    const units = readPes(packets, pid);
+    if (input === undefined ? units.length > 0 : units.length === 0) throw new Error(`${units.length} units of ${pid}`);
   }
   return true;
 }
@@ -78,6 +80,8 @@ export const target: FuzzTarget = {
   seeds: [
     segment(3000, [IDR, FRAME, FRAME]),
     segment(3000, ['00000003 658801', FRAME]),
+    // Two frames a second.
+    segment(45_000, [IDR, FRAME, FRAME]),
     segment(1024, ['2110', '2110ff', '2110ffff', '21', '21', '21', '21', '21', '21', '21', '21', '21']),
     segment(3000, [`00000190 65${'ab'.repeat(399)}`]),
   ],

@@ -18,8 +18,8 @@ function frames(count: number, bytes = 3, startTicks = 0): Sample[] {
   }));
 }
 
-function mux(samples: readonly Sample[], carriesClock = false): Pes[] {
-  return audioPes(samples, { pid: 257, timescale: 48_000, config: CONFIG, carriesClock });
+function mux(samples: readonly Sample[], carriesClock = false): readonly Pes[] {
+  return audioPes(samples, { pid: 257, timescale: 48_000, config: CONFIG, carriesClock }).units;
 }
 
 function body(pes: Pes | undefined): string {

@@ -5,7 +5,7 @@ import type { AacConfig } from '../codec/aac.ts';
 import type { Sample } from '../mp4/sample.ts';
 import { toClock } from './clock.ts';
 import { MAX_COUNTED_BODY_BYTES } from './pes.ts';
-import type { Pes } from './pes.ts';
+import type { Pes, PesRun } from './pes.ts';
 
 const STREAM_ID = 0xc0;
 /** Clock references may be 100 ms apart at most (ISO/IEC 13818-1 §2.7.2); an audio-only stream has one per PES packet. */
@@ -24,7 +24,7 @@ export interface AudioTrack {
  * Packs frames that follow one another without a gap, up to 100 ms of them.
  * @throws MediaError when a frame or its configuration does not fit ADTS
  */
-export function audioPes(samples: readonly Sample[], track: AudioTrack): Pes[] {
+export function audioPes(samples: readonly Sample[], track: AudioTrack): PesRun {
   const packets: Pes[] = [];
   const maxTicks = (track.timescale * MAX_PES_MS) / 1000;
   let frames: Sample[] = [];
@@ -47,8 +47,10 @@ export function audioPes(samples: readonly Sample[], track: AudioTrack): Pes[] {
     frames.push(sample);
     bodyBytes += frameBytes;
   }
-  if (frames.length > 0) packets.push(framesPes(frames, bodyBytes, track));
-  return packets;
+  const last = frames.at(-1);
+  if (last === undefined) return { units: [], endTicks: 0 };
+  packets.push(framesPes(frames, bodyBytes, track));
+  return { units: packets, endTicks: toClock(last.ptsTicks + last.durationTicks, track.timescale) };
 }
 
 function framesPes(frames: readonly Sample[], bodyBytes: number, track: AudioTrack): Pes {

@@ -12,10 +12,11 @@ import { parseFragments } from '../mp4/fragment.ts';
 import type { TrackInit } from '../mp4/init.ts';
 import type { Sample } from '../mp4/sample.ts';
 import { audioPes } from './audio-pes.ts';
-import { packetsFor, PACKET_BYTES, spreadOverPackets } from './packet.ts';
+import { bridgeTimes } from './clock-references.ts';
+import { packetsFor, PACKET_BYTES, spreadOverPackets, writeClockPacket } from './packet.ts';
 import type { PacketRun } from './packet.ts';
 import { pesBytes, writePes } from './pes.ts';
-import type { Pes } from './pes.ts';
+import type { Pes, PesRun } from './pes.ts';
 import { programAssociationPacket, programMapPacket, STREAM_TYPE_AAC_ADTS, STREAM_TYPE_H264 } from './psi.ts';
 import { videoPes } from './video-pes.ts';
 
@@ -35,9 +36,10 @@ const CONTINUITY_PERIOD = 16;
 /** The clock runs this far behind decoding: how long a receiver buffers. */
 const PCR_LEAD_TICKS = 9_000;
 
-/** A PES packet with its place in the output. */
+/** A PES packet with its place in the output, or a clock reference alone. */
 interface Placed {
-  readonly pes: Pes;
+  readonly pes: Pes | undefined;
+  readonly dtsTicks: number;
   readonly run: PacketRun;
   packets: number;
 }
@@ -52,24 +54,26 @@ export function muxSegment({ video, audio }: { video?: TsInput | undefined; audi
   const streams = [];
   if (video !== undefined) streams.push({ pid: VIDEO_PID, streamType: STREAM_TYPE_H264 });
   if (audio !== undefined) streams.push({ pid: AUDIO_PID, streamType: STREAM_TYPE_AAC_ADTS });
-  const units = [
-    ...(video === undefined ? [] : videoUnits(video)),
-    ...(audio === undefined ? [] : audioUnits(audio, pcrPid)),
-  ];
-  if (!units.some((pes) => pes.pid === pcrPid)) {
+  const videoRun = video === undefined ? undefined : videoUnits(video);
+  const audioRun = audio === undefined ? undefined : audioUnits(audio, pcrPid);
+  const clock = videoRun ?? audioRun;
+  if (clock === undefined || clock.units.length === 0) {
     throw new MediaError('samples_missing', 0, 'the track that carries the clock has no samples');
   }
-  const placed = place(units, pcrPid);
+  const placed = [...placeUnits(clock.units, pcrPid), ...placeClock(clock, pcrPid)];
+  if (clock !== audioRun && audioRun !== undefined) placed.push(...placeUnits(audioRun.units, pcrPid));
+  placed.sort((a, b) => a.dtsTicks - b.dtsTicks);
+  for (const pid of [VIDEO_PID, AUDIO_PID]) padToPeriod(placed, pid);
   return write(placed, [programAssociationPacket(), programMapPacket(streams, pcrPid)]);
 }
 
-function videoUnits({ init, segment }: TsInput): Pes[] {
+function videoUnits({ init, segment }: TsInput): PesRun {
   if (init.avc === undefined) throw new MediaError('codec_unsupported', 0, `no video of codec ${init.codec} in TS`);
   const track = { pid: VIDEO_PID, timescale: init.timescale, config: init.avc };
   return videoPes(samplesOf({ init, segment }), track);
 }
 
-function audioUnits({ init, segment }: TsInput, pcrPid: number): Pes[] {
+function audioUnits({ init, segment }: TsInput, pcrPid: number): PesRun {
   if (init.aac === undefined) throw new MediaError('codec_unsupported', 0, `no audio of codec ${init.codec} in TS`);
   const carriesClock = pcrPid === AUDIO_PID;
   const track = { pid: AUDIO_PID, timescale: init.timescale, config: init.aac, carriesClock };
@@ -80,18 +84,35 @@ function samplesOf({ init, segment }: TsInput): Sample[] {
   return parseFragments(segment, init).flatMap((fragment) => fragment.samples);
 }
 
-/** Puts units in the order of their decode times and settles how many packets each has. */
-function place(units: Pes[], pcrPid: number): Placed[] {
-  const placed = units
-    .sort((a, b) => a.dtsTicks - b.dtsTicks)
-    .map((pes) => {
-      const pcrTicks = pes.pid === pcrPid ? pes.dtsTicks - PCR_LEAD_TICKS : undefined;
-      const run = { pid: pes.pid, randomAccess: pes.randomAccess, pcrTicks };
-      return { pes, run, packets: packetsFor(run, pesBytes(pes)) };
+/** Settles how many packets each has. */
+function placeUnits(units: readonly Pes[], pcrPid: number): Placed[] {
+  return units.map((pes) => {
+    const { pid, randomAccess, dtsTicks } = pes;
+    const run = { pid, randomAccess, pcrTicks: pid === pcrPid ? dtsTicks - PCR_LEAD_TICKS : undefined };
+    return { pes, dtsTicks, run, packets: packetsFor(run, pesBytes(pes)) };
+  });
+}
+
+/** Clock references for where the units that carry the clock are too far apart. */
+function placeClock({ units, endTicks }: PesRun, pid: number): Placed[] {
+  const placed: Placed[] = [];
+  const unitTicks = units.map((pes) => pes.dtsTicks);
+  for (const dtsTicks of bridgeTimes(unitTicks, endTicks)) {
+    checkSize(placed.length + 1);
+    placed.push({
+      pes: undefined,
+      dtsTicks,
+      run: { pid, randomAccess: false, pcrTicks: dtsTicks - PCR_LEAD_TICKS },
+      packets: 1,
     });
-  padToPeriod(placed, VIDEO_PID);
-  padToPeriod(placed, AUDIO_PID);
+  }
   return placed;
+}
+
+/** @throws MediaError `ts_size` */
+function checkSize(packets: number): void {
+  const bytes = packets * PACKET_BYTES;
+  if (bytes > MAX_TS_SEGMENT_BYTES) throw new MediaError('ts_size', 0, `a TS segment of ${bytes} bytes`);
 }
 
 /** Spreads the last PES packet of a PID over more packets, until the PID has a multiple of 16. */
@@ -99,7 +120,7 @@ function padToPeriod(placed: readonly Placed[], pid: number): void {
   let packets = 0;
   let last: Placed | undefined;
   for (const unit of placed) {
-    if (unit.pes.pid !== pid) continue;
+    if (unit.pes?.pid !== pid) continue;
     packets += unit.packets;
     last = unit;
   }
@@ -110,9 +131,8 @@ function padToPeriod(placed: readonly Placed[], pid: number): void {
 function write(placed: readonly Placed[], tables: readonly Uint8Array[]): Uint8Array {
   let packets = tables.length * CONTINUITY_PERIOD;
   for (const unit of placed) packets += unit.packets;
-  const bytes = packets * PACKET_BYTES;
-  if (bytes > MAX_TS_SEGMENT_BYTES) throw new MediaError('ts_size', 0, `a TS segment of ${bytes} bytes`);
-  const out = new Uint8Array(bytes);
+  checkSize(packets);
+  const out = new Uint8Array(packets * PACKET_BYTES);
   const continuity = new Map<number, number>();
   let tablesWritten = 0;
   let at = 0;
@@ -134,13 +154,22 @@ function writeTables(out: Uint8Array, at: number, tables: readonly Uint8Array[],
   return at;
 }
 
-function writeUnit(out: Uint8Array, at: number, unit: Placed, continuity: Map<number, number>): number {
-  const end = at + unit.packets * PACKET_BYTES;
+function writeUnit(
+  out: Uint8Array,
+  at: number,
+  { pes, run, packets }: Placed,
+  continuity: Map<number, number>,
+): number {
+  const end = at + packets * PACKET_BYTES;
   const region = out.subarray(at, end);
-  const bytes = pesBytes(unit.pes);
-  writePes(unit.pes, region, region.length - bytes);
-  const first = continuity.get(unit.pes.pid) ?? 0;
-  spreadOverPackets(region, bytes, unit.run, first);
-  continuity.set(unit.pes.pid, first + unit.packets);
+  const first = continuity.get(run.pid) ?? 0;
+  if (pes === undefined) {
+    writeClockPacket(region, run, first - 1);
+    return end;
+  }
+  const bytes = pesBytes(pes);
+  writePes(pes, region, region.length - bytes);
+  spreadOverPackets(region, bytes, run, first);
+  continuity.set(run.pid, first + packets);
   return end;
 }

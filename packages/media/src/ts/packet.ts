@@ -62,6 +62,18 @@ export function spreadOverPackets(region: Uint8Array, pesBytes: number, run: Pac
   }
 }
 
+/**
+ * Writes a packet that carries the clock reference of `run` alone. It has no payload, so it does not count.
+ * @param continuity the counter of the PID's packet before it (§2.4.3.3)
+ */
+export function writeClockPacket(packet: Uint8Array, run: PacketRun, continuity: number): void {
+  packet[0] = SYNC_BYTE;
+  packet[1] = run.pid >> 8;
+  packet[2] = run.pid & 0xff;
+  packet[3] = HAS_ADAPTATION | (continuity & 15);
+  writeAdaptationField(packet.subarray(HEADER_BYTES, PACKET_BYTES), run);
+}
+
 function firstCapacity(run: PacketRun): number {
   if (run.pcrTicks !== undefined) return PAYLOAD_BYTES - PCR_FIELD_BYTES;
   return run.randomAccess ? PAYLOAD_BYTES - FLAGS_FIELD_BYTES : PAYLOAD_BYTES;

@@ -15,6 +15,13 @@ export interface Pes {
   writeBody(target: Uint8Array, at: number): void;
 }
 
+/** The PES packets of one stream in a segment, in the order of decoding. */
+export interface PesRun {
+  readonly units: readonly Pes[];
+  /** when the one behind the last is decoded, if nothing is missing between */
+  readonly endTicks: number;
+}
+
 /** What PES_packet_length can say of a body behind a header with one timestamp. */
 export const MAX_COUNTED_BODY_BYTES = 65_535 - 8;
 

@@ -6,7 +6,7 @@ import { spsSaying } from '../../fuzz/sps-saying.ts';
 import type { AvcConfig } from '../codec/avc.ts';
 import { MediaError } from '../media-error.ts';
 import type { Sample } from '../mp4/sample.ts';
-import type { Pes } from './pes.ts';
+import type { Pes, PesRun } from './pes.ts';
 import { videoPes } from './video-pes.ts';
 
 // 640 × 360 High as libx264 writes it with `-bf 0`.
@@ -48,7 +48,7 @@ function body(pes: Pes | undefined): string {
 }
 
 function mux(data: Uint8Array, change: Partial<Sample> = {}, avc = config()): Pes | undefined {
-  return videoPes([sample(data, change)], { pid: 256, timescale: 90_000, config: avc })[0];
+  return videoPes([sample(data, change)], { pid: 256, timescale: 90_000, config: avc }).units[0];
 }
 
 const PARAMETERS = START + SPS_IN_ORDER.toString('hex') + START + Buffer.from(PPS).toString('hex');
@@ -88,13 +88,66 @@ test('with reordering decode times lead by a constant that the parameter set say
     sample(nals(4, [0x41, 1]), { dtsTicks: 900_000 + index * 3003, ptsTicks: 900_000 + index * 3003 + offset }),
   );
   for (const first of [0, 1]) {
-    const units = videoPes(samples.slice(first), { pid: 256, timescale: 90_000, config: avc });
+    const { units } = videoPes(samples.slice(first), { pid: 256, timescale: 90_000, config: avc });
     assert.deepEqual(
       units.map((unit) => unit.dtsTicks),
       samples.slice(first).map(({ dtsTicks }) => dtsTicks - 6006),
     );
     assert.ok(units.every((unit) => unit.dtsTicks <= unit.ptsTicks));
   }
+});
+
+/** Segments decoded I P B b b and shown I b B b P: two frames are decoded ahead of one that is shown before them. */
+function reorderedRuns(sps: Uint8Array, durations: readonly number[], lateTicks = 0): PesRun[] {
+  const avc = config({ sps: [sps] });
+  let startTicks = 900_000;
+  return durations.map((durationTicks) => {
+    const samples = [0, 4, 2, 1, 3].map((shown, index) =>
+      sample(nals(4, [0x41, 1]), {
+        dtsTicks: startTicks + lateTicks + index * durationTicks,
+        ptsTicks: startTicks + shown * durationTicks,
+        durationTicks,
+      }),
+    );
+    startTicks += samples.length * durationTicks;
+    return videoPes(samples, { pid: 256, timescale: 90_000, config: avc });
+  });
+}
+
+function assertInOrder(runs: readonly PesRun[]): void {
+  const units = runs.flatMap((run) => run.units);
+  const times = units.map((unit) => unit.dtsTicks);
+  assert.ok(
+    times.every((time, index) => index === 0 || time > (times[index - 1] as number)),
+    times.join(),
+  );
+  assert.ok(units.every((unit) => unit.dtsTicks <= unit.ptsTicks));
+}
+
+test('without a frame rate, decode times go up over joins whatever the steps', () => {
+  for (const lateTicks of [0, 30_000]) {
+    const runs = reorderedRuns(reordered(), [750, 18_000, 3000, 90_000, 1500, 1500], lateTicks);
+    assertInOrder(runs);
+    for (const [index, { endTicks }] of runs.slice(0, -1).entries()) {
+      assert.equal(endTicks, runs[index + 1]?.units[0]?.dtsTicks);
+    }
+  }
+});
+
+test('slow frames are decoded when the one two before them is shown', () => {
+  const [run] = reorderedRuns(reordered(), [90_000]);
+  assert.deepEqual(
+    run?.units.slice(1).map((unit) => unit.dtsTicks - 900_000),
+    [-750, 0, 90_000, 180_000],
+  );
+});
+
+test('at 240 frames a second decode times still go up', () => {
+  assertInOrder(reorderedRuns(reordered([240, 1]), [375, 375, 375]));
+});
+
+test('decode times stay in order where the parameter set denies the reordering', () => {
+  for (const durationTicks of [375, 3000, 90_000]) assertInOrder(reorderedRuns(SPS_IN_ORDER, [durationTicks]));
 });
 
 test('a frame shown earlier than the parameter set allows is decoded when it is shown', () => {

@@ -5,12 +5,17 @@ import type { AvcConfig } from '../codec/avc.ts';
 import { eachNal, NAL_AUD, NAL_IDR, NAL_PPS, NAL_SPS } from '../codec/nal.ts';
 import type { Sample } from '../mp4/sample.ts';
 import { CLOCK_HZ, toClock } from './clock.ts';
-import type { Pes } from './pes.ts';
+import type { Pes, PesRun } from './pes.ts';
 
 const STREAM_ID = 0xe0;
 const START_CODE_BYTES = 4;
 /** nal_unit_type 9, primary_pic_type 7: any slice types may follow (ITU-T H.264 §7.3.2.4) */
 const ACCESS_UNIT_DELIMITER = Uint8Array.of(0, 0, 0, 1, 9, 0xf0);
+
+/** Of a stream that does not say its own: as slow as they mostly are, for a lead that is too long does no harm. */
+const ASSUMED_FRAME_RATE = [10, 1] as const;
+/** Between two decode times of frames that nothing is known of: a frame at 120 a second. */
+const LEAST_STEP_TICKS = CLOCK_HZ / 120;
 
 /** The track that the samples belong to. */
 export interface VideoTrack {
@@ -24,32 +29,69 @@ export interface VideoTrack {
  * start, unless the access unit brings its own.
  * @throws MediaError when a NAL unit's length runs over its sample
  */
-export function videoPes(samples: readonly Sample[], track: VideoTrack): Pes[] {
-  const [first] = samples;
-  if (first === undefined) return [];
+export function videoPes(samples: readonly Sample[], track: VideoTrack): PesRun {
   const parameterSets = [...track.config.sps, ...track.config.pps];
-  const leadTicks = decodeLead(track, toClock(first.durationTicks, track.timescale));
-  return samples.map((sample) => accessUnit(sample, { track, parameterSets, leadTicks }));
+  const { times, endTicks } = decodeTimes(samples, track);
+  const units = samples.map((sample, index) => {
+    return accessUnit(sample, { track, parameterSets, dtsTicks: times[index] as number });
+  });
+  return { units, endTicks };
 }
 
 /**
- * How far decode times are moved back. CMAF stores negative composition offsets, so a frame may be shown "before" it is
- * decoded by as much as the reordering depth; TS has no such thing (§2.4.3.7). The depth is the parameter set's, never
- * measured on the segment, so that it is one constant for all segments of a track.
+ * When each frame is decoded, and the first of the next segment. CMAF stores negative composition offsets, so a frame may be shown
+ * "before" it is decoded by as much as the reordering depth; TS has no such thing (§2.4.3.7). Decode times are moved back by what
+ * the parameter set says, never by what is measured on a segment, so that it is one constant for all of a track. Frames that last
+ * longer than that are decoded when the frame is shown that stands a reordering depth before them; the first few, whose
+ * forerunners are in the segment before, a least step apart from where this one begins.
  */
-function decodeLead({ config }: VideoTrack, sampleDuration: number): number {
+function decodeTimes(samples: readonly Sample[], track: VideoTrack): { times: number[]; endTicks: number } {
+  const { reorderFrames, leadTicks, leastStepTicks } = reordering(track);
+  const shown = samples.map((sample) => toClock(sample.ptsTicks, track.timescale)).sort((a, b) => a - b);
+  const times: number[] = [];
+  let decodedTicks = 0;
+  let shownTicks = -Infinity;
+  for (const [index, { dtsTicks, ptsTicks, durationTicks }] of samples.entries()) {
+    const forerunner = shown[index - reorderFrames] ?? (shown[0] as number) - (reorderFrames - index) * leastStepTicks;
+    times.push(Math.min(toClock(dtsTicks, track.timescale) - leadTicks, forerunner));
+    decodedTicks = toClock(dtsTicks + durationTicks, track.timescale) - leadTicks;
+    shownTicks = Math.max(shownTicks, toClock(ptsTicks + durationTicks, track.timescale));
+  }
+  fitBetween(times, samples, track.timescale);
+  return { times, endTicks: Math.min(decodedTicks, shownTicks - reorderFrames * leastStepTicks) };
+}
+
+/** Where the parameter set says too little of the reordering: no frame is decoded after it is shown, nor after the next. */
+function fitBetween(times: number[], samples: readonly Sample[], timescale: number): void {
+  let latest = Infinity;
+  for (let index = times.length - 1; index >= 0; index -= 1) {
+    latest = Math.min(times[index] as number, toClock((samples[index] as Sample).ptsTicks, timescale), latest - 1);
+    times[index] = latest;
+  }
+}
+
+interface Reordering {
+  readonly reorderFrames: number;
+  readonly leadTicks: number;
+  readonly leastStepTicks: number;
+}
+
+function reordering({ config }: VideoTrack): Reordering {
   const [nal] = config.sps;
-  if (nal === undefined) return 0;
-  const sps = parseSps(nal);
-  const frames = sps.reorderFrames;
-  if (sps.frameRate === undefined) return frames * sampleDuration;
-  const [numerator, denominator] = sps.frameRate;
-  return Math.round((frames * CLOCK_HZ * denominator) / numerator);
+  if (nal === undefined) return { reorderFrames: 0, leadTicks: 0, leastStepTicks: 0 };
+  const { reorderFrames, frameRate = ASSUMED_FRAME_RATE } = parseSps(nal);
+  const [numerator, denominator] = frameRate;
+  const frameTicks = (CLOCK_HZ * denominator) / numerator;
+  return {
+    reorderFrames,
+    leadTicks: Math.round(reorderFrames * frameTicks),
+    leastStepTicks: Math.min(LEAST_STEP_TICKS, Math.floor(frameTicks)),
+  };
 }
 
 function accessUnit(
   sample: Sample,
-  { track, parameterSets, leadTicks }: { track: VideoTrack; parameterSets: readonly Uint8Array[]; leadTicks: number },
+  { track, parameterSets, dtsTicks }: { track: VideoTrack; parameterSets: readonly Uint8Array[]; dtsTicks: number },
 ): Pes {
   const { lengthSize } = track.config;
   const found = inspect(sample.data, lengthSize);
@@ -57,12 +99,11 @@ function accessUnit(
   const inserted = randomAccess && !(found.sps && found.pps) ? parameterSets : [];
   let bodyBytes = ACCESS_UNIT_DELIMITER.length + found.annexBBytes;
   for (const nal of inserted) bodyBytes += START_CODE_BYTES + nal.length;
-  const ptsTicks = toClock(sample.ptsTicks, track.timescale);
   return {
     pid: track.pid,
     streamId: STREAM_ID,
-    ptsTicks,
-    dtsTicks: Math.min(toClock(sample.dtsTicks, track.timescale) - leadTicks, ptsTicks),
+    ptsTicks: toClock(sample.ptsTicks, track.timescale),
+    dtsTicks,
     randomAccess,
     bodyBytes,
     writeBody(target, at) {

@@ -1,6 +1,6 @@
 /** The control plane put together: store, state, registry, fleet, feed, HTTP. */
 
-import { type KeyObject, createSecretKey, randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { type Server, createServer } from 'node:http';
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
@@ -34,6 +34,7 @@ import { openSessionIssuer } from './session-issuer.ts';
 import { ShownCredentials } from './shown-credentials.ts';
 import { openEmbeddedStore } from './state/embedded-store.ts';
 import { FencedStore } from './state/fenced-store.ts';
+import { patiently } from './state/patiently.ts';
 import { openRedisStore } from './state/redis-store.ts';
 import { State } from './state/state.ts';
 import type { Store } from './state/store.ts';
@@ -79,9 +80,7 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   const registry = cleanup.use(openRegistry(config, { store, clock, events }));
   const enrolled = cleanup.use(await openEnrolledNodes(store));
   const fleet = cleanup.use(new Fleet({ enrolled, registry, store, clock }));
-  await ensurePathKey(state);
-  const signer = await openSessionIssuer(state);
-  const credentialKey = await openCredentialKey(state);
+  const { signer, credentialKey } = await patiently(() => openKeys(state));
   const credentials = new ShownCredentials(credentialKey);
   const waitMs = overrides.feedWaitMs ?? FEED_WAIT_MS;
   const feed = new Feed({ state, fleet, waitMs, waiterLimit: config.limits.waiters });
@@ -98,7 +97,7 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   const idempotency = new Idempotency({ store, clock, limit: config.limits.idempotencyKeys });
   const { hashCost } = overrides;
   const told = { events: createPeopleEvents(log, metrics), retention: config.audit };
-  const people = cleanup.use(await openPeople({ state, clock, ...config, ...told, hashCost }));
+  const people = cleanup.use(await patiently(() => openPeople({ state, clock, ...config, ...told, hashCost })));
   const configs = openConfigs({ store, registry, fleet, clock, events });
   measure(metrics, { feed, fleet, people });
 
@@ -157,9 +156,11 @@ function openConfigs({
   return new ConfigVersions({ ...parts, kv: registry.kv, onVerdict });
 }
 
-async function openCredentialKey(state: State): Promise<KeyObject> {
+async function openKeys(state: State): Promise<Pick<Services, 'signer' | 'credentialKey'>> {
+  await ensurePathKey(state);
+  const signer = await openSessionIssuer(state);
   const secret = await state.secret('node-credential-key', () => randomBytes(32).toString('base64url'));
-  return createSecretKey(secret, 'base64url');
+  return { signer, credentialKey: createSecretKey(secret, 'base64url') };
 }
 
 function openServer(app: ReturnType<typeof createApp>, limits: ControlPlaneConfig['limits']): Server {

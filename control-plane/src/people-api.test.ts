@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { codeAt } from './people/test-people.ts';
 import { OWN, type TestPerson, addKey, addPerson, addUser, enter, settle } from './test-accounts.ts';
-import { type Answer, type TestPlane, joinAs, startTestPlane } from './test-plane.ts';
+import { ADMIN, type Answer, type TestPlane, joinAs, startTestPlane } from './test-plane.ts';
 import { startTestRedis } from './test-redis.ts';
 
 interface Documented {
@@ -324,12 +324,16 @@ test('brute force over HTTP is delayed, told of once, and counted; a forged X-Fo
 
 test('behind a proxy that is trusted, sources are told apart', async () => {
   await using plane = await startTestPlane({ env: { HEADWATER_TRUSTED_PROXIES: '127.0.0.0/8' } });
+  await addPerson(plane, { name: 'anna', role: 'operator' });
   for (let n = 0; n < 40; n += 1) {
     const body = JSON.stringify({ name: `user-${n}`, password: `guess ${n}` });
     const headers = { 'x-forwarded-for': `198.51.100.${n}` };
     assert.equal((await fetch(`${plane.url}/v1/login`, { method: 'POST', body, headers })).status, 401);
   }
-  assert.equal((await audit(plane))[0]?.address, '198.51.100.39');
+  const body = JSON.stringify({ name: 'anna', password: 'guess' });
+  await fetch(`${plane.url}/v1/login`, { method: 'POST', body, headers: { 'x-forwarded-for': '198.51.100.77' } });
+  const [entry] = await audit(plane);
+  assert.deepEqual([entry?.outcome, entry?.address], ['login_refused', '198.51.100.77']);
 });
 
 test('a refresh token is used up, and its use again ends the session; both stand in the log', async () => {
@@ -389,4 +393,44 @@ test('replicas over one Redis know the same people, and chain one log', async ()
   assert.equal(made.length, 40);
   await one.call('DELETE', '/v1/users/anna', undefined, person.bearer);
   assertProblem(await two.call('GET', '/v1/me', undefined, there.accessToken), 401, 'access_token_expired');
+});
+
+test('a request that is sent again under its key is told as that, and makes one account', async () => {
+  await using plane = await startTestPlane();
+  const send = async (): Promise<Response> =>
+    fetch(`${plane.url}/v1/users`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ADMIN}`, 'idempotency-key': 'once' },
+      body: JSON.stringify({ name: 'anna', role: 'admin' }),
+    });
+  const [first, again] = [await (await send()).text(), await (await send()).text()];
+  assert.equal(first, again);
+  assert.deepEqual(
+    (await audit(plane)).map(({ outcome }) => outcome),
+    ['replayed', 'done'],
+  );
+  // Another principal's key is another key, and its permissions are looked at first.
+  const key = await addKey(plane, { role: 'publisher' });
+  const stolen = await fetch(`${plane.url}/v1/users`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'idempotency-key': 'once' },
+    body: JSON.stringify({ name: 'anna', role: 'admin' }),
+  });
+  assert.equal(stolen.status, 403);
+});
+
+test('an account is changed by condition', async () => {
+  await using plane = await startTestPlane();
+  await addUser(plane, { name: 'anna', role: 'operator' });
+  const tag = (await plane.call('GET', '/v1/users/anna')).headers.get('etag') ?? '';
+  const change = async (method: string, ifMatch: string): Promise<number> => {
+    const headers = { authorization: `Bearer ${ADMIN}`, 'if-match': ifMatch };
+    const body = method === 'PATCH' ? { body: JSON.stringify({ role: 'publisher' }) } : {};
+    return (await fetch(`${plane.url}/v1/users/anna`, { method, headers, ...body })).status;
+  };
+  assert.equal(await change('PATCH', '"other"'), 412);
+  assert.equal(await change('PATCH', tag), 200);
+  assert.equal(await change('DELETE', tag), 412);
+  const now = (await plane.call('GET', '/v1/users/anna')).headers.get('etag') ?? '';
+  assert.equal(await change('DELETE', now), 204);
 });

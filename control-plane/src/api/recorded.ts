@@ -107,7 +107,7 @@ function actor(principal: Principal): Actor {
 }
 
 async function outcomeOf(response: Response): Promise<string> {
-  if (response.ok) return 'done';
+  if (response.ok) return response.headers.has('idempotent-replayed') ? 'replayed' : 'done';
   if (response.headers.get('content-type') !== PROBLEM_MEDIA_TYPE) return String(response.status);
   return ((await response.clone().json()) as { readonly code: string }).code;
 }

@@ -21,7 +21,7 @@ export interface AuditEvent {
   readonly action: string;
   /** what it was done to: a path, or a name */
   readonly target: string;
-  /** `done`, or the code of the refusal */
+  /** `done`, `replayed` for an answer that was given before, or the code of the refusal */
   readonly outcome: string;
   readonly address: string | null;
   readonly requestId: string | null;

@@ -56,7 +56,9 @@ export async function logIn(people: People, attempt: LoginAttempt): Promise<Logi
   const failed = async (code: ProblemCode): Promise<LoginOutcome> => {
     events.login('refused');
     const alert = charged.isAlarming ? 'many_failures' : null;
-    await note(people, attempt, { who: nobody(account), outcome: code, alert });
+    // After the answer: for an account there is more to write, and nobody shall see that by the time it takes.
+    const isTold = account !== null || charged.isAlarming;
+    if (isTold) setImmediate(() => void note(people, attempt, { who: nobody(account), outcome: code, alert }));
     return refused(code);
   };
   if (!isRight || account === null || account.disabled) return failed('login_refused');

@@ -24,6 +24,8 @@ export interface TestPeople extends AsyncDisposable {
   readonly logins: LoginResult[];
   readonly audited: AuditEntry[];
   readonly troubles: unknown[];
+  /** What was told after an answer is written, too. */
+  settled(): Promise<void>;
   add(account: Partial<NewAccount> & { readonly name: string; readonly password: string }): Promise<void>;
 }
 
@@ -58,6 +60,10 @@ export async function openTestPeople(store: Store, options: TestPeopleOptions = 
     logins,
     audited,
     troubles,
+    async settled() {
+      await new Promise((resolve) => setImmediate(resolve));
+      await people.audit.flush();
+    },
     async add({ password, ...account }) {
       const passwordHash = (await people.hasher.hash(password)) ?? '';
       const rest = { role: 'operator', streams: null, mustChangePassword: false } as const;

@@ -18,7 +18,7 @@ const ENTRY = z
     }),
     action: z.string(),
     target: z.string(),
-    outcome: z.string().describe('`done`, or the code of the refusal'),
+    outcome: z.string().describe('`done`, `replayed` for an answer that was given before, or the code of the refusal'),
     address: z.string().nullable(),
     requestId: z.string().nullable().describe('as the answer’s X-Request-Id said'),
     alert: z.enum(['new_place', 'many_failures', 'refresh_reused']).nullable(),

@@ -27,6 +27,8 @@ export interface ServeEvents {
   answered(kind: 'timeline' | 'init' | 'segment' | 'part' | 'other', bytes: number): void;
   refused(code: ProblemCode): void;
   slowReaderDropped(): void;
+  /** more connections than may be */
+  connectionRefused(): void;
   failed(error: unknown): void;
 }
 
@@ -45,6 +47,7 @@ export function createEvents(log: Log, metrics: Metrics): OriginEvents {
     'Times that a stream lost its oldest segments to the ceiling of all windows.',
   );
   const slow = metrics.counter('headwater_origin_slow_readers_total', 'Readers dropped because they did not read.');
+  const full = metrics.counter('headwater_origin_connections_refused_total', 'Connections above the limit.');
   const bytes = seriesBy('kind', (labels) =>
     metrics.counter('headwater_origin_sent_bytes_total', 'Bytes to edges.', labels),
   );
@@ -98,6 +101,7 @@ export function createEvents(log: Log, metrics: Metrics): OriginEvents {
     sentBytes: () => sentBytes,
     refused: (code) => refusals(code).add(1),
     slowReaderDropped: () => slow.add(1),
+    connectionRefused: () => full.add(1),
     failed: (error) => log('error', 'request_failed', { reason: error instanceof Error ? error.stack : String(error) }),
   };
 }

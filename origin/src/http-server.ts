@@ -14,10 +14,14 @@ export interface HttpServer extends AsyncDisposable {
   readonly port: number;
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+interface HttpHandlers {
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  /** one connection too many */
+  readonly onConnectionRefused: () => void;
+}
 
 /** @throws ListenError */
-export async function startHttpServer(port: number, limits: HttpLimits, handle: Handler): Promise<HttpServer> {
+export async function startHttpServer(port: number, limits: HttpLimits, handlers: HttpHandlers): Promise<HttpServer> {
   const server = createServer(
     {
       maxHeaderSize: limits.maxHeaderBytes,
@@ -30,10 +34,11 @@ export async function startHttpServer(port: number, limits: HttpLimits, handle: 
     (request, response) => {
       // A body is never wanted here; what comes of it is let go.
       request.resume();
-      void handle(request, response);
+      void handlers.handle(request, response);
     },
   );
   server.maxConnections = limits.maxConnections;
+  server.on('drop', handlers.onConnectionRefused);
   const bound = await listen(server, { port, variable: 'HEADWATER_ORIGIN_PORT' });
   refuseOddities(server);
   return { port: bound, [Symbol.asyncDispose]: () => close(server) };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
-import { connect } from 'node:net';
+import { type Socket, connect } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { parseTimelineChange } from '@headwater/protocol/parse-timeline';
 import type { TimelineChange } from '@headwater/protocol/timeline';
@@ -14,6 +15,7 @@ import { serve } from './serve.ts';
 
 const FIRST = 900_000_000;
 const WAITERS = 3;
+const CONNECTIONS = 20;
 
 let server: HttpServer;
 let stream: LiveStream;
@@ -29,17 +31,20 @@ before(async () => {
     failed: (error: unknown) => void failures.push(error),
     slowReaderDropped: () => void (slowReaders.dropped += 1),
   };
-  server = await startHttpServer(0, { maxConnections: 20, maxHeaderBytes: 2_048, slowReaderMs }, (request, response) =>
-    serve(request, response, {
-      streams: { get: (name) => (name === 'show' ? stream : undefined) },
-      isKnown: (name) => name === 'known',
-      isReady: () => ready,
-      metrics: () => metrics.format(),
-      events,
-      slowReaderMs,
-      clock: systemClock,
-    }),
-  );
+  const limits = { maxConnections: CONNECTIONS, maxHeaderBytes: 2_048, slowReaderMs };
+  server = await startHttpServer(0, limits, {
+    handle: (request, response) =>
+      serve(request, response, {
+        streams: { get: (name) => (name === 'show' ? stream : undefined) },
+        isKnown: (name) => name === 'known',
+        isReady: () => ready,
+        metrics: () => metrics.format(),
+        events,
+        slowReaderMs,
+        clock: systemClock,
+      }),
+    onConnectionRefused: () => events.connectionRefused(),
+  });
 });
 after(async () => {
   await server[Symbol.asyncDispose]();
@@ -275,3 +280,24 @@ function httpGet(address: string): Promise<{ status: number; body: string }> {
     request.on('error', reject).end();
   });
 }
+
+test('one connection more than the limit is closed and counted, the others stay', async () => {
+  // What earlier tests left open counts, too.
+  const held: Socket[] = [];
+  let refused = 0;
+  while (refused === 0) {
+    assert.ok(held.length <= CONNECTIONS, 'more connections than the limit');
+    const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
+    socket.write('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n');
+    const answer = await Promise.race([once(socket, 'data'), once(socket, 'close').then(() => null)]);
+    if (answer === null) refused += 1;
+    else held.push(socket);
+  }
+  assert.ok(held.length > 0);
+  for (const socket of held) assert.equal(socket.closed, false);
+  held[0]?.destroy();
+  await once(held[0] as Socket, 'close');
+  const text = await (await fetch(url('/metrics'))).text();
+  assert.match(text, /^headwater_origin_connections_refused_total 1$/m);
+  for (const socket of held) socket.destroy();
+});

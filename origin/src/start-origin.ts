@@ -80,17 +80,19 @@ export async function startOrigin(config: OriginConfig, overrides: OriginOverrid
 
   const life = { ready: false, draining: false };
   const http = opened.use(
-    await startHttpServer(config.httpPort, config.http, (request, response) =>
-      serve(request, response, {
-        streams,
-        isKnown: (name) => feed.streams.has(name),
-        isReady: () => life.ready && !life.draining,
-        metrics: () => metrics.format(),
-        events,
-        slowReaderMs: config.http.slowReaderMs,
-        clock,
-      }),
-    ),
+    await startHttpServer(config.httpPort, config.http, {
+      handle: (request, response) =>
+        serve(request, response, {
+          streams,
+          isKnown: (name) => feed.streams.has(name),
+          isReady: () => life.ready && !life.draining,
+          metrics: () => metrics.format(),
+          events,
+          slowReaderMs: config.http.slowReaderMs,
+          clock,
+        }),
+      onConnectionRefused: () => events.connectionRefused(),
+    }),
   );
   const rtmp = opened.use(await startRtmp(config, { desk: overrides.watch?.(desk) ?? desk, log, metrics, clock }));
   life.ready = true;

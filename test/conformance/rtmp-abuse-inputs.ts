@@ -89,6 +89,20 @@ function frame(accepted: boolean, length = 400): Buffer {
   return message({ type: 9, body, chunkStream: 6 });
 }
 
+/** Of 64×64 H.264: with it an encoder is started on whatever comes behind. */
+const AVC_HEADER = Buffer.from(
+  '17000000000142c00affe100166742c00ada109b011000000300100000030148f1226a01000468ce0fc8',
+  'hex',
+);
+
+/** A slice of noise. */
+function slice(random: Random, accepted: boolean, isKey: boolean): Buffer {
+  const noise = Buffer.concat([bytes(random, 200), Buffer.from(accepted ? '' : MARK)]);
+  const body = Buffer.concat([Buffer.of(isKey ? 0x17 : 0x27, 1, 0, 0, 0, 0, 0, 0, 0, isKey ? 0x65 : 0x41), noise]);
+  body.writeUInt32BE(1 + noise.length, 5);
+  return body;
+}
+
 /** One hostile thing to say, given whether we are an accepted publisher. */
 type Attack = (random: Random, accepted: boolean, keys: Keys) => Buffer;
 
@@ -152,6 +166,13 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
     ]),
   'a publish of no stream': (random, accepted) =>
     Buffer.concat([prepareCommands('x'), publishCommand(`../${'x'.repeat(below(random, 9_000))}`), frame(accepted)]),
+  'a picture of noise': (random, accepted) =>
+    Buffer.concat([
+      message({ type: 9, body: AVC_HEADER, chunkStream: 6 }),
+      ...Array.from({ length: 30 }, (_, index) =>
+        message({ type: 9, body: slice(random, accepted, index === 0), chunkStream: 6, timestamp: 33 * index }),
+      ),
+    ]),
   'times that jump': (random, accepted) => {
     const body = Buffer.alloc(60, accepted ? 'jump' : MARK);
     const at = () => message({ type: 8, body, chunkStream: 4, timestamp: below(random, 2 ** 32) });

@@ -3,11 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { readAudioBody } from '@headwater/media/flv/tag-body';
+import { readAudioBody, readVideoBody } from '@headwater/media/flv/tag-body';
 import { FastClock, isHeader, makeSource } from '../test-publisher.ts';
 import { Encoder } from './encoder.ts';
-import { AUDIO_SAMPLE_RATE, planLadder } from './plan.ts';
-import { type AacSource, GroupCache, type TimedPacket, readAacSource } from './source.ts';
+import { AUDIO_SAMPLE_RATE, AUDIO_TRACK_ID, planLadder } from './plan.ts';
+import { type AacSource, GroupCache, type TimedPacket, readAacSource, readAvcSource } from './source.ts';
 
 const DAY_MS = 24 * 3_600_000;
 /** What a group holds of sound alone, and some more. */
@@ -28,6 +28,58 @@ function soundOnly(): { aac: AacSource; frames: Uint8Array[] } {
   return { aac: readAacSource(header, body.data), frames };
 }
 
+const NO_TARGET = { tracks: () => undefined, nextTicks: () => null, takesFromMs: (startMs: number) => startMs };
+
+test('a picture without a key frame for as long as FLV can count waits for one, and harms nobody', async () => {
+  const source = makeSource({ seconds: 1 }).filter(({ kind }) => kind !== 'data');
+  const headerOf = (wanted: 'audio' | 'video') =>
+    source.find((packet) => packet.kind === wanted && isHeader(packet))?.payload ?? new Uint8Array();
+  const video = readVideoBody(headerOf('video'));
+  const audio = readAudioBody(headerOf('audio'));
+  assert.ok(video.kind === 'sequence-header' && audio.kind === 'sequence-header');
+  const avc = readAvcSource(headerOf('video'), video.data);
+  const aac = readAacSource(headerOf('audio'), audio.data);
+  const clock = new FastClock();
+  const group = new GroupCache(true);
+  let frames = 0;
+  await using encoder = new Encoder({
+    plan: planLadder({ video: { ...avc, frameRate: 30 }, ladder: null, segmentDurationMs: 2_000, cores: 1 }),
+    avc: () => avc,
+    aac: () => aac,
+    group,
+    target: { ...NO_TARGET, sample: (trackId) => void (frames += Number(trackId !== AUDIO_TRACK_ID)) },
+    ffmpegPath: 'ffmpeg',
+    socketFolder: folder,
+    clock,
+    random: () => 0.5,
+    onExit: ({ reason }) => assert.fail(reason),
+  });
+  const startMs = Math.round(clock.nowMs());
+  const media = source.filter((packet) => !isHeader(packet));
+  const writeFrom = (beginMs: number): void => {
+    for (const { kind, payload, timestampMs } of media) {
+      const timeMs = beginMs + timestampMs;
+      const keyframe = kind === 'video' && payload[0] === 0x17;
+      const packet = { kind, payload, timeMs, ptsMs: timeMs, keyframe } as TimedPacket;
+      group.push(packet);
+      encoder.write(packet);
+    }
+  };
+  /** Until so many frames came out: what comes before the encoder's start is not kept. */
+  const playUntil = async (count: number, beginMs: number): Promise<void> => {
+    for (let round = 0; frames < count && round < 20; round += 1) {
+      writeFrom(beginMs + 1_100 * round);
+      await clock.pass(500);
+    }
+    assert.ok(frames >= count, `${frames} frames`);
+  };
+  await playUntil(20, startMs);
+  const timeMs = startMs + 60 * DAY_MS;
+  const late = { kind: 'video', keyframe: false, timeMs, ptsMs: timeMs, payload: new Uint8Array(9) } as const;
+  assert.equal(encoder.write(late), true);
+  await playUntil(frames + 40, timeMs + 40);
+});
+
 test('sound alone goes on past what FLV can count: it is fed from a new base', async () => {
   const { aac, frames } = soundOnly();
   const clock = new FastClock();
@@ -39,10 +91,8 @@ test('sound alone goes on past what FLV can count: it is fed from a new base', a
     aac: () => aac,
     group,
     target: {
-      tracks: () => undefined,
+      ...NO_TARGET,
       sample: (_, { dtsTicks }) => cameMs.push((dtsTicks * 1000) / AUDIO_SAMPLE_RATE),
-      nextTicks: () => null,
-      takesFromMs: (startMs) => startMs,
     },
     ffmpegPath: 'ffmpeg',
     socketFolder: folder,

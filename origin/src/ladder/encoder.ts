@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { flvHeader, flvTag } from '@headwater/media/flv/tag';
+import { MAX_TIMESTAMP_MS, flvHeader, flvTag } from '@headwater/media/flv/tag';
 import type { TrackInit } from '@headwater/media/mp4/init';
 import type { Sample } from '@headwater/media/mp4/sample';
 import { backoffMs } from '@headwater/service/backoff';
@@ -119,8 +119,9 @@ export class Encoder implements AsyncDisposable {
       return true;
     }
     const timeMs = packet.timeMs - run.baseMs;
-    // Sound alone can be taken up anywhere.
-    if (timeMs > MAX_RUN_MS && (packet.keyframe || this.#options.plan.video === null)) {
+    // Sound alone can be taken up anywhere; where FLV ends, whatever it is.
+    const canRestart = packet.keyframe || this.#options.plan.video === null || timeMs > MAX_TIMESTAMP_MS;
+    if (timeMs > MAX_RUN_MS && canRestart) {
       this.restart();
       return true;
     }
@@ -212,7 +213,10 @@ export class Encoder implements AsyncDisposable {
       // Whoever ends a run on purpose takes it away first.
       return this.#run === run ? { clean: false, reason: exit.reason } : exit;
     } finally {
-      if (this.#run === run) this.#run = null;
+      // A start that failed half way has left its process behind.
+      const left = run ?? this.#run;
+      left?.process.kill();
+      if (this.#run === left) this.#run = null;
       await intake[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     }

@@ -9,6 +9,9 @@ const SIZE_FIELD_BYTES = 4;
 /** A tag's body is at most this long: its size has 24 bits. */
 export const MAX_TAG_BODY_BYTES = 0xff_ff_ff;
 
+/** A timestamp is at most this, in ms: it has 32 bits. */
+export const MAX_TIMESTAMP_MS = 0xff_ff_ff_ff;
+
 /** The file header and the first PreviousTagSize (E.2, E.3). */
 export function flvHeader(has: { readonly audio: boolean; readonly video: boolean }): Uint8Array {
   const flags = (has.audio ? 4 : 0) | (has.video ? 1 : 0);
@@ -22,7 +25,7 @@ export function flvHeader(has: { readonly audio: boolean; readonly video: boolea
  */
 export function flvTag(type: keyof typeof TAG_TYPE, timestampMs: number, body: Uint8Array): Uint8Array {
   if (body.length > MAX_TAG_BODY_BYTES) throw new MediaError('field_range', 1, `an FLV tag of ${body.length} bytes`);
-  if (!Number.isInteger(timestampMs) || timestampMs < 0 || timestampMs > 0xff_ff_ff_ff) {
+  if (!Number.isInteger(timestampMs) || timestampMs < 0 || timestampMs > MAX_TIMESTAMP_MS) {
     throw new MediaError('field_range', 4, `an FLV timestamp of ${timestampMs} ms`);
   }
   const tagBytes = TAG_HEADER_BYTES + body.length;

@@ -35,7 +35,7 @@ export interface BroadcastOptions {
   readonly random: () => number;
   readonly events: StreamEvents;
   /** the live window, for one plan */
-  readonly target: (plan: LadderPlan) => EncoderTarget;
+  readonly target: (plan: LadderPlan, succeeds: boolean) => EncoderTarget;
 }
 
 /** A publisher's first packets are looked at together: they may have waited for its connection. */
@@ -291,7 +291,7 @@ export class Broadcast implements AsyncDisposable {
     this.#watchEncoder();
   }
 
-  /** An encoder that falls behind for seconds is started anew with a rung less, in a new epoch. */
+  /** An encoder that falls behind for seconds is replaced by one with a rung less, which goes on where it was. */
   #watchEncoder(): void {
     const { name, clock, random, events } = this.#options;
     const strain = this.#encoder?.strain ?? null;
@@ -350,7 +350,7 @@ export class Broadcast implements AsyncDisposable {
       group: this.#group,
       avc: () => this.#avc,
       aac: () => this.#aac ?? OWN_SOUND,
-      target: this.#options.target(plan),
+      target: this.#options.target(plan, plan === this.#shedPlan),
       onExit: ({ reason, failures }) => events.encoderExited(name, reason, failures),
     });
     this.#encoder = encoder;

@@ -180,12 +180,13 @@ function startBroadcast(parts: BroadcastParts): Broadcast {
     clock: new SteadyClock(clock),
     random: Math.random,
     events,
-    target: (plan) =>
+    target: (plan, succeeds) =>
       createTarget({
         stream,
         plan,
         ledger,
         lastOrdinal,
+        succeeds,
         onEpoch: (ordinal, reason) => events.epochOpened(name, ordinal, reason),
       }),
   });

@@ -82,12 +82,13 @@ export async function startRig(folder: string, name: string, options: RigOptions
         clock: new SteadyClock(clock),
         random: () => 0.5,
         events,
-        target: (plan) =>
+        target: (plan, succeeds) =>
           createTarget({
             stream: live,
             plan,
             ledger,
             lastOrdinal,
+            succeeds,
             onEpoch: (ordinal, reason) => events.epochOpened(stream, ordinal, reason),
           }),
       });

@@ -16,6 +16,8 @@ interface OnAirOptions {
   readonly ledger: Ledger;
   /** the newest ordinal that the control plane knows of; -1 for none */
   readonly lastOrdinal: number;
+  /** it goes on where an encoder with more tracks was given up a moment ago */
+  readonly succeeds: boolean;
   readonly onEpoch: (ordinal: number, reason: 'new' | 'changed') => void;
 }
 
@@ -33,9 +35,9 @@ export function leastWindowBytes(ladder: Ladder | null, segmentDurationMs: numbe
 }
 
 /** The target of one broadcast's encoders. */
-export function createTarget({ stream, plan, ledger, lastOrdinal, onEpoch }: OnAirOptions): EncoderTarget {
+export function createTarget({ stream, plan, ledger, lastOrdinal, succeeds, onEpoch }: OnAirOptions): EncoderTarget {
   const { segmentDurationMs } = plan.grid;
-  let opened = false;
+  let opened = succeeds;
   const newestSegment = (): number => Math.max(ledger.get(stream.name)?.newestSegment ?? -1, stream.newestNumber);
   const firstSegment = (startMs: number): number => {
     // A number is never used in two epochs: players know a segment by it.
@@ -48,6 +50,7 @@ export function createTarget({ stream, plan, ledger, lastOrdinal, onEpoch }: OnA
   return {
     tracks(inits, startMs) {
       const tracks = shapes(plan, inits);
+      if (opened) stream.keepTracks(new Set(inits.keys()));
       if (opened && stream.continues(tracks, plan.grid)) return;
       const newest = newestSegment();
       const ordinal = Math.max(ledger.get(stream.name)?.ordinal ?? -1, stream.epoch?.ordinal ?? -1, lastOrdinal) + 1;

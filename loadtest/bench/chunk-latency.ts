@@ -34,7 +34,7 @@ interface Arrival {
 
 async function measure(): Promise<FigureResult> {
   await using fleet = await startFleet({ edges: 1 });
-  await using tap = await startRtmpTap(Number(new URL(fleet.plan.rtmpUrl).port));
+  await using tap = await startRtmpTap(Number(new URL(fleet.plan.rtmpUrls[0] ?? '').port));
   const source = (publishUrl: string): string[] => {
     const url = new URL(publishUrl);
     url.port = String(tap.port);

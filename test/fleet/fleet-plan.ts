@@ -23,12 +23,14 @@ export interface FleetPlan {
   readonly controlUrl: string;
   readonly geoUrl: string;
   readonly originUrl: string;
-  readonly rtmpUrl: string;
+  /** in the order of the origins */
+  readonly rtmpUrls: readonly string[];
   readonly edgeUrls: readonly string[];
 }
 
 interface Given {
   readonly edges: number;
+  readonly origins: number;
   /** services that are not wanted, by name */
   readonly without: readonly string[];
   readonly directory: string;
@@ -36,9 +38,11 @@ interface Given {
 }
 
 /** Lays a fleet out on free ports. */
-export async function planFleet({ edges, without, directory, adminToken }: Given): Promise<FleetPlan> {
-  const [control = 0, geo = 0, origin = 0, rtmp = 0, rtmps = 0, ...rest] = await reservePorts(5 + 2 * edges);
+export async function planFleet({ edges, origins, without, directory, adminToken }: Given): Promise<FleetPlan> {
+  const [control = 0, geo = 0, ...rest] = await reservePorts(2 + 2 * edges + 3 * origins);
   const viewerPorts = rest.slice(0, edges);
+  const originPorts = rest.slice(2 * edges, 2 * edges + origins);
+  const rtmpPorts = rest.slice(2 * edges + origins);
   const joinToken = randomBytes(16).toString('hex');
   const service = (name: string, port: number, variables: Record<string, string>): ServicePlan => ({
     name,
@@ -52,7 +56,12 @@ export async function planFleet({ edges, without, directory, adminToken }: Given
       ...variables,
     },
   });
-  const ingest = { HEADWATER_RTMP_PORT: String(rtmp), HEADWATER_RTMPS_PORT: String(rtmps) };
+  const origin = (port: number, index: number): ServicePlan =>
+    service(index === 0 ? 'origin' : `origin-${index + 1}`, port, {
+      HEADWATER_ORIGIN_PORT: String(port),
+      HEADWATER_RTMP_PORT: String(rtmpPorts[index]),
+      HEADWATER_RTMPS_PORT: String(rtmpPorts[origins + index]),
+    });
   const edge = (port: number, index: number): ServicePlan =>
     service(`edge-${index + 1}`, port, {
       HEADWATER_EDGE_PORT: String(port),
@@ -65,7 +74,7 @@ export async function planFleet({ edges, without, directory, adminToken }: Given
       HEADWATER_ADMIN_TOKEN: adminToken,
     }),
     service('geo', geo, { HEADWATER_GEO_PORT: String(geo) }),
-    service('origin', origin, { HEADWATER_ORIGIN_PORT: String(origin), ...ingest }),
+    ...originPorts.map(origin),
     ...viewerPorts.map(edge),
   ];
   return {
@@ -73,8 +82,8 @@ export async function planFleet({ edges, without, directory, adminToken }: Given
     services: services.filter(({ name }) => !without.includes(name)),
     controlUrl: httpUrl(control),
     geoUrl: httpUrl(geo),
-    originUrl: httpUrl(origin),
-    rtmpUrl: `rtmp://127.0.0.1:${rtmp}`,
+    originUrl: httpUrl(originPorts[0] ?? 0),
+    rtmpUrls: rtmpPorts.slice(0, origins).map((port) => `rtmp://127.0.0.1:${port}`),
     edgeUrls: viewerPorts.map(httpUrl),
   };
 }

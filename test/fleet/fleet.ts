@@ -32,6 +32,8 @@ export const SMALL_LADDER: Ladder = {
 
 interface FleetOptions {
   readonly edges?: number;
+  /** `origin`, `origin-2`, … */
+  readonly origins?: number;
   /** services that are not wanted, by name */
   readonly without?: readonly string[];
   /** changes how a service is to be run, once its ports are known */
@@ -57,11 +59,11 @@ interface OnAirOptions {
 
 /** Starts control plane, geo, origin and edges, and waits until all of them know each other. */
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
-  const { edges = 2, without = [], environment = {}, builtEdges = false, arrange = asPlanned } = options;
+  const { edges = 2, origins = 1, without = [], environment = {}, builtEdges = false, arrange = asPlanned } = options;
   if (builtEdges) build('edge');
   const directory = await mkdtemp(join(tmpdir(), 'headwater-test-'));
   const adminToken = randomBytes(16).toString('hex');
-  const drafted = await planFleet({ edges, without, directory, adminToken });
+  const drafted = await planFleet({ edges, origins, without, directory, adminToken });
   const plan = { ...drafted, services: drafted.services.map(arrange) };
   const fleet = new Fleet({ plan, directory, adminToken, environment, builtEdges });
   try {

@@ -64,7 +64,8 @@ export class OriginClient {
     const query = since === null ? '' : `?since=${since}`;
     const url = `${base}${formatCmafPath({ kind: 'timeline', stream })}${query}`;
     try {
-      const { statusCode, body } = await request(url, { dispatcher: this.#timelines, signal });
+      const { statusCode, headers, body } = await request(url, { dispatcher: this.#timelines, signal });
+      requireLength(headers, body);
       const text = await readText(body, TIMELINE_LIMIT_BYTES);
       if (statusCode === 200) return readChange(text);
       if (statusCode === 404) return { kind: text.includes('"stream_offline"') ? 'offline' : 'absent' };
@@ -100,37 +101,49 @@ export class OriginClient {
     const base = this.#options.locate(path.stream);
     if (base === null) return { kind: 'failed', reason: 'absent' };
     const haveBytes = fill.filledBytes;
-    const { statusCode, headers, body } = await request(`${base}${formatCmafPath(path)}`, {
+    const answer = await request(`${base}${formatCmafPath(path)}`, {
       dispatcher: isAhead ? this.#ahead : this.#objects,
       signal: fill.signal,
       // The bytes under a name never change, so the rest of them may come from anywhere.
       headers: haveBytes > 0 ? { range: `bytes=${haveBytes}-` } : {},
     });
-    const range = headers['content-range'];
-    if (statusCode === 416 && range === `bytes */${haveBytes}`) {
-      await body.dump();
-      return { kind: 'whole', part: null };
+    try {
+      requireLength(answer.headers, answer.body);
+      return await takeIn(answer, path, fill);
+    } finally {
+      drop(answer.body);
     }
-    if (statusCode !== 200 && statusCode !== 206) {
-      const problem = await readText(body, PROBLEM_LIMIT_BYTES);
-      if (statusCode === 404)
-        return { kind: 'failed', reason: problem.includes('"too_early"') ? 'too-early' : 'absent' };
-      throw new Error(`origin answered ${statusCode}`);
-    }
-    // RFC 9110 §14.4
-    const isRest = statusCode === 206 && typeof range === 'string' && range.startsWith(`bytes ${haveBytes}-`);
-    if (statusCode === 206 && !isRest) throw new Error('origin answered another range');
-    const skipBytes = isRest ? 0 : haveBytes;
-    const length = headers['content-length'];
-    // RFC 9112 §6.3: then only the end of the connection ends it, and half of it would look like the whole.
-    if (length === undefined && headers['transfer-encoding'] === undefined) throw new Error('origin gave no length');
-    const endBytes = length === undefined ? null : Number(length) + haveBytes - skipBytes;
-    if (endBytes !== (fill.expectedBytes ?? endBytes)) throw new Error('origin answered another length than before');
-    if (endBytes !== null && !fill.expect(endBytes)) return { kind: 'failed', reason: 'too-large' };
-    if (!(await pour(body, fill, skipBytes))) return { kind: 'failed', reason: 'too-large' };
-    if (endBytes !== null && fill.filledBytes !== endBytes) throw new Error('origin answered another length');
-    return { kind: 'whole', part: path.kind === 'part' ? readPartFacts(headers) : null };
   }
+}
+
+/** What a request was answered with goes into the fill, after what it has. Throws what is worth another request. */
+async function takeIn(
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  path: Exclude<CmafPath, { kind: 'timeline' }>,
+  fill: Fill,
+): Promise<ObjectAnswer> {
+  const haveBytes = fill.filledBytes;
+  const range = headers['content-range'];
+  if (statusCode === 416 && range === `bytes */${haveBytes}`) {
+    await body.dump();
+    return { kind: 'whole', part: null };
+  }
+  if (statusCode !== 200 && statusCode !== 206) {
+    const problem = await readText(body, PROBLEM_LIMIT_BYTES);
+    if (statusCode === 404) return { kind: 'failed', reason: problem.includes('"too_early"') ? 'too-early' : 'absent' };
+    throw new Error(`origin answered ${statusCode}`);
+  }
+  // RFC 9110 §14.4
+  const isRest = statusCode === 206 && typeof range === 'string' && range.startsWith(`bytes ${haveBytes}-`);
+  if (statusCode === 206 && !isRest) throw new Error('origin answered another range');
+  const skipBytes = isRest ? 0 : haveBytes;
+  const length = headers['content-length'];
+  const endBytes = length === undefined ? null : Number(length) + haveBytes - skipBytes;
+  if (endBytes !== (fill.expectedBytes ?? endBytes)) throw new Error('origin answered another length than before');
+  if (endBytes !== null && !fill.expect(endBytes)) return { kind: 'failed', reason: 'too-large' };
+  if (!(await pour(body, fill, skipBytes))) return { kind: 'failed', reason: 'too-large' };
+  if (endBytes !== null && fill.filledBytes !== endBytes) throw new Error('origin answered another length');
+  return { kind: 'whole', part: path.kind === 'part' ? readPartFacts(headers) : null };
 }
 
 function readChange(text: string): TimelineAnswer {
@@ -149,6 +162,21 @@ function agent(connections: number): Agent {
 }
 
 type Body = Dispatcher.ResponseData['body'];
+
+/**
+ * RFC 9112 §6.3: without a length only the end of the connection ends a body, and half of it would look like the whole.
+ * @throws Error for such a body
+ */
+function requireLength(headers: Dispatcher.ResponseData['headers'], body: Body): void {
+  if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return;
+  drop(body);
+  throw new Error('origin gave no length');
+}
+
+/** A body that is left alone stays on its connection, and may fail where nobody listens, which ends the process. */
+function drop(body: Body): void {
+  body.on('error', () => undefined).destroy();
+}
 
 /** Appends a body, without its first bytes; false when the object is too large. */
 async function pour(body: Body, fill: Fill, skipBytes: number): Promise<boolean> {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { codeAt } from './people/test-people.ts';
 import { OWN, type TestPerson, addKey, addPerson, addUser, enter, settle } from './test-accounts.ts';
-import { ADMIN, type Answer, type TestPlane, joinAs, startTestPlane } from './test-plane.ts';
+import { ADMIN, type Answer, type TestPlane, joinAs, startTestPlane, testJoin } from './test-plane.ts';
 import { startTestRedis } from './test-redis.ts';
 
 interface Documented {
@@ -96,6 +96,8 @@ const SENSITIVE = new Set([
   'deleteIssuer',
   'rotatePathKey',
   'removeNode',
+  'createJoinToken',
+  'deleteJoinToken',
   'createUser',
   'changeUser',
   'deleteUser',
@@ -207,7 +209,7 @@ test('an entry says who did what to what, and no secret; the API has no way to c
 test('a node that joins is told of; one that is refused, and what nodes do by themselves, is not', async () => {
   await using plane = await startTestPlane();
   const credential = await joinAs(plane, { id: 'edge-1' });
-  await plane.call('POST', '/v1/nodes/join', {}, 'hwj_nobody');
+  assertProblem(await plane.call('POST', '/v1/nodes/join', testJoin(), 'hwj_nobody'), 401, 'join_token_unknown');
   await plane.call('POST', '/v1/nodes/edge-1/heartbeat', {}, credential);
   await plane.call('POST', '/v1/streams', {}, 'nobody');
   const told = (await audit(plane)).map(({ who, action, outcome }) => [who.kind, who.name, action, outcome]);

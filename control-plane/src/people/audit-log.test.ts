@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { STORES } from '../state/test-stores.ts';
 import { type Store, StoreUnavailable } from '../state/store.ts';
-import type { AuditEntry, AuditEvent } from './audit-chain.ts';
+import { type AuditEntry, type AuditEvent, linked } from './audit-chain.ts';
 import { AuditLog } from './audit-log.ts';
 import { START_MS, openTestPeople } from './test-people.ts';
 
@@ -27,6 +27,12 @@ async function tamper(store: Store, seq: number, change: (entry: AuditEntry) => 
   if (there === null) throw new Error(`no entry ${seq}`);
   const body = change(there.body as AuditEntry);
   await store.commit({ changes: [{ collection: 'audit', id, expect: there.revision, body }] });
+}
+
+/** Another deed in an entry's place, with a hash of its own. */
+function forged({ seq, previous, ...event }: AuditEntry): AuditEntry {
+  const who = { ...event.who, name: 'bert' };
+  return linked({ ...event, who }, { seq: seq - 1, hash: previous });
 }
 
 for (const [name, makePlace] of STORES) {
@@ -70,6 +76,7 @@ for (const [name, makePlace] of STORES) {
         ['who', 7, (store) => tamper(store, 7, (entry) => ({ ...entry, who: { ...entry.who, name: 'bert' } }))],
         ['a fact', 7, (store) => tamper(store, 7, (entry) => ({ ...entry, facts: { b: 2, a: null } }))],
         ['the time', 1, (store) => tamper(store, 1, (entry) => ({ ...entry, atMs: 0 }))],
+        ['who, with a hash that fits', 8, (store) => tamper(store, 7, (entry) => forged(entry))],
         ['one taken out', 9, (store) => tamper(store, 9, () => undefined)],
         ['the last taken out', 20, (store) => tamper(store, 20, () => undefined)],
       ];

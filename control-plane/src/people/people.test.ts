@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { STORES } from '../state/test-stores.ts';
-import { changeAccount, deleteAccount, findAccount } from './accounts.ts';
+import { type Account, changeAccount, deleteAccount, findAccount, withoutSessions } from './accounts.ts';
 import { createApiKey, deleteApiKey, listApiKeys } from './api-keys.ts';
 import { authenticate } from './authenticate.ts';
 import { type LoginAttempt, type LoginOutcome, type Tokens, logIn, refresh } from './login.ts';
@@ -170,6 +170,28 @@ for (const [name, makePlace] of STORES) {
       const told = rig.audited.map(({ who, outcome }) => `${who.kind} ${who.name} ${outcome}`);
       const at = (who: string): string => `nobody ${who} login_refused`;
       assert.deepEqual(told, [at('anna'), at('bert')], 'what was typed where no account is may be a password');
+    });
+
+    test('an account that is disabled, or has another password, while the old one is looked at opens nothing', async () => {
+      await using held = await open();
+      const { rig } = held;
+      const changes = [
+        (account: Account): Account => withoutSessions(account),
+        (account: Account): Account => ({ ...account, disabled: true }),
+      ];
+      await rig.add({ name: 'anna', password: PASSWORD });
+      for (const change of changes) {
+        const { hasher } = rig.people;
+        const slow = Object.assign(Object.create(hasher) as typeof hasher, {
+          async verify(...given: Parameters<typeof hasher.verify>) {
+            const isRight = await hasher.verify(...given);
+            await changeAccount(rig.people.store, 'anna', change);
+            return isRight;
+          },
+        });
+        assert.equal(codeOf(await logIn({ ...rig.people, hasher: slow }, attempt())), 'login_refused');
+      }
+      assert.equal(await rig.people.store.count('session'), 0);
     });
 
     test('brute force gets five guesses, then one for each delay; an unknown name is delayed alike', async () => {

@@ -44,6 +44,7 @@ export const SENSITIVE: ReadonlySet<Permission> = new Set([
   'path-key.rotate',
   'purge.all',
   'node.remove',
+  'join-token.change',
   'issuer.change',
   'people.change',
 ]);

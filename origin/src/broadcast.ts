@@ -291,7 +291,7 @@ export class Broadcast implements AsyncDisposable {
     this.#watchEncoder();
   }
 
-  /** An encoder that falls behind for seconds is replaced by one with a rung less, which goes on where it was. */
+  /** An encoder that falls behind for seconds is replaced by one with a rung less, in a new epoch. */
   #watchEncoder(): void {
     const { name, clock, random, events } = this.#options;
     const strain = this.#encoder?.strain ?? null;

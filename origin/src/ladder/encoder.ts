@@ -61,7 +61,7 @@ const HEADROOM_MS = 10_000;
 /** Signed 32 bits of milliseconds are 24.8 days. */
 const MAX_RUN_MS = 20 * 24 * 3_600_000;
 /** A hole up to this is filled by the encoder with the first frame; a longer one stays a gap. */
-const MAX_FILL_MS = 35_000;
+export const MAX_FILL_MS = 35_000;
 
 interface Run {
   readonly process: FfmpegProcess;

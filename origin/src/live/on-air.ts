@@ -2,7 +2,7 @@
 
 import type { TrackInit } from '@headwater/media/mp4/init';
 import type { Ladder } from '@headwater/protocol/feed';
-import type { EncoderTarget } from '../ladder/encoder.ts';
+import { type EncoderTarget, MAX_FILL_MS } from '../ladder/encoder.ts';
 import { AUDIO_TRACK_ID, DEFAULT_LADDER, type LadderPlan } from '../ladder/plan.ts';
 import type { Ledger } from './ledger.ts';
 import type { LiveStream, TrackShape } from './stream.ts';
@@ -16,7 +16,7 @@ interface OnAirOptions {
   readonly ledger: Ledger;
   /** the newest ordinal that the control plane knows of; -1 for none */
   readonly lastOrdinal: number;
-  /** it goes on where an encoder with more tracks was given up a moment ago */
+  /** it follows an encoder that was given up a moment ago: what that one owes is made up, so that no number is missing */
   readonly succeeds: boolean;
   readonly onEpoch: (ordinal: number, reason: 'new' | 'changed') => void;
 }
@@ -37,7 +37,7 @@ export function leastWindowBytes(ladder: Ladder | null, segmentDurationMs: numbe
 /** The target of one broadcast's encoders. */
 export function createTarget({ stream, plan, ledger, lastOrdinal, succeeds, onEpoch }: OnAirOptions): EncoderTarget {
   const { segmentDurationMs } = plan.grid;
-  let opened = succeeds;
+  let opened = false;
   const newestSegment = (): number => Math.max(ledger.get(stream.name)?.newestSegment ?? -1, stream.newestNumber);
   const firstSegment = (startMs: number): number => {
     // A number is never used in two epochs: players know a segment by it.
@@ -50,7 +50,6 @@ export function createTarget({ stream, plan, ledger, lastOrdinal, succeeds, onEp
   return {
     tracks(inits, startMs) {
       const tracks = shapes(plan, inits);
-      if (opened) stream.keepTracks(new Set(inits.keys()));
       if (opened && stream.continues(tracks, plan.grid)) return;
       const newest = newestSegment();
       const ordinal = Math.max(ledger.get(stream.name)?.ordinal ?? -1, stream.epoch?.ordinal ?? -1, lastOrdinal) + 1;
@@ -61,7 +60,11 @@ export function createTarget({ stream, plan, ledger, lastOrdinal, succeeds, onEp
     },
     sample: (trackId, sample) => stream.push(trackId, sample),
     nextTicks: (trackId) => (opened ? stream.nextTicks(trackId) : null),
-    takesFromMs: (startMs) => Math.max(startMs, firstSegment(startMs) * segmentDurationMs),
+    takesFromMs(startMs) {
+      const nextMs = (newestSegment() + 1) * segmentDurationMs;
+      if (succeeds && startMs > nextMs && startMs - nextMs < MAX_FILL_MS) return nextMs;
+      return Math.max(startMs, firstSegment(startMs) * segmentDurationMs);
+    },
   };
 }
 

@@ -54,28 +54,6 @@ test('differences, merged, are the whole', () => {
   assert.equal(stream.change(stream.revision), null);
 });
 
-test('a track that is gone within the epoch is told of no more, and lets go who waited for it', async () => {
-  const stream = onAir();
-  pushBoth(stream, { number: FIRST });
-  const { revision } = stream;
-  const waits = stream.waiters.wait(`v720/${FIRST + 1}`, 60_000);
-  stream.keepTracks(new Set(['v360', 'v720']));
-  assert.deepEqual([stream.revision, stream.waiters.count], [revision, 1]);
-  stream.keepTracks(new Set(['v360']));
-  await waits;
-  const { full, timeline } = change(stream, revision);
-  assert.deepEqual(
-    [full, timeline.tracks.map(({ id }) => id), Object.keys(timeline.windows)],
-    [true, ['v360'], ['v360']],
-  );
-  assert.equal(stream.segment('v720', epochOf(stream), FIRST).kind, 'never');
-  pushFrames(stream, 'v720', { number: FIRST + 1 });
-  pushFrames(stream, 'v360', { number: FIRST + 1 });
-  assert.equal(stream.newestNumber, FIRST + 1);
-  assert.equal(stream.continues([videoShape('v360')], GRID), true);
-  assert.equal(stream.epoch?.ordinal, 3);
-});
-
 test('a revision from before, or from nowhere, gets the whole', () => {
   const stream = onAir();
   pushBoth(stream, { number: FIRST });

@@ -158,18 +158,6 @@ export class LiveStream {
     this.waiters.wakeAll();
   }
 
-  /** Within the epoch: tracks besides these are gone, and nobody waits for them any more. */
-  keepTracks(ids: ReadonlySet<string>): void {
-    const gone = [...this.#tracks].filter(([id]) => !ids.has(id));
-    if (gone.length === 0) return;
-    for (const [id, live] of gone) {
-      this.#flush(live);
-      this.#tracks.delete(id);
-    }
-    this.#wholeSince = this.#bump();
-    this.waiters.wakeAll();
-  }
-
   /** Takes a track's next sample, in decode order, on the wall clock's ticks. */
   push(trackId: string, sample: Sample): void {
     const live = this.#tracks.get(trackId);
@@ -223,10 +211,9 @@ export class LiveStream {
 
   segment(trackId: string, epoch: string, number: number): Lookup<StoredSegment> {
     const window = this.#tracks.get(trackId)?.window;
-    if (window === undefined) return { kind: 'never' };
-    const found = window.find(number);
+    const found = window?.find(number);
     if (found?.epoch === epoch) return { kind: 'found', value: found };
-    const newest = window.newest?.number ?? this.#newestNumber;
+    const newest = window?.newest?.number ?? this.#newestNumber;
     const ahead = number > newest && number <= this.#newestNumber + WAIT_AHEAD_SEGMENTS;
     const current = epoch === this.#epochs.at(-1)?.id;
     return { kind: current && ahead && !this.#ended ? 'later' : 'never' };
@@ -337,14 +324,12 @@ export class LiveStream {
   }
 
   #flushAll(): void {
-    for (const live of this.#tracks.values()) this.#flush(live);
-  }
-
-  #flush(live: LiveTrack): void {
     const epoch = this.#epochs.at(-1);
-    const rest = live.cutter.flush();
-    if (rest !== null && epoch !== undefined) this.#publish(live, epoch, rest);
-    live.window.closeNewest(this.#bump());
+    for (const live of this.#tracks.values()) {
+      const rest = live.cutter.flush();
+      if (rest !== null && epoch !== undefined) this.#publish(live, epoch, rest);
+      live.window.closeNewest(this.#bump());
+    }
   }
 
   #newestOf(epoch: Epoch): (StoredSegment | undefined)[] {

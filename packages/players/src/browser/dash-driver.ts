@@ -22,6 +22,7 @@ export async function startDash({ video, url, onError }: DriverOptions): Promise
   });
   turnToOtherLocations(player);
   player.initialize(video, url, true);
+  const stopWatching = setGoingAgain(player, video);
   // A segment that grows takes two seconds: who sends it is known from its headers on.
   const takeDeadlineAway = installFetchDeadline(DASH_SILENCE_MS, ({ url: answered, headers }) => {
     if (answered.endsWith('.m4s')) edge = headers.get(EDGE_HEADER) ?? hostOf(answered);
@@ -49,9 +50,32 @@ export async function startDash({ video, url, onError }: DriverOptions): Promise
     edge: () => edge,
     destroy: async () => {
       takeDeadlineAway();
+      stopWatching();
       player.destroy();
     },
   };
+}
+
+const WATCH_EVERY_MS = 1_000;
+/** Longer than a move to another edge takes, and than a location stays struck out (the steering’s TTL). */
+const STANDS_FOR_LOOKS = 5;
+
+/**
+ * dash.js asks for nothing more once every location has failed it for one segment: a rung that was shed, an origin that was
+ * away. A picture that stands is set going again at the live edge.
+ * @returns ends it
+ */
+function setGoingAgain(player: MediaPlayerClass, video: HTMLVideoElement): () => void {
+  let lastS = 0;
+  let looks = 0;
+  const timer = setInterval(() => {
+    looks = video.paused || video.currentTime !== lastS ? 0 : looks + 1;
+    lastS = video.currentTime;
+    if (lastS === 0 || looks < STANDS_FOR_LOOKS || !player.isDynamic()) return;
+    looks = 0;
+    player.seekToOriginalLive();
+  }, WATCH_EVERY_MS);
+  return () => clearInterval(timer);
 }
 
 /** `Errors.DOWNLOAD_ERROR_ID_*`: MPD, media, initialization. */

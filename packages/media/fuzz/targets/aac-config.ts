@@ -13,6 +13,7 @@ import { BitReader } from '../../src/codec/bit-reader.ts';
 import { MediaError } from '../../src/media-error.ts';
 import { ascSaying } from '../asc-saying.ts';
 import { hashOf, Random } from '../random.ts';
+import { mustRead } from '../must-read.ts';
 import type { FuzzTarget } from '../target.ts';
 
 function run(input: Uint8Array): boolean {
@@ -29,7 +30,7 @@ function run(input: Uint8Array): boolean {
 /** The same said in another way that there is to say it. */
 function checkRewritten({ asc: _asc, ...said }: AacConfig, seed: number): void {
   const fields = ascSaying(said, new Random(seed));
-  const { asc: _again, ...back } = parseAudioSpecificConfig(writeAsc(fields));
+  const { asc: _again, ...back } = mustRead(() => parseAudioSpecificConfig(writeAsc(fields)));
   if (isDeepStrictEqual(back, said)) return;
   throw new Error(`${JSON.stringify(said)} became ${JSON.stringify(back)} by ${JSON.stringify(fields)}`);
 }
@@ -38,7 +39,7 @@ function checkRewritten({ asc: _asc, ...said }: AacConfig, seed: number): void {
 function checkWritten(source: { channels: number; sampleRate: number }): boolean {
   const record = unlessRefused(() => writeAudioSpecificConfig(source));
   if (record === undefined) return false;
-  const { channels, sampleRate } = parseAudioSpecificConfig(record);
+  const { channels, sampleRate } = mustRead(() => parseAudioSpecificConfig(record));
   if (!isDeepStrictEqual({ channels, sampleRate }, source)) throw new Error('the round trip changed it');
   return true;
 }

@@ -4,6 +4,7 @@ import { writeSps } from '../../fixtures/sps.ts';
 import { parseSps, SPS_SIZE_LIMIT_PIXELS, type AvcSps } from '../../src/codec/avc-sps.ts';
 import { hashOf, Random } from '../random.ts';
 import { spsSaying } from '../sps-saying.ts';
+import { mustRead } from '../must-read.ts';
 import type { FuzzTarget } from '../target.ts';
 
 function run(input: Uint8Array): boolean {
@@ -13,14 +14,19 @@ function run(input: Uint8Array): boolean {
   if (!inRange || Math.min(...frameRate) < 1 || reorderFrames < 0 || reorderFrames > 16) {
     throw new Error(`${width} × ${height} at ${frameRate.join('/')}, ${reorderFrames} reordered`);
   }
-  const random = new Random(hashOf(input));
+  const seed = hashOf(input);
+  if (seed % REWRITTEN_ONE_IN !== 0) return false;
+  const random = new Random(seed);
   const fields = spsSaying(said, random);
-  const back = parseSps(writeSps(fields));
+  const back = mustRead(() => parseSps(writeSps(fields)));
   if (!isDeepStrictEqual(back, said)) {
     throw new Error(`${JSON.stringify(said)} became ${JSON.stringify(back)} by ${JSON.stringify(fields)}`);
   }
   return true;
 }
+
+/** Drawing one takes five times as long as reading it. */
+const REWRITTEN_ONE_IN = 4;
 
 const PROFILES = [66, 77, 88, 100, 110, 122, 244, 44, 118];
 const SEEDS_PER_PROFILE = 4;

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ByteWriter } from '../../src/byte-writer.ts';
 import { MediaError } from '../../src/media-error.ts';
 import { fourCC, readBox, type Box } from '../../src/mp4/box.ts';
-import { parseEditList, writeEditList } from '../../src/mp4/box-elst.ts';
+import { type Edit, parseEditList, writeEditList } from '../../src/mp4/box-elst.ts';
 import { parseElementaryStream, writeElementaryStream } from '../../src/mp4/box-esds.ts';
 import {
   CMAF_HEADER_TYPE,
@@ -13,7 +13,7 @@ import {
   writeFileType,
 } from '../../src/mp4/box-ftyp.ts';
 import { parseHandler, writeHandler } from '../../src/mp4/box-hdlr.ts';
-import { parseMediaHeader, writeMediaHeader } from '../../src/mp4/box-mdhd.ts';
+import { type MediaHeader, parseMediaHeader, writeMediaHeader } from '../../src/mp4/box-mdhd.ts';
 import { parseMovieFragmentHeader, writeMovieFragmentHeader } from '../../src/mp4/box-mfhd.ts';
 import { parseMovieExtends, writeMovieExtends } from '../../src/mp4/box-mvex.ts';
 import { parseMovieHeader, writeMovieHeader } from '../../src/mp4/box-mvhd.ts';
@@ -26,32 +26,66 @@ import {
 } from '../../src/mp4/box-tfhd.ts';
 import { parseTrackHeader, writeTrackHeader } from '../../src/mp4/box-tkhd.ts';
 import { parseTrackRun, trackRunBytes, writeTrackRun } from '../../src/mp4/box-trun.ts';
+import { mustRead } from '../must-read.ts';
 import type { FuzzTarget } from '../target.ts';
 
 /** What is written has wider fields here and there than what was read. */
 const SPARE_BYTES = 4096;
 const SAMPLE_LIMIT = 1000;
+/** A refusal costs as much as a round trip. */
+const BENT_ONE_IN = 5;
 const DEFAULTS = { durationTicks: 512, sizeBytes: 10, sampleFlags: 0x101_0000 };
 
-/** How one box is parsed, and how what was parsed is written. */
-type Codec = (bytes: Uint8Array, box: Box) => { value: unknown; write: (writer: ByteWriter) => void };
+interface Parsed {
+  readonly value: unknown;
+  readonly write: (writer: ByteWriter) => void;
+  /** a value of which something cannot be written, or everything can */
+  readonly bent: Omit<Parsed, 'bent'> | undefined;
+}
 
-function codecOf<T>(parse: (bytes: Uint8Array, box: Box) => T, write: (writer: ByteWriter, value: T) => void): Codec {
+/** How one box is parsed, and how what was parsed is written. */
+type Codec = (bytes: Uint8Array, box: Box) => Parsed;
+
+function codecOf<T>(
+  parse: (bytes: Uint8Array, box: Box) => T,
+  write: (writer: ByteWriter, value: T) => void,
+  bend?: (value: T, size: number) => T,
+): Codec {
+  const writable = (value: T): Omit<Parsed, 'bent'> => ({ value, write: (writer) => write(writer, value) });
   return (bytes, box) => {
     const value = parse(bytes, box);
-    return { value, write: (writer) => write(writer, value) };
+    return { ...writable(value), bent: bend && writable(bend(value, bytes.length)) };
   };
+}
+
+function bendFileType(value: FileType, size: number): FileType {
+  const { majorBrand, brands } = value;
+  const cut = { ...value, majorBrand: majorBrand.slice(size % 2) };
+  return size % 3 === 0 ? { ...cut, brands: Array.from({ length: 9 }, () => brands).flat() } : cut;
+}
+
+function bendTimescale<T extends { readonly timescale: number }>(value: T, size: number): T {
+  return size % 2 === 0 ? { ...value, timescale: 0 } : value;
+}
+
+function bendMediaHeader(value: MediaHeader, size: number): MediaHeader {
+  const bent = bendTimescale(value, size);
+  return bent.language === undefined ? bent : { ...bent, language: bent.language.slice(size % 3) };
+}
+
+function bendEdits(edits: readonly Edit[], size: number): Edit[] {
+  return Array.from({ length: 1 + (size % 9) }, () => edits).flat();
 }
 
 const CODECS: ReadonlyMap<number, Codec> = new Map(
   Object.entries({
-    ftyp: codecOf(parseFileType, (writer, value) => writeFileTypeBox(writer, 'ftyp', value)),
-    styp: codecOf(parseFileType, (writer, value) => writeFileTypeBox(writer, 'styp', value)),
-    mvhd: codecOf(parseMovieHeader, writeMovieHeader),
-    tkhd: codecOf(parseTrackHeader, writeTrackHeader),
-    mdhd: codecOf(parseMediaHeader, writeMediaHeader),
+    ftyp: codecOf(parseFileType, (writer, value) => writeFileTypeBox(writer, 'ftyp', value), bendFileType),
+    styp: codecOf(parseFileType, (writer, value) => writeFileTypeBox(writer, 'styp', value), bendFileType),
+    mvhd: codecOf(parseMovieHeader, writeMovieHeader, bendTimescale),
+    tkhd: codecOf(parseTrackHeader, writeTrackHeader, (value, size) => ({ ...value, trackId: size % 2 })),
+    mdhd: codecOf(parseMediaHeader, writeMediaHeader, bendMediaHeader),
     hdlr: codecOf(parseHandler, writeHandler),
-    elst: codecOf(parseEditList, writeEditList),
+    elst: codecOf(parseEditList, writeEditList, bendEdits),
     mvex: codecOf(parseMovieExtends, writeMovieExtends),
     esds: codecOf((bytes, box) => {
       const { maxBitrate, averageBitrate, asc } = parseElementaryStream(bytes, box);
@@ -104,9 +138,18 @@ function run(input: Uint8Array): boolean {
   const first = codec(input, box);
   const bytes = tryWrite(first.write, 2 * input.length + SPARE_BYTES);
   if (bytes === undefined) return false;
-  const second = codec(bytes, readBox(bytes, 0, bytes.length));
+  const second = mustRead(() => codec(bytes, readBox(bytes, 0, bytes.length)));
   if (!isDeepStrictEqual(second.value, first.value)) throw new Error('the round trip changed the box');
+  if (first.bent !== undefined && input.length % BENT_ONE_IN === 0) checkBent(codec, first.bent);
   return true;
+}
+
+/** What could not be read back is not written. */
+function checkBent(codec: Codec, { value, write }: Omit<Parsed, 'bent'>): void {
+  const bytes = tryWrite(write, SPARE_BYTES);
+  if (bytes === undefined) return;
+  const back = mustRead(() => codec(bytes, readBox(bytes, 0, bytes.length)));
+  if (!isDeepStrictEqual(back.value, value)) throw new Error('a value was written that the box cannot hold');
 }
 
 /** What we write has fewer bits in some places than what we read: version 0 where there is no duration to hold. */

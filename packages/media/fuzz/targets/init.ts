@@ -5,13 +5,14 @@ import { parseAvcConfig } from '../../src/codec/avc.ts';
 import { MediaError } from '../../src/media-error.ts';
 import { writeAacSampleEntry, writeAvcSampleEntry } from '../../src/mp4/box-stsd.ts';
 import { parseInit, writeInit, type TrackInit } from '../../src/mp4/init.ts';
+import { mustRead } from '../must-read.ts';
 import type { FuzzTarget } from '../target.ts';
 
 function run(input: Uint8Array): boolean {
   const { defaults: _defaults, editShiftTicks: _shift, ...first } = parseInit(input);
   const header = tryWrite(() => writeInit(first));
   if (header === undefined) return false;
-  const { defaults: _none, ...second } = parseInit(header);
+  const { defaults: _none, ...second } = mustRead(() => parseInit(header));
   if (!isDeepStrictEqual(second, first)) throw new Error('the round trip changed the header');
   checkEntry(first);
   return true;

@@ -315,6 +315,7 @@ test('nodes are listed, drained and removed', async () => {
     probe: null,
     cursor: 'c',
     heardAt: '2026-11-24T12:00:00.000Z',
+    heardBy: 'control-1',
   };
   assert.deepEqual((await plane.call('GET', '/v1/nodes')).body, { nodes: [facts] });
   assert.deepEqual((await plane.call('GET', '/v1/nodes/edge-1')).body, facts);

@@ -21,6 +21,8 @@ export interface Member {
   readonly cursor: string | null;
   /** wall clock; null when no replica has heard it */
   readonly heardAtMs: number | null;
+  /** whose heartbeats count; null when the registry knows of none */
+  readonly replica: string | null;
 }
 
 interface FleetOptions {
@@ -169,13 +171,18 @@ export class Fleet implements Disposable {
       servingSinceMs,
       load: heard?.load ?? IDLE_LOAD,
     };
-    return { record, enrolled, cursor: heard?.cursor ?? null, heardAtMs: heard?.atMs ?? null };
+    const { cursor = null, atMs: heardAtMs = null } = heard ?? {};
+    return { record, enrolled, cursor, heardAtMs, replica: instance?.replica ?? null };
   }
 
-  /** The registry may not know: an agent of it died, forgot, or cannot be asked. Then it counts who hears the node. */
+  /**
+   * The registry may not know: an agent of it died, forgot, cannot be asked, or keeps a check as it was because its replica's token
+   * was revoked. Then it counts who hears the node.
+   */
   #isHealthy(id: string, instance: Instance | undefined): boolean {
     if (this.#heard.isHeard(id)) return true;
-    return !this.#isOurs(instance) && instance?.passing === true;
+    if (instance === undefined || this.#isOurs(instance) || this.#heard.isTold(instance.replica)) return false;
+    return instance.passing;
   }
 
   #records(): readonly NodeRecord[] {

@@ -102,6 +102,12 @@ export class HeardNodes {
     return !this.#elsewhere.isSilent(id);
   }
 
+  /** Whether another replica tells what it hears: then its silence on a node is that node's. */
+  isTold(replica: string): boolean {
+    const sinceMs = this.#others.get(replica)?.sinceMs ?? -Infinity;
+    return this.#options.clock.monotonicMs() - sinceMs < LAPSE_MS;
+  }
+
   /** Called a few times a second. */
   sweep(): void {
     this.#here.sweep();

@@ -85,6 +85,7 @@ export async function startTestPlane(options: TestPlaneOptions = {}): Promise<Te
     HEADWATER_CONTROL_PORT: '0',
     HEADWATER_RTMP_PORT: '1935',
     HEADWATER_GEO_PORT: '7100',
+    HEADWATER_NODE_ID: 'control-1',
     ...env,
   };
   const start = (port: number): Promise<ControlPlane> =>

@@ -17,6 +17,7 @@ const LISTED_NODE = z
     probe: z.string().nullable().exactOptional().describe('why it is not let in yet'),
     cursor: z.string().nullable().describe('what it has taken in of the feed'),
     heardAt: z.iso.datetime().nullable(),
+    heardBy: z.string().nullable().describe('the replica of the control plane that it sends its heartbeats to'),
   })
   .meta({ id: 'Node' });
 
@@ -123,11 +124,12 @@ function changingRoutes({ fleet, enrolled, registry, clock, events }: Services):
 }
 
 function describe(
-  { record, cursor, heardAtMs }: Member,
+  { record, cursor, heardAtMs, replica }: Member,
   refusals: ReadonlyMap<string, string>,
 ): z.output<typeof LISTED_NODE> {
   const probe = record.servingSinceMs === null ? { probe: refusals.get(record.id) ?? null } : {};
-  return { ...record, ...probe, cursor, heardAt: heardAtMs === null ? null : new Date(heardAtMs).toISOString() };
+  const heardAt = heardAtMs === null ? null : new Date(heardAtMs).toISOString();
+  return { ...record, ...probe, cursor, heardAt, heardBy: replica };
 }
 
 /** What an operator changes, or must know before: without what the node says anew every second. */

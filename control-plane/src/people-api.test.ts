@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HASH_COST } from './people/password-hash.ts';
 import { codeAt } from './people/test-people.ts';
 import { OWN, type TestPerson, addKey, addPerson, addUser, enter, settle } from './test-accounts.ts';
 import { ADMIN, type Answer, type TestPlane, joinAs, startTestPlane, testJoin } from './test-plane.ts';
@@ -322,6 +323,25 @@ test('brute force over HTTP is delayed, told of once, and counted; a forged X-Fo
   assert.match(metrics, /^headwater_control_logins_total\{outcome="throttled"\} 20$/m);
   assert.match(metrics, /^headwater_control_login_alerts_total\{alert="many_failures"\} 1$/m);
   assert.ok(plane.log.some((line) => line.includes('"event":"alert"')));
+});
+
+test('a flood of log-ins from everywhere is refused beyond what may wait, and costs no account an attempt', async () => {
+  const env = { HEADWATER_TRUSTED_PROXIES: '127.0.0.0/8' };
+  await using plane = await startTestPlane({ env, hashCost: HASH_COST });
+  await plane.call('POST', '/v1/users', { name: 'anna', role: 'operator', password: 'given by the admin' });
+  const login = async (n: number, name: string): Promise<Response> => {
+    const body = JSON.stringify({ name, password: 'given by the admin' });
+    return fetch(`${plane.url}/v1/login`, { method: 'POST', body, headers: { 'x-forwarded-for': `198.51.100.${n}` } });
+  };
+  const flood = await Promise.all(Array.from({ length: 120 }, (_, n) => login(n, n % 2 === 0 ? `user-${n}` : 'anna')));
+  const busy = flood.filter(({ status }) => status === 503);
+  assert.ok(busy.length > 0 && busy.length < 120, String(busy.length));
+  const [one] = busy as [Response, ...Response[]];
+  const { code } = (await one.json()) as { code: string };
+  assert.deepEqual([one.headers.get('retry-after'), code], ['1', 'login_busy']);
+  assert.ok(flood.every(({ status }) => [200, 401, 429, 503].includes(status)));
+  plane.clock.advance(60_000);
+  assert.equal((await login(200, 'anna')).status, 200);
 });
 
 test('behind a proxy that is trusted, sources are told apart', async () => {

@@ -13,6 +13,7 @@ import { testNode } from '@headwater/protocol/test-node';
 import { ManualClock } from '@headwater/service/clock';
 import { Conformance, type Document } from './api/test-conformance.ts';
 import { readConfig } from './config.ts';
+import type { HashCost } from './people/password-hash.ts';
 import { CHEAP } from './people/test-people.ts';
 import { type ControlPlane, startControlPlane } from './start-control-plane.ts';
 
@@ -69,6 +70,8 @@ interface TestPlaneOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly feedWaitMs?: number;
   readonly logLimit?: number;
+  /** of a password; almost nothing unless given */
+  readonly hashCost?: HashCost;
 }
 
 export async function startTestPlane(options: TestPlaneOptions = {}): Promise<TestPlane> {

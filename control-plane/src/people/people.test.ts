@@ -194,6 +194,19 @@ for (const [name, makePlace] of STORES) {
       assert.equal(await rig.people.store.count('session'), 0);
     });
 
+    test('who is turned away because too many log in has lost no attempt', async () => {
+      await using held = await open();
+      const { rig } = held;
+      await rig.add({ name: 'anna', password: PASSWORD });
+      const { hasher } = rig.people;
+      const busy = Object.assign(Object.create(hasher) as typeof hasher, { verify: async () => 'busy' });
+      for (let n = 0; n < 30; n += 1) {
+        const refusal = await logIn({ ...rig.people, hasher: busy }, attempt());
+        assert.deepEqual(refusal, { ok: false, code: 'login_busy', waitMs: 1_000 });
+      }
+      assert.equal(codeOf(await logIn(rig.people, attempt())), 'ok');
+    });
+
     test('brute force gets five guesses, then one for each delay; an unknown name is delayed alike', async () => {
       await using held = await open();
       const { rig } = held;

@@ -17,9 +17,10 @@ export async function askSecret(question: string): Promise<string> {
 }
 
 async function askHidden(question: string): Promise<string> {
-  process.stderr.write(`${question}: `);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  // From here on the terminal shows nothing of what is typed; only then is it asked for.
   const reader = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  process.stderr.write(`${question}: `);
   try {
     return await firstLine(reader, question);
   } finally {

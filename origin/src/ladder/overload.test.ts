@@ -73,3 +73,8 @@ for (const [what, course, tooMuchAtMs] of cases) {
 test('patience differs by chance, up to twice as much', () => {
   assert.equal(watch(new Overload(() => 0.5), [[20_000, late]]), 1.5 * PATIENCE_MS + TICK_MS);
 });
+
+test('a process that was stopped for a while judges nothing by that', () => {
+  const overload = new Overload(() => 0);
+  for (const nowMs of [0, 20, 60_000, 60_020]) assert.equal(overload.look(nowMs, late, FRAME_MS), false);
+});

@@ -13,6 +13,8 @@ export const RELAXED_MS = 1_000;
 /** So much strain is too much. By chance up to twice as much: where several encoders suffer, one that yields may be enough. */
 export const PATIENCE_MS = 4_000;
 const RECOVERY = 2;
+/** A look counts for no more than this: a process that was stopped has seen nothing of the time between. */
+const MOST_PER_LOOK_MS = 250;
 
 export class Overload {
   readonly #patienceMs: number;
@@ -30,7 +32,7 @@ export class Overload {
    * @returns whether it is too much for the machine
    */
   look(nowMs: number, strain: Strain, frameMs: number): boolean {
-    const passedMs = nowMs - (this.#lookedAtMs ?? nowMs);
+    const passedMs = Math.min(MOST_PER_LOOK_MS, nowMs - (this.#lookedAtMs ?? nowMs));
     this.#lookedAtMs = nowMs;
     if (strain === null) this.#strainMs = 0;
     else if (strain.isFull || strain.behindMs > STRAINED_MS + 3 * frameMs) this.#strainMs += passedMs;

@@ -4,6 +4,7 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { type Server, createServer } from 'node:http';
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
+import { acceptAbsoluteForm } from '@headwater/service/absolute-form';
 import { type Clock, systemClock } from '@headwater/service/clock';
 import { listen } from '@headwater/service/listen';
 import { createLog } from '@headwater/service/log';
@@ -178,6 +179,7 @@ function openServer(app: ReturnType<typeof createApp>, limits: ControlPlaneConfi
   );
   server.maxConnections = limits.connections;
   refuseOddities(server);
+  acceptAbsoluteForm(server);
   return server;
 }
 

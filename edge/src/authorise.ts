@@ -1,7 +1,7 @@
 /** Who may have what. Decided from the URL and what the feed told, before anything is looked up. */
 
 import type { FeedState } from '@headwater/protocol/feed-state';
-import { type PathClaims, verifyPathToken } from '@headwater/protocol/path-token';
+import { type PathClaims, hasBegun, verifyPathToken } from '@headwater/protocol/path-token';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import { LRUCache } from 'lru-cache';
 import type { Target } from './target.ts';
@@ -71,7 +71,7 @@ export class Gate {
       grant.securityRevision === this.#feed.securityRevision &&
       grant.stream === stream &&
       grant.address === address &&
-      nowMs >= grant.claims.notBeforeS * 1000 &&
+      hasBegun(grant.claims, nowMs) &&
       nowMs < grant.claims.expiresS * 1000
     );
   }

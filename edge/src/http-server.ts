@@ -2,7 +2,9 @@
 
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { Socket } from 'node:net';
-import { type AddressCap, capOf, customerOf } from '@headwater/protocol/address-cap';
+import type { AddressCap } from '@headwater/protocol/address-cap';
+import { acceptAbsoluteForm } from '@headwater/service/absolute-form';
+import { capPerAddress } from '@headwater/service/connection-caps';
 import { refuseOddities } from '@headwater/service/problem-response';
 
 interface ViewerServerOptions {
@@ -43,7 +45,8 @@ export function createViewerServer(options: ViewerServerOptions): Server {
   server.on('drop', options.onConnectionRefused);
   refuseOddities(server, { 'access-control-allow-origin': '*' });
   closeIdle(server, options.idleMs);
-  capPerAddress(server, options);
+  acceptAbsoluteForm(server);
+  capPerAddress(server, { cap: options.connectionsPerAddress, onRefused: options.onConnectionRefused });
   return server;
 }
 
@@ -74,25 +77,4 @@ function closeIdle(server: Server, idleMs: number): void {
   }, idleMs / SWEEPS);
   timer.unref();
   server.once('close', () => clearInterval(timer));
-}
-
-/** Counts connections by address; the map is as large as the connections are many. */
-function capPerAddress(server: Server, options: ViewerServerOptions): void {
-  const byAddress = new Map<string, number>();
-  server.on('connection', (socket) => {
-    const cap = capOf(socket.remoteAddress ?? '', options.connectionsPerAddress);
-    const address = customerOf(socket.remoteAddress ?? '');
-    const count = byAddress.get(address) ?? 0;
-    if (cap > 0 && count >= cap) {
-      options.onConnectionRefused();
-      socket.destroy();
-      return;
-    }
-    byAddress.set(address, count + 1);
-    socket.once('close', () => {
-      const left = (byAddress.get(address) ?? 1) - 1;
-      if (left === 0) byAddress.delete(address);
-      else byAddress.set(address, left);
-    });
-  });
 }

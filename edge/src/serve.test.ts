@@ -262,6 +262,13 @@ describe('limits', () => {
     assert.equal((await ask(edge, '/healthz', { headers: { 'content-length': 0 } })).status, 200);
   });
 
+  test('a whole URL as the target is the path in it (RFC 9112 §3.2.2)', async () => {
+    await using edge = await startRig(feedOf(origin.url));
+    const path = `/t/${mint('show')}/live/show/v180/${EPOCH}/${FIRST_NUMBER}.m4s`;
+    const [plain, whole] = [await ask(edge, path), await ask(edge, `http://cdn.example${path}`)];
+    assert.deepEqual([whole.status, whole.body], [200, plain.body]);
+  });
+
   test('connections, in all and from one address', async () => {
     for (const limits of [{ connections: 2 }, { connectionsPerAddress: { loopback: 2, elsewhere: 0 } }]) {
       await using edge = await startRig(feedOf(origin.url), { limits });

@@ -2,8 +2,19 @@
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { AddressCap } from '@headwater/protocol/address-cap';
 import type { IpPrefix } from '@headwater/protocol/ip-prefix';
-import { ConfigError, type Environment, httpUrl, integer, ipPrefixes, oneOf, port, text } from '@headwater/service/env';
+import {
+  ConfigError,
+  type Environment,
+  addressCap,
+  httpUrl,
+  integer,
+  ipPrefixes,
+  oneOf,
+  port,
+  text,
+} from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
 import { type NodeIdentity, readNodeIdentity } from '@headwater/service/node-identity';
 
@@ -27,11 +38,16 @@ export interface GeoConfig extends NodeIdentity {
 }
 
 /** Beyond each a request or a connection is refused. */
-interface GeoLimits {
+export interface GeoLimits {
   readonly urlBytes: number;
   readonly headerBytes: number;
   readonly connections: number;
+  /** trusted proxies are spared */
+  readonly connectionsPerAddress: AddressCap;
 }
+
+/** As at an edge: viewers behind one carrier's address are many. */
+const DEFAULT_CONNECTIONS_PER_ADDRESS = 1_000;
 
 /** @throws ConfigError naming the variable that does not read as it should */
 export function readConfig(env: Environment = process.env): GeoConfig {
@@ -52,6 +68,7 @@ export function readConfig(env: Environment = process.env): GeoConfig {
       urlBytes: integer(env, 'HEADWATER_GEO_MAX_URL_BYTES', { fallback: 8_192, min: 256, max: 65_536 }),
       headerBytes: integer(env, 'HEADWATER_GEO_MAX_HEADER_BYTES', { fallback: 16_384, min: 1_024, max: 131_072 }),
       connections: integer(env, 'HEADWATER_GEO_MAX_CONNECTIONS', { fallback: 20_000, min: 1, max: 1_000_000 }),
+      connectionsPerAddress: addressCap(env, 'HEADWATER_MAX_CONNECTIONS_PER_IP', DEFAULT_CONNECTIONS_PER_ADDRESS),
     },
   };
 }

@@ -6,6 +6,8 @@ import type { Metrics, Series } from '@headwater/service/metrics';
 
 export interface GeoEvents {
   started(port: number, url: string): void;
+  /** an address holds as many as it may */
+  connectionRefused(): void;
   viewerSent(stream: string, edge: string, distanceKm: number | null): void;
   edgesListed(stream: string): void;
   steered(): void;
@@ -26,6 +28,10 @@ export function createEvents(log: Log, metrics: Metrics): GeoEvents {
   const listed = metrics.counter('headwater_geo_lists_total', 'Lists of edges given out.');
   const steered = metrics.counter('headwater_geo_steering_total', 'Steering manifests given out.');
   const left = metrics.counter('headwater_geo_edges_left_total', 'Edges that players left by themselves.');
+  const connectionsRefused = metrics.counter(
+    'headwater_geo_connections_refused_total',
+    'Connections of addresses that held as many as they may.',
+  );
   const dnsCounter = (how: string): Series =>
     metrics.counter('headwater_geo_dns_total', 'DNS queries, by how they were answered.', { how });
   const dns = {
@@ -39,6 +45,9 @@ export function createEvents(log: Log, metrics: Metrics): GeoEvents {
   return {
     started(port, url) {
       log('info', 'geo_started', { port, url });
+    },
+    connectionRefused() {
+      connectionsRefused.add(1);
     },
     viewerSent(stream, edge, distanceKm) {
       sent.add(1);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { type Socket, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -144,7 +144,6 @@ test('each limit holds at one more', async () => {
     HEADWATER_CONTROL_URL: 'http://127.0.0.1:9',
     HEADWATER_GEO_MAX_URL_BYTES: '300',
     HEADWATER_GEO_MAX_HEADER_BYTES: '2048',
-    HEADWATER_GEO_MAX_CONNECTIONS: '2',
   });
   await using small = await startGeo(config, { log: () => {} });
   const get = (path: string, field: string): Promise<string> =>
@@ -153,15 +152,37 @@ test('each limit holds at one more', async () => {
   assert.match(await get('/healthz?'.padEnd(301, 'x'), ''), /^HTTP\/1\.1 414/);
   assert.match(await get('/healthz', 'x'.repeat(1_900)), /^HTTP\/1\.1 200/);
   assert.match(await get('/healthz', 'x'.repeat(2_049)), /^HTTP\/1\.1 431/);
-  const held = [connect(small.port, '127.0.0.1'), connect(small.port, '127.0.0.1')];
-  for (const socket of held) {
-    socket.write('GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n');
-    await once(socket, 'data');
+});
+
+test('connections are capped, in all and from one address, and a proxy stands for many', async () => {
+  const perAddress = { HEADWATER_MAX_CONNECTIONS_PER_IP: '2' };
+  const cases = [
+    [{ HEADWATER_GEO_MAX_CONNECTIONS: '2' }, false],
+    [perAddress, false],
+    [{ ...perAddress, HEADWATER_TRUSTED_PROXIES: '127.0.0.0/8' }, true],
+  ] as const;
+  for (const [limits, isTaken] of cases) {
+    const config = readConfig({
+      HEADWATER_GEO_PORT: '0',
+      HEADWATER_DATA_DIR: directory,
+      HEADWATER_CONTROL_URL: 'http://127.0.0.1:9',
+      ...limits,
+    });
+    await using small = await startGeo(config, { log: () => {} });
+    const sockets: Socket[] = [];
+    for (const outcome of ['data', 'data', isTaken ? 'data' : 'close']) {
+      const socket = connect(small.port, '127.0.0.1').resume();
+      sockets.push(socket.on('error', () => undefined));
+      socket.write('GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n');
+      await once(socket, outcome);
+    }
+    for (const socket of sockets) socket.destroy();
   }
-  const third = connect(small.port, '127.0.0.1');
-  third.on('error', () => undefined);
-  await once(third, 'close');
-  for (const socket of held) socket.destroy();
+});
+
+test('a whole URL as the target is the path in it', async () => {
+  const reply = await askRaw(geo.port, 'GET http://cdn.example/live/news/master.m3u8 HTTP/1.1\r\nhost: other\r\n\r\n');
+  assert.match(reply, /^HTTP\/1\.1 307 [^]*location: http:\/\/127\.0\.0\.1:2\/live\/news\/master\.m3u8\r\n/i);
 });
 
 test('an odd request target is an answer, not a crash', async () => {

@@ -1,6 +1,5 @@
 /** geo's composition root. */
 
-import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { loadWatchPage } from '@headwater/players/page';
@@ -13,7 +12,7 @@ import { LoadMeter } from '@headwater/service/load-meter';
 import { type Log, createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
 import { describeNode } from '@headwater/service/node-identity';
-import { refuseOddities, refuseUnhandled } from '@headwater/service/problem-response';
+import { refuseUnhandled } from '@headwater/service/problem-response';
 import type { GeoConfig } from './config.ts';
 import { Departures } from './departures.ts';
 import type { DnsZone } from './dns-answer.ts';
@@ -22,6 +21,7 @@ import { type Door, edgeHostsFor } from './door.ts';
 import { type GeoEvents, createEvents } from './events.ts';
 import { EdgeViews } from './edge-views.ts';
 import { Probes } from './health.ts';
+import { createGeoServer } from './http-server.ts';
 import { openLocator } from './locate.ts';
 import { UsedTokens } from './replay-guard.ts';
 import { createRoutes } from './routes.ts';
@@ -37,9 +37,6 @@ export interface Geo extends AsyncDisposable {
   readonly url: string;
 }
 
-const HEADERS_DEADLINE_MS = 10_000;
-const REQUEST_DEADLINE_MS = 15_000;
-const KEEP_ALIVE_MS = 30_000;
 const VERSION = '0.1.0';
 
 /** Starts geo. It serves what it knew before even while no control plane answers. */
@@ -62,18 +59,12 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
   const { urlBytes: urlLimitBytes } = limits;
   const routes = createRoutes({ door, edges, page, events, metrics, urlLimitBytes, ready: () => !stopping });
   const handle = getRequestListener(routes.fetch, { errorHandler: refuseUnhandled });
-  const options = {
-    maxHeaderSize: limits.headerBytes,
-    // Refused with a code, like every other Host that is none.
-    requireHostHeader: false,
-    headersTimeout: HEADERS_DEADLINE_MS,
-    requestTimeout: REQUEST_DEADLINE_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionsCheckingInterval: 1_000,
-  };
-  const server = createServer(options, (request, response) => void handle(request, response));
-  server.maxConnections = limits.connections;
-  refuseOddities(server, { 'access-control-allow-origin': '*' });
+  const server = createGeoServer({
+    limits,
+    trustedProxies,
+    onRequest: (request, response) => void handle(request, response),
+    onConnectionRefused: () => events.connectionRefused(),
+  });
   const port = await listen(server, { port: config.port, variable: 'HEADWATER_GEO_PORT' });
   const url = config.publicUrl ?? `http://${config.publicHost}:${port}`;
   events.started(port, url);

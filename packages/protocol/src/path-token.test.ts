@@ -45,7 +45,7 @@ test('each thing that does not fit has its code', () => {
   const bound = mintPathToken({ ...CLAIMS, bind: '203.0.113.0/24' }, KEYS);
   const cases: [string, Partial<typeof REQUEST>, string | true][] = [
     [token, { nowMs: 1_000_000 }, true],
-    [token, { nowMs: 999_999 }, 'token_not_yet_valid'],
+    [token, { nowMs: 969_999 }, 'token_not_yet_valid'],
     [token, { nowMs: 1_999_999 }, true],
     [token, { nowMs: 2_000_000 }, 'token_expired'],
     [token, { stream: 'other' }, 'token_scope'],

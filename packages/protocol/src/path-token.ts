@@ -119,9 +119,17 @@ export function verifyPathToken(token: string, expect: PathExpectation, keys: Pa
 
 type Fields = readonly [string, string, string, string, string, string, string, string];
 
+/** Clocks of a fleet are this far apart at most: a viewer whom one clock let in is not yet to come by another. */
+const CLOCK_LEEWAY_MS = 30_000;
+
+/** Whether a token's time has come. Its door looked at the session's own beginning; here it is about clocks alone. */
+export function hasBegun({ notBeforeS }: Pick<PathClaims, 'notBeforeS'>, nowMs: number): boolean {
+  return nowMs >= notBeforeS * 1000 - CLOCK_LEEWAY_MS;
+}
+
 function judge(claims: PathClaims, expect: PathExpectation): ProblemCode | null {
   if (claims.scope !== `live/${expect.stream}`) return 'token_scope';
-  if (expect.nowMs < claims.notBeforeS * 1000) return 'token_not_yet_valid';
+  if (!hasBegun(claims, expect.nowMs)) return 'token_not_yet_valid';
   if (expect.nowMs >= claims.expiresS * 1000) return 'token_expired';
   if (claims.bind === null) return null;
   const prefix = parseIpPrefix(claims.bind);

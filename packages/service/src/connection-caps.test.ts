@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { test } from 'node:test';
-import { ConnectionCaps } from './connection-caps.ts';
-import { DEFAULT_RTMP_LIMITS } from './rtmp-limits.ts';
+import { ConnectionCaps, capPerAddress } from './connection-caps.ts';
 
 const NONE = { loopback: 0, elsewhere: 0 };
 
@@ -35,12 +36,31 @@ test('0 is no cap', () => {
   for (let count = 0; count < 5_000; count += 1) assert.equal(caps.admit('192.0.2.1'), null);
 });
 
-test('by default an address from elsewhere has a cap, and loopback has none', () => {
-  const { maxConnectionsPerAddress } = DEFAULT_RTMP_LIMITS;
-  const caps = new ConnectionCaps({ maxConnections: 0, maxConnectionsPerAddress });
-  assert.ok(maxConnectionsPerAddress.elsewhere > 0);
-  for (let count = 0; count < maxConnectionsPerAddress.elsewhere; count += 1)
-    assert.equal(caps.admit('192.0.2.1'), null);
-  assert.equal(caps.admit('192.0.2.1'), 'connections_per_address');
-  for (let count = 0; count < 5_000; count += 1) assert.equal(caps.admit('127.0.0.1'), null);
+test('a server closes the connection over the cap, spares who stands for many, and takes another once one has gone', async () => {
+  let [refused, isSparing] = [0, false];
+  const server = createServer((socket) => socket.resume().write('taken'));
+  capPerAddress(server, {
+    cap: { loopback: 1, elsewhere: 1 },
+    isSpared: () => isSparing,
+    onRefused: () => (refused += 1),
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const open = () => connect((server.address() as AddressInfo).port, '127.0.0.1').resume();
+  const first = open();
+  await once(first, 'data');
+  const second = open();
+  await once(second, 'close');
+  assert.equal(refused, 1);
+  isSparing = true;
+  const third = open();
+  await once(third, 'data');
+  isSparing = false;
+  first.end();
+  await once(first, 'close');
+  const fourth = open();
+  await once(fourth, 'data');
+  assert.equal(refused, 1);
+  for (const socket of [third, fourth]) socket.destroy();
+  server.close();
 });

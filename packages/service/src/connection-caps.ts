@@ -1,9 +1,13 @@
 /** How many connections there may be: in all, and from one address. */
 
-import { capOf, customerOf } from '@headwater/protocol/address-cap';
-import type { RtmpLimits } from './rtmp-limits.ts';
+import type { Server } from 'node:net';
+import { type AddressCap, capOf, customerOf } from '@headwater/protocol/address-cap';
 
-type Caps = Pick<RtmpLimits, 'maxConnections' | 'maxConnectionsPerAddress'>;
+interface Caps {
+  /** 0: no cap */
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: AddressCap;
+}
 
 /** Counts the open connections. Holds one entry for each address that has any. */
 export class ConnectionCaps {
@@ -35,4 +39,27 @@ export class ConnectionCaps {
     if (left > 0) this.#byAddress.set(customer, left);
     else this.#byAddress.delete(customer);
   }
+}
+
+interface ServerCap {
+  readonly cap: AddressCap;
+  /** who stands for many, such as a proxy */
+  readonly isSpared?: (address: string) => boolean;
+  readonly onRefused: () => void;
+}
+
+/** Closes connections of an address beyond its cap as they come in. */
+export function capPerAddress(server: Server, { cap, isSpared, onRefused }: ServerCap): void {
+  const caps = new ConnectionCaps({ maxConnections: 0, maxConnectionsPerAddress: cap });
+  server.on('connection', (socket) => {
+    // Undefined when the peer has hung up already; such a connection closes by itself.
+    const address = socket.remoteAddress ?? '';
+    if (isSpared?.(address) === true) return;
+    if (caps.admit(address) === null) {
+      socket.once('close', () => caps.release(address));
+      return;
+    }
+    onRefused();
+    socket.destroy();
+  });
 }

@@ -234,3 +234,13 @@ test('what an MPD cannot hold is refused', () => {
     assertMediaError(() => renderMpd({ ...model, periods }), 'field_range');
   }
 });
+
+test('a lay-out of speakers is said by its index', () => {
+  const indexOf = (channels: number): string | undefined => {
+    const representations = [{ id: 'a', bandwidth: 1, codecs: 'mp4a.40.2', channels }];
+    const adaptationSets = [{ ...set('audio', 'e1', FIRST), representations }];
+    const text = renderMpd(live({ id: 'e1', startMs: 0, adaptationSets }));
+    return /channel_configuration:2011" value="(\d+)"/.exec(text)?.[1];
+  };
+  assert.deepEqual([1, 2, 6, 7, 8, 9, 24].map(indexOf), ['1', '2', '6', '11', '7', '0', '13']);
+});

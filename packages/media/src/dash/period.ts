@@ -5,6 +5,13 @@ import { renderUtcTiming } from './utc-timing.ts';
 import type { UtcTiming } from './utc-timing.ts';
 import { attributes, seconds, xsDateTime, xsDuration } from './xml.ts';
 
+/** 6.1, 7.1 and 22.2. */
+const LARGE_CONFIGURATIONS: ReadonlyMap<number, number> = new Map([
+  [7, 11],
+  [8, 7],
+  [24, 13],
+]);
+
 /** One quality of a track. Video has a size, audio a sampling rate. */
 export interface Representation {
   /** stands for `$RepresentationID$` */
@@ -139,7 +146,7 @@ function frameRateText([numerator, denominator]: readonly [number, number]): str
   return denominator === 1 ? String(numerator) : `${numerator}/${denominator}`;
 }
 
-/** ISO/IEC 23003-3 table 68: the index is the number of channels up to 5.1, and 7 for 7.1. */
+/** ISO/IEC 23003-3 table 68: the index is the number of channels up to 5.1; 0 stands for any other lay-out. */
 function channelConfiguration(channels: number): number {
-  return channels === 8 ? 7 : channels;
+  return channels <= 6 ? channels : (LARGE_CONFIGURATIONS.get(channels) ?? 0);
 }

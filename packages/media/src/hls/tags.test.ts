@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertMediaError } from '../../fixtures/media-error.ts';
-import { dateTime, decimalInteger, secondsFromMs, secondsFromTicks } from './tags.ts';
+import { dateTime, decimalInteger, secondsFromMs, secondsFromTicks, uriText } from './tags.ts';
 
 const NO_NUMBERS = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
 
@@ -17,6 +17,11 @@ test('a duration has five digits, and is neither below 0 nor without end', () =>
 test('a time may be below 0, and must be a number', () => {
   assert.equal(secondsFromMs(-1500), '-1.500');
   for (const ms of [...NO_NUMBERS, 1e21]) assertMediaError(() => secondsFromMs(ms), 'time_range');
+});
+
+test('a URI is neither a tag nor a comment', () => {
+  assert.equal(uriText('#EXT-X-ENDLIST'), '%23EXT-X-ENDLIST');
+  assert.equal(uriText('e1/1.m4s#t=1'), 'e1/1.m4s#t=1');
 });
 
 test('a date has a year of four digits', () => {

@@ -5,16 +5,18 @@
 import { MediaError } from '../media-error.ts';
 import { wallClockMs } from '../wall-clock.ts';
 
-const UNSAFE = /["\r\n]/;
+const UNSAFE = /^#|["\r\n]/;
 const UNSAFE_IN_LINE = /["\r\n]/g;
+const UNSAFE_IN_URI = /^#|["\r\n]/g;
 const DAY_MS = 86_400_000;
 
 /**
  * A URI as it may stand on a line of its own or inside quotes. RFC 8216bis §4.2: neither a quote nor a line end may stand
- * in a quoted string, and no escape exists, so they are percent-encoded: input can never start a tag of its own.
+ * in a quoted string, and no escape exists, so they are percent-encoded, as is a # in front, which would make the line a tag or a
+ * comment (§4.1): input can never start a tag of its own.
  */
 export function uriText(uri: string): string {
-  return UNSAFE.test(uri) ? uri.replace(UNSAFE_IN_LINE, percentEncode) : uri;
+  return UNSAFE.test(uri) ? uri.replace(UNSAFE_IN_URI, percentEncode) : uri;
 }
 
 /** A quoted string that is not a URI; what cannot stand in one becomes an apostrophe or a space (RFC 8216bis §4.2). */

@@ -357,6 +357,18 @@ suite('fragments that are none', () => {
     };
     assert.equal(read('01 000000 001ffffffffffffe')()[0]?.baseDecodeTicks, Number.MAX_SAFE_INTEGER - 1);
     assertMediaError(read('01 000000 001fffffffffffff'), 'integer_unsafe', 0);
+    const late = chunk(
+      '00 020018 00000001 00000001 00000001',
+      ['01 000801 00000001 START 7fffffff'],
+      '00',
+      '01 000000 001ffffffffffffe',
+    );
+    assertMediaError(() => parseFragments(late), 'integer_unsafe', 0);
+    const shownLater = '01 000801 00000001 START 00000010';
+    const early = chunk('00 020018 00000001 00000001 00000001', [shownLater], '00', '01 000000 ffe0000000000001');
+    const shifted = { ...init, editShiftTicks: -2 };
+    assertMediaError(() => parseFragments(early, shifted), 'integer_unsafe', 0);
+    assert.equal(parseFragments(early)[0]?.baseDecodeTicks, Number.MIN_SAFE_INTEGER);
   });
 
   test('so many samples, and not one more', () => {

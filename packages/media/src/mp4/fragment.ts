@@ -139,13 +139,16 @@ class SampleReader {
     const baseDecodeTicks = decodeTicks + this.#shiftTicks;
     const samples: Sample[] = [];
     let position = base;
+    let isSafe = Number.isSafeInteger(baseDecodeTicks);
     let dtsTicks = baseDecodeTicks;
     for (const { dataOffset, entries } of runs) {
       if (dataOffset !== undefined) position = base + dataOffset;
       for (const entry of entries) {
+        const ptsTicks = dtsTicks + entry.compositionTicks;
+        isSafe &&= Number.isSafeInteger(ptsTicks);
         samples.push({
           dtsTicks,
-          ptsTicks: dtsTicks + entry.compositionTicks,
+          ptsTicks,
           durationTicks: entry.durationTicks,
           sync: (entry.sampleFlags & NON_SYNC) === 0,
           data: this.#data(position, entry.sizeBytes),
@@ -154,8 +157,8 @@ class SampleReader {
         dtsTicks += entry.durationTicks;
       }
     }
-    if (!Number.isSafeInteger(dtsTicks)) {
-      throw new MediaError('integer_unsafe', this.#moof.box.start, 'decode times go beyond 2^53');
+    if (!isSafe || !Number.isSafeInteger(dtsTicks)) {
+      throw new MediaError('integer_unsafe', this.#moof.box.start, 'times go beyond 2^53');
     }
     this.#trackEnd = position;
     return { baseDecodeTicks, samples };

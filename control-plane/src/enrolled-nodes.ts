@@ -5,6 +5,7 @@
 
 import type { FeedMessage } from '@headwater/protocol/feed';
 import type { NodeDescription, NodeRole } from '@headwater/protocol/node';
+import { patiently } from './state/patiently.ts';
 import type { Change, Document, Outcome, Store } from './state/store.ts';
 
 /** A node of the fleet, whether or not it is there now. */
@@ -48,7 +49,7 @@ const PAGE_LIMIT = 1_000;
 /** Opens the enrolment of a store, and reads it. */
 export async function openEnrolledNodes(store: Store): Promise<EnrolledNodes> {
   const nodes = new EnrolledNodes(store);
-  await nodes.refresh();
+  await patiently(() => nodes.refresh());
   return nodes;
 }
 

@@ -46,6 +46,7 @@ interface Overrides {
   readonly writeLog?: (line: string) => void;
   readonly feedWaitMs?: number;
   readonly logLimit?: number;
+  readonly storeDeadlineMs?: number;
   readonly hashCost?: HashCost;
 }
 
@@ -76,7 +77,7 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   const stopping = new AbortController();
   await using cleanup = new AsyncDisposableStack();
 
-  const store = cleanup.use(await openStore(config, { clock, events, logLimit: overrides.logLimit, cleanup }));
+  const store = cleanup.use(await openStore(config, { clock, events, overrides, cleanup }));
   const state = new State(store);
   const registry = cleanup.use(openRegistry(config, { store, clock, events }));
   const enrolled = cleanup.use(await openEnrolledNodes(store));
@@ -116,7 +117,7 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
     stopping.abort();
     feed.close();
   });
-  events.started(port, (await state.streams()).length, fleet.members().length);
+  events.started(port, (await patiently(() => state.streams())).length, fleet.members().length);
   const running = cleanup.move();
   return { port, adminToken, joinToken, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
@@ -124,15 +125,22 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
 interface StoreParts {
   readonly clock: Clock;
   readonly events: Events;
-  readonly logLimit: number | undefined;
+  readonly overrides: Overrides;
   /** closes what the store stands on */
   readonly cleanup: AsyncDisposableStack;
 }
 
-async function openStore(config: ControlPlaneConfig, { clock, events, logLimit, cleanup }: StoreParts): Promise<Store> {
+async function openStore(
+  config: ControlPlaneConfig,
+  { clock, events, overrides, cleanup }: StoreParts,
+): Promise<Store> {
   const onAvailable: Events['storeChanged'] = (available, reason) => events.storeChanged(available, reason);
+  const { logLimit, storeDeadlineMs: deadlineMs } = overrides;
   const options = { onAvailable, ...(logLimit === undefined ? {} : { logLimit }) };
-  if (config.redisUrl !== null) return openRedisStore({ url: config.redisUrl, clock, ...options });
+  if (config.redisUrl !== null) {
+    const patience = deadlineMs === undefined ? {} : { deadlineMs };
+    return openRedisStore({ url: config.redisUrl, clock, ...options, ...patience });
+  }
   const database = openDatabase(join(config.dataDir, 'control-plane', 'state.db'));
   cleanup.defer(() => database.close());
   return openEmbeddedStore(database, options);

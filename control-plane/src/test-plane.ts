@@ -70,6 +70,7 @@ interface TestPlaneOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly feedWaitMs?: number;
   readonly logLimit?: number;
+  readonly storeDeadlineMs?: number;
   /** of a password; almost nothing unless given */
   readonly hashCost?: HashCost;
 }

@@ -10,6 +10,7 @@ import type { Clock } from '@headwater/service/clock';
 import type { Redis } from 'ioredis';
 import { Breaker } from './breaker.ts';
 import { LOG_LIMIT } from './embedded-log.ts';
+import { patiently } from './patiently.ts';
 import { COMMAND_DEADLINE_MS, connectBlocking, connectRedis, firstConnection, inTime } from './redis-connection.ts';
 import { CHANGES_SINCE, COMMIT } from './redis-script.ts';
 import {
@@ -86,10 +87,13 @@ class RedisStore implements Store {
   async open(): Promise<void> {
     await firstConnection(this.#redis);
     await firstConnection(this.#blocking);
-    this.#logId = await this.#ask(async (redis) => {
-      await redis.set(LOG_ID, randomBytes(6).toString('hex'), 'NX');
-      return (await redis.get(LOG_ID)) ?? '';
-    });
+    const made = randomBytes(6).toString('hex');
+    this.#logId = await patiently(() =>
+      this.#ask(async (redis) => {
+        await redis.set(LOG_ID, made, 'NX');
+        return (await redis.get(LOG_ID)) ?? '';
+      }),
+    );
     this.#following = this.#follow();
   }
 

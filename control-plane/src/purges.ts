@@ -35,16 +35,27 @@ interface PurgesOptions {
   readonly clock: Clock;
 }
 
+/** A purge that this replica ordered. */
+interface OpenPurge {
+  readonly record: PurgeRecord;
+  /** monotonic */
+  readonly startMs: number;
+  /** edges that have not acknowledged it */
+  readonly missing: Set<string>;
+  ms: number | null;
+}
+
 type Order = Omit<Purge, 'id' | 'atMs'>;
 
 /** So many are remembered; the oldest go. */
 const KEPT = 1_000;
 const TRIM = 100;
+/** For so long it is looked out for the last acknowledgement: an edge that died gives none. */
+const WATCHED_MS = 60_000;
 
 export class Purges implements Disposable {
   readonly #options: PurgesOptions;
-  /** those of this replica that are not acknowledged by all: when each edge did */
-  readonly #open = new Map<string, { readonly record: PurgeRecord; readonly startMs: number; ms: number | null }>();
+  readonly #open = new Map<string, OpenPurge>();
   readonly #unsubscribe: () => void;
 
   constructor(options: PurgesOptions) {
@@ -62,7 +73,7 @@ export class Purges implements Disposable {
       .flatMap(({ record }) => (record.role === 'edge' && record.healthy ? [record.id] : []));
     await store.commit({ changes: [], log: [{ type: 'purge', purge }] });
     const record: PurgeRecord = { purge, cursor: await store.head(), edges };
-    this.#open.set(purge.id, { record, startMs, ms: null });
+    this.#open.set(purge.id, { record, startMs, missing: new Set(edges), ms: null });
     await store.commit({ changes: [{ collection: 'purge', id: purge.id, expect: 0, body: record }] });
     this.#note();
     await this.#trim();
@@ -90,8 +101,9 @@ export class Purges implements Disposable {
   #note(): void {
     const nowMs = this.#options.clock.monotonicMs();
     for (const open of this.#open.values()) {
-      const isDone = open.record.edges.every((edge) => this.#hasReached(edge, open.record.cursor));
-      if (isDone && open.ms === null) open.ms = Math.round(nowMs - open.startMs);
+      if (open.ms !== null || nowMs - open.startMs > WATCHED_MS) continue;
+      for (const edge of open.missing) if (this.#hasReached(edge, open.record.cursor)) open.missing.delete(edge);
+      if (open.missing.size === 0) open.ms = Math.round(nowMs - open.startMs);
     }
   }
 

@@ -14,9 +14,19 @@ import { holds, type Figure, type FigureResult } from './figure.ts';
 import { geoDecisions } from './geo-decisions.ts';
 import { jitTs } from './jit-ts.ts';
 import { publishStart } from './publish-start.ts';
+import { purgeEffect } from './purge-effect.ts';
 import { segmentHit } from './segment-hit.ts';
 
-const FIGURES: readonly Figure[] = [publishStart, chunkLatency, segmentHit, jitTs, edgeMemory, geoDecisions, edgeDeath];
+const FIGURES: readonly Figure[] = [
+  publishStart,
+  chunkLatency,
+  segmentHit,
+  jitTs,
+  edgeMemory,
+  geoDecisions,
+  edgeDeath,
+  purgeEffect,
+];
 
 interface Report {
   readonly machine: Readonly<Record<string, string | number>>;

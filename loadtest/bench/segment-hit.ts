@@ -9,7 +9,7 @@ import { readOverAndOver, type Readings } from './discarding-reader.ts';
 import { quantile } from '@headwater/test/fleet/quantile.ts';
 import type { Figure, FigureResult, Measured } from './figure.ts';
 import { startNginx } from './nginx.ts';
-import { startSyntheticOrigin } from './synthetic-origin.ts';
+import { startSyntheticOrigin } from '@headwater/test/fleet/synthetic-origin.ts';
 
 const SIZES = [
   { name: '1.5 KB', bytes: 1_500 },

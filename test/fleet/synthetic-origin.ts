@@ -13,7 +13,7 @@ import { nodeKeyOf } from '@headwater/protocol/node-credential';
 import { testNode } from '@headwater/protocol/test-node';
 import type { Timeline, TimelineChange } from '@headwater/protocol/timeline';
 import { listen } from '@headwater/service/listen';
-import type { Fleet } from '@headwater/test/fleet/fleet.ts';
+import type { Fleet } from './fleet.ts';
 
 /** A synthetic stream on air. */
 export interface SyntheticOrigin extends AsyncDisposable {
@@ -50,9 +50,9 @@ export async function startSyntheticOrigin(fleet: Fleet, sizes: readonly number[
     objectBase: `${TRACK}/${epoch}`,
     numbers,
     [Symbol.asyncDispose]: async () => {
-      membership.leave();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      membership.leave();
     },
   };
 }
@@ -141,19 +141,21 @@ async function join(fleet: Fleet, url: string): Promise<Membership> {
   const entered = await post(fleet, '/v1/nodes/join', fleet.plan.joinToken, request);
   const { credential, heartbeatMs } = entered as NodeSession;
   const load = IDLE_LOAD;
+  let failure: unknown;
   let streams: { name: string; epochOrdinal: number }[] = [];
   const timer = setInterval(() => {
     const heartbeat = { cursor: null, load, draining: false, streams };
-    post(fleet, `/v1/nodes/${NODE_ID}/heartbeat`, credential, heartbeat).catch((error: unknown) => {
-      console.error('the synthetic origin lost its control plane', error);
-    });
+    post(fleet, `/v1/nodes/${NODE_ID}/heartbeat`, credential, heartbeat).catch((error: unknown) => (failure ??= error));
   }, heartbeatMs);
   return {
     async claim(stream, key) {
       await post(fleet, '/v1/publishes', credential, { stream, key, origin: NODE_ID });
       streams = [{ name: stream, epochOrdinal: 0 }];
     },
-    leave: () => clearInterval(timer),
+    leave() {
+      clearInterval(timer);
+      if (failure !== undefined) throw new Error('the synthetic origin lost its control plane', { cause: failure });
+    },
   };
 }
 

@@ -207,6 +207,14 @@ test('an entry says who did what to what, and no secret; the API has no way to c
   assert.deepEqual((await plane.call('GET', next)).body['entries'], (await audit(plane)).slice(2, 4));
 });
 
+test('a password or a second factor that an admin replaced is told of, the password itself is not', async () => {
+  await using plane = await startTestPlane();
+  await addUser(plane, { name: 'anna', role: 'operator' });
+  await plane.call('PATCH', '/v1/users/anna', { password: 'another that is given', secondFactor: false });
+  const [entry] = await audit(plane);
+  assert.deepEqual([entry?.target, entry?.facts], ['/v1/users/anna', { password: 'given', secondFactor: false }]);
+});
+
 test('a node that joins is told of; one that is refused, and what nodes do by themselves, is not', async () => {
   await using plane = await startTestPlane();
   const credential = await joinAs(plane, { id: 'edge-1' });
@@ -293,6 +301,8 @@ test('a key or an account for some streams sees, makes and mints for those alone
   assert.equal((await plane.call('POST', '/v1/revocations', { stream: 'show' }, issuer)).status, 201);
   for (const body of [{ stream: 'news' }, { session: 's1' }])
     assertProblem(await plane.call('POST', '/v1/revocations', body, issuer), 403, 'stream_out_of_scope');
+  // What could move an admin's cursor when it is listed.
+  assertProblem(await plane.call('POST', '/v1/api-keys', { label: 'a\u001b[2J', role: 'publisher' }), 400, 'bad_field');
   for (const role of ['admin', 'operator']) {
     assertProblem(await plane.call('POST', '/v1/api-keys', { label: 'x', role, streams: scope }), 400, 'bad_field');
     assertProblem(await plane.call('POST', '/v1/users', { name: 'x', role, streams: scope }), 400, 'bad_field');

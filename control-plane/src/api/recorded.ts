@@ -16,6 +16,7 @@ const TOLD = new Set([
   'streams',
   'sensitive',
   'disabled',
+  'secondFactor',
   'stream',
   'session',
   'policy',
@@ -34,6 +35,8 @@ const TOLD = new Set([
   'all',
   'soft',
 ]);
+/** Of these only that they were given. */
+const HIDDEN = new Set(['password']);
 const TEXT_LIMIT = 300;
 
 /** Whether the log hears of a route. */
@@ -114,8 +117,11 @@ async function outcomeOf(response: Response): Promise<string> {
 
 function factsOf(asked: unknown): AuditFacts {
   if (asked === null || typeof asked !== 'object') return {};
-  const told = Object.entries(asked).filter(([name, value]) => TOLD.has(name) && value !== undefined);
-  return Object.fromEntries(told.map(([name, value]) => [name, factOf(value)]));
+  const facts = Object.entries(asked).flatMap(([name, value]): [string, AuditFacts[string]][] => {
+    if (HIDDEN.has(name) && value !== null) return [[name, 'given']];
+    return TOLD.has(name) && value !== undefined ? [[name, factOf(value)]] : [];
+  });
+  return Object.fromEntries(facts);
 }
 
 function factOf(value: unknown): string | number | boolean | null {

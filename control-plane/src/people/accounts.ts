@@ -6,6 +6,7 @@ import type { Change, Page, Store } from '../state/store.ts';
 import type { StreamScope } from './principal.ts';
 import type { Role } from './roles.ts';
 import type { SecondFactor } from './second-factor.ts';
+import { endSessions } from './sessions.ts';
 
 export interface Account {
   readonly name: string;
@@ -85,6 +86,7 @@ export async function deleteAccount(
   const gone = await changeDocument<Account>(store, { collection: 'account', id: name }, (account) =>
     isMeant(account) ? { body: undefined } : null,
   );
+  if (gone !== null) await endSessions(store, name);
   return gone !== null;
 }
 

@@ -361,6 +361,7 @@ for (const [name, makePlace] of STORES) {
       await changeAccount(people.store, 'anna', (account) => ({ ...account, disabled: false }));
       await personOf(rig, again);
       await deleteAccount(people.store, 'anna');
+      assert.equal(await people.store.count('session'), 0);
       await rig.add({ name: 'anna', password: PASSWORD, role: 'admin' });
       assert.equal(await authenticate(people, again.accessToken, ADMIN), 'access_token_expired');
       assert.equal(codeOf(await refresh(people, again.refreshToken, attempt())), 'refresh_token_unknown');

@@ -111,6 +111,11 @@ export async function trimSessions(
   for (const session of held) if (!kept.includes(session)) await endSession(store, session);
 }
 
+/** Ends all of an account. */
+export async function endSessions(store: Store, name: string): Promise<void> {
+  for (const session of await all(store, name)) await endSession(store, session);
+}
+
 function isOpen({ openedAtMs, usedAtMs }: Session, nowMs: number): boolean {
   return nowMs - usedAtMs < IDLE_MS && nowMs - openedAtMs < LIFE_MS;
 }

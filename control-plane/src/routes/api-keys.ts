@@ -11,7 +11,7 @@ import type { Services } from '../services.ts';
 const TTL_LIMIT_SECONDS = 10 * 365 * 86_400;
 
 const NEW_KEY = z.strictObject({
-  label: z.string().min(1).max(100),
+  label: z.string().regex(/^[^\p{C}]{1,100}$/u, 'wants 1 to 100 characters that can be seen'),
   role: ROLE,
   streams: STREAMS.default(null),
   sensitive: z.boolean().default(false).describe('it may do what people show the second factor again for'),

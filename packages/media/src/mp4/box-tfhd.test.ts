@@ -41,4 +41,8 @@ test('tfhd of a second sample entry', () => {
     () => parsed(box('tfhd', '00 000002 00000001 00000002'), parseTrackFragmentHeader),
     'sample_description',
   );
+  const [header] = headers();
+  assert.ok(header !== undefined);
+  const second = { ...header, sampleDescriptionIndex: 2 };
+  assertMediaError(() => written((writer) => writeTrackFragmentHeader(writer, second)), 'sample_description');
 });

@@ -32,9 +32,7 @@ export function parseTrackFragmentHeader(bytes: Uint8Array, box: Box): TrackFrag
   const trackId = reader.u32();
   const baseDataOffset = (flags & BASE_DATA_OFFSET) === 0 ? undefined : reader.i64();
   const sampleDescriptionIndex = (flags & SAMPLE_DESCRIPTION_INDEX) === 0 ? undefined : reader.u32();
-  if (sampleDescriptionIndex !== undefined && sampleDescriptionIndex !== 1) {
-    throw new MediaError('sample_description', box.start, `samples of description ${sampleDescriptionIndex}`);
-  }
+  checkDescription(sampleDescriptionIndex, box.start);
   return {
     trackId,
     baseDataOffset,
@@ -45,6 +43,12 @@ export function parseTrackFragmentHeader(bytes: Uint8Array, box: Box): TrackFrag
     durationIsEmpty: (flags & DURATION_IS_EMPTY) !== 0,
     baseIsMoof: (flags & DEFAULT_BASE_IS_MOOF) !== 0,
   };
+}
+
+/** Tracks have one sample entry here. */
+function checkDescription(index: number | undefined, at: number): void {
+  if (index === undefined || index === 1) return;
+  throw new MediaError('sample_description', at, `samples of description ${index}`);
 }
 
 /** Size of what {@link writeTrackFragmentHeader} writes. */
@@ -58,7 +62,9 @@ export function trackFragmentHeaderBytes(header: TrackFragmentHeader): number {
   return size;
 }
 
+/** @throws MediaError `sample_description` when it refers to a second sample entry */
 export function writeTrackFragmentHeader(writer: ByteWriter, header: TrackFragmentHeader): void {
+  checkDescription(header.sampleDescriptionIndex, writer.position);
   let flags = 0;
   if (header.baseDataOffset !== undefined) flags |= BASE_DATA_OFFSET;
   if (header.sampleDescriptionIndex !== undefined) flags |= SAMPLE_DESCRIPTION_INDEX;

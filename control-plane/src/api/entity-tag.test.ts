@@ -38,7 +38,8 @@ async function fill(plane: TestPlane): Promise<string> {
   await plane.call('POST', '/v1/issuers', { iss: 'backend', alg: 'HS256', secret: SECRET });
   await plane.call('POST', '/v1/configs', { settings: { edgeDeadlineMs: 900 }, sharePercent: 100 });
   await plane.call('POST', '/v1/configs', { settings: { edgeDeadlineMs: 901 } });
-  await joinAs(plane);
+  // No edge: those are probed, and what is found is news.
+  await joinAs(plane, { role: 'origin' });
   const { id } = (await plane.call('POST', '/v1/join-tokens', { role: 'edge' })).body as { id: string };
   return id;
 }

@@ -11,6 +11,7 @@ import { type Store, StoreUnavailable } from './state/store.ts';
 const SWEEP_MS = 250;
 const PROBE_MS = 250;
 const EXCHANGE_MS = 1_000;
+const ACKNOWLEDGE_MS = 100;
 const LOADS_MS = 2_000;
 const JUDGE_MS = 1_000;
 const STALE_MS = 5_000;
@@ -23,7 +24,7 @@ const OLD_ANSWERS_MS = 600_000;
  * @param leaderStore lets no one write who does not lead
  */
 export function startChores(services: Services, leaderStore: Store): () => void {
-  const { registry, fleet, admission, configs, people, clock, events } = services;
+  const { registry, fleet, admission, configs, purges, people, clock, events } = services;
   const leaderState = new State(leaderStore);
   const every = (ms: number, task: string, work: () => Promise<unknown>): NodeJS.Timeout =>
     setInterval(() => void work().catch((error: unknown) => noteFailure(events, task, error)), ms);
@@ -31,6 +32,9 @@ export function startChores(services: Services, leaderStore: Store): () => void 
   const timers = [
     every(SWEEP_MS, 'sweep', async () => fleet.sweep()),
     every(EXCHANGE_MS, 'exchange', () => fleet.exchange()),
+    every(ACKNOWLEDGE_MS, 'acknowledge', async () => {
+      if (purges.isWaiting || fleet.owesAcknowledgements) await fleet.exchange();
+    }),
     every(FLUSH_MS, 'audit', () => people.audit.flush()),
     every(LOADS_MS, 'loads', async () => fleet.tellLoads()),
     every(

@@ -78,7 +78,7 @@ export class Fleet implements Disposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Calls back after a node has acknowledged what it took in, until the returned function is called. */
+  /** Calls back after nodes have acknowledged what they took in, here or at another replica, until the returned function is called. */
   onAcknowledged(listener: () => void): () => void {
     this.#acknowledgements.add(listener);
     return () => this.#acknowledgements.delete(listener);
@@ -126,9 +126,15 @@ export class Fleet implements Disposable {
     for (const listener of this.#listeners) listener(true);
   }
 
-  /** Shares with the other replicas what was heard here, and takes in what they heard. Called once a second. */
+  /** Shares with the other replicas what was heard here, and takes in what they heard. Called once a second, or more often. */
   async exchange(): Promise<void> {
     await this.#heard.exchange((id) => this.#enrolled.all.has(id));
+    for (const listener of this.#acknowledgements) listener();
+  }
+
+  /** Whether nodes have acknowledged something since the other replicas were told last. */
+  get owesAcknowledgements(): boolean {
+    return this.#heard.owesAcknowledgements;
   }
 
   /** The leader's: the registry forgets whom the fleet does not know. */

@@ -11,6 +11,7 @@ import type { Store } from './state/store.ts';
 /** A node that is silent for longer is not healthy. */
 export const LAPSE_MS = 2_500;
 const TOPIC = 'heard';
+const REPEATED_MS = 1_000;
 /** What another replica told and has not renewed for so long is of a replica that is gone. */
 const GONE_MS = 60_000;
 
@@ -45,8 +46,9 @@ export class HeardNodes {
   readonly #here: Hearing;
   readonly #elsewhere: Hearing;
   readonly #heard = new Map<string, Heard>();
-  /** those of whom there is something to tell the other replicas */
-  readonly #untold = new Set<string>();
+  /** those of whom there is something to tell the other replicas, and since when (monotonic) */
+  readonly #untold = new Map<string, number>();
+  #owesAcknowledgements = false;
   /** of each other replica: what it told last, and when (monotonic) that was new */
   readonly #others = new Map<string, { readonly turn: string; readonly sinceMs: number }>();
   #turns = 0;
@@ -65,14 +67,15 @@ export class HeardNodes {
   note(id: string, { load, cursor, draining }: Heartbeat): void {
     this.#heard.set(id, { load, cursor, leaving: draining, atMs: this.#options.clock.nowMs() });
     this.#here.heard(id);
-    this.#untold.add(id);
+    this.#untold.set(id, this.#options.clock.monotonicMs());
   }
 
   /** Its poll of the feed says what it has taken in, before its heartbeat does. */
   acknowledge(id: string, cursor: string): void {
-    const fresh: Heard = { load: IDLE_LOAD, leaving: false, cursor: null, atMs: this.#options.clock.nowMs() };
-    this.#heard.set(id, { ...fresh, ...this.#heard.get(id), cursor });
-    this.#untold.add(id);
+    const { load, leaving } = this.#heard.get(id) ?? { load: IDLE_LOAD, leaving: false };
+    this.#heard.set(id, { load, leaving, cursor, atMs: this.#options.clock.nowMs() });
+    this.#untold.set(id, this.#options.clock.monotonicMs());
+    this.#owesAcknowledgements = true;
   }
 
   /** A new process of it has said nothing yet, and counts as heard. */
@@ -114,7 +117,12 @@ export class HeardNodes {
     this.#elsewhere.sweep();
   }
 
-  /** Tells the other replicas, and takes in what they tell. Called about once a second. */
+  /** Whether nodes have acknowledged something since the other replicas were told last. */
+  get owesAcknowledgements(): boolean {
+    return this.#owesAcknowledgements;
+  }
+
+  /** Tells the other replicas, and takes in what they tell. Called about once a second, or more often. */
   async exchange(isMember: (id: string) => boolean): Promise<void> {
     const { store, replica } = this.#options;
     await store.share(TOPIC, { [replica]: JSON.stringify(this.#collect()) });
@@ -126,11 +134,14 @@ export class HeardNodes {
   #collect(): Told {
     const { clock, replica } = this.#options;
     const nowMs = clock.nowMs();
-    const nodes = [...this.#untold].flatMap((id) => {
+    const nodes = [...this.#untold.keys()].flatMap((id) => {
       const heard = this.#heard.get(id);
       return heard === undefined ? [] : [[id, { ...heard, ageMs: nowMs - heard.atMs }] as const];
     });
-    this.#untold.clear();
+    // Each telling replaces the one before, which may not have been read: it says again what is younger than a reader's pause.
+    const nowMonotonicMs = clock.monotonicMs();
+    for (const [id, sinceMs] of this.#untold) if (nowMonotonicMs - sinceMs >= REPEATED_MS) this.#untold.delete(id);
+    this.#owesAcknowledgements = false;
     this.#turns += 1;
     return { turn: `${replica} ${nowMs} ${this.#turns}`, nodes: Object.fromEntries(nodes) };
   }

@@ -50,6 +50,8 @@ type Order = Omit<Purge, 'id' | 'atMs'>;
 /** So many are remembered; the oldest go. */
 const KEPT = 1_000;
 const TRIM = 100;
+/** Within this time all but edges that are gone have acknowledged it. */
+const EAGER_MS = 5_000;
 /** For so long it is looked out for the last acknowledgement: an edge that died gives none. */
 const WATCHED_MS = 60_000;
 
@@ -87,6 +89,12 @@ export class Purges implements Disposable {
     const acked = record.edges.filter((edge) => this.#hasReached(edge, record.cursor));
     const missing = record.edges.filter((edge) => !acked.includes(edge));
     return { purge: record.purge, total: record.edges.length, acked, missing, ms: this.#open.get(id)?.ms ?? null };
+  }
+
+  /** Whether acknowledgements of this replica's orders are still to come. */
+  get isWaiting(): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    return [...this.#open.values()].some(({ ms, startMs }) => ms === null && nowMs - startMs < EAGER_MS);
   }
 
   [Symbol.dispose](): void {

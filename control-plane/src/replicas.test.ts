@@ -142,6 +142,24 @@ test('what is done at one replica is known at the other, and to every node, at o
   for (const { sick } of [a, b]) assert.deepEqual([...sick], []);
 });
 
+test('a purge that one replica orders is acknowledged by the nodes of the other within half a second', async () => {
+  await using site = await startSite();
+  const { one, two } = site;
+  const edges = [
+    await site.startNode('edge-a', one, { role: 'edge' }),
+    await site.startNode('edge-b', two, { role: 'edge' }),
+  ];
+  await until('each knows both', () => edges.every(({ state }) => state.nodes.size === 2));
+  for (let round = 0; round < 5; round += 1) {
+    const id = String((await one.call('POST', '/v1/purges', { body: { all: true } })).body['id']);
+    const progress = async () => (await one.call('GET', `/v1/purges/${id}`)).body;
+    await until('both have acknowledged it', async () => (await progress())['ms'] !== null);
+    const { acked, total, ms } = await progress();
+    assert.deepEqual([acked, total], [2, 2]);
+    assert.ok(Number(ms) < 500, `${String(ms)} ms`);
+  }
+});
+
 test('a replica that is killed loses no node: they go on at the other, and nobody is told otherwise', async () => {
   await using site = await startSite();
   const { one, two, agents } = site;

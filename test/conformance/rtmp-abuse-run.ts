@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { nodeEnvironment } from '@headwater/cli/src/fleet-plan.ts';
 import { readConfig } from '@headwater/control-plane/src/config.ts';
 import { startControlPlane } from '@headwater/control-plane/src/start-control-plane.ts';
 import { formatCmafPath } from '@headwater/protocol/cmaf-path';
@@ -90,7 +91,12 @@ export async function abuse(options: { connections: number; seed: number }): Pro
   const controlUrl = `http://127.0.0.1:${plane.port}`;
   const target = fork(fileURLToPath(new URL('rtmp-abuse-target.ts', import.meta.url)), [], {
     execArgv: TARGET_FLAGS,
-    env: childEnvironment({ ...TARGET_VARIABLES, ...secrets, HEADWATER_CONTROL_URL: controlUrl }),
+    env: childEnvironment({
+      ...nodeEnvironment('origin'),
+      ...TARGET_VARIABLES,
+      ...secrets,
+      HEADWATER_CONTROL_URL: controlUrl,
+    }),
   });
   try {
     const [ports] = (await once(target, 'message')) as [Ports];

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { COMPILE_CACHE, nodeProcess } from '@headwater/cli/src/fleet-plan.ts';
+import { nodeEnvironment, nodeProcess } from '@headwater/cli/src/fleet-plan.ts';
 import type { Ladder } from '@headwater/protocol/feed';
 import { Child } from './child.ts';
 import { childEnvironment } from './config.ts';
@@ -166,7 +166,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   #spawn({ name, workspace, variables, prefix = [] }: ServicePlan): void {
-    const env = childEnvironment({ NODE_COMPILE_CACHE: COMPILE_CACHE, ...variables, ...this.#environment });
+    const env = childEnvironment({ ...nodeEnvironment(workspace), ...variables, ...this.#environment });
     const built = this.#builtEdges && workspace === 'edge';
     const node = nodeProcess(workspace, built ? 'dist/main.js' : 'src/main.ts');
     const [command = node.command, ...args] = [...prefix, node.command, ...node.args];

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { CliConfig } from './config.ts';
-import { nodeProcess } from './fleet-plan.ts';
+import { nodeEnvironment, nodeProcess } from './fleet-plan.ts';
 import { readSecret } from './kept-file.ts';
 
 /** What a machine can be by one command. */
@@ -21,6 +21,7 @@ export async function runNode(role: LoneRole, config: CliConfig, stopped: AbortS
   const port = role === 'edge' ? config.edgePort : config.originPort;
   const env = {
     ...config.environment,
+    ...nodeEnvironment(role),
     HEADWATER_DATA_DIR: config.dataDir,
     HEADWATER_NODE_ID: config.nodeId ?? `${role}-${port}`,
     ...(joinToken === null ? {} : { HEADWATER_JOIN_TOKEN: joinToken }),

@@ -75,6 +75,8 @@ suite('each rule bites', () => {
   const names: [path: string, complaints: number][] = [
     ['edge/src/media-playlist.ts', 0],
     ['edge/src/media-playlist.test.ts', 0],
+    ['edge/src/media-playlist.parts.test.ts', 0],
+    ['edge/src/media-playlist.other.test.ts', 1],
     ['edge/src/MediaPlaylist.ts', 1],
     ['edge/src/media_playlist.ts', 1],
     ['edge/src/utils.ts', 1],

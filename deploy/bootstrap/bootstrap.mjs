@@ -40,6 +40,7 @@ const CHECKS = [
   { script: 'typecheck' },
   { script: 'dead' },
   { script: 'test:unit', counts: true },
+  { script: 'test:parts', counts: true },
   { script: 'test:fuzz', counts: true },
   { script: 'test:fleet', counts: true },
 ];

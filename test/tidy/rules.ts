@@ -20,7 +20,7 @@ const ISLANDS = new Set(['packages/media', 'packages/protocol']);
 const RANKING = { from: 'control-plane', to: 'geo', subPath: /^src\/rank(?:\.ts|\/)/ };
 
 const FORBIDDEN_NAMES = /(?:^|-)(?:utils?|helpers?|common|misc|types|constants|manager|base)$/;
-const KEBAB = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|fuzz|config|d))?\.(?:ts|mts|mjs|js)$/;
+const KEBAB = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:parts\.test|test|fuzz|config|d))?\.(?:ts|mts|mjs|js)$/;
 /** One for Node, one for the browser, which cannot import it. */
 const CLOCK_FILES = new Set(['packages/service/src/clock.ts', 'packages/players/src/browser/clock.ts']);
 const CLOCK_READS = new Set([

@@ -1,6 +1,6 @@
 /**
  * Which nodes are alive, and which replica of the control plane hears them. Embedded in a control plane that stands alone, or
- * kept by Consul for replicas; both pass `registry-contract.test.ts`. What must not be forgotten of a node is enrolment's, not
+ * kept by Consul for replicas; both pass `registry-contract.parts.test.ts`. What must not be forgotten of a node is enrolment's, not
  * the registry's.
  */
 

@@ -1,7 +1,7 @@
 /**
  * What a state is kept in: documents, each with a revision, and one ordered log. A step changes several documents and grows the
  * log, wholly or not at all, and only while every document is still what its writer saw. Embedded in SQLite, or in Redis and
- * then shared by replicas; both pass `store-contract.test.ts`.
+ * then shared by replicas; both pass `store-contract.parts.test.ts`.
  */
 
 import type { FeedMessage, FeedPage } from '@headwater/protocol/feed';

@@ -3,8 +3,8 @@
  * that player the edge failed, whatever the probes from here say. One player may be wrong or lie; several networks at once count.
  */
 
-import { networkOf } from '@headwater/protocol/ip-prefix';
 import type { Clock } from '@headwater/service/clock';
+import { partyOf } from './party.ts';
 
 interface DeparturesOptions {
   readonly clock: Clock;
@@ -75,7 +75,7 @@ export class Departures {
   #see(edge: string, address: string, hasLeft: boolean): Map<string, Sighting> {
     const networks = this.#sightings.get(edge) ?? new Map<string, Sighting>();
     this.#sightings.set(edge, networks);
-    const network = networkOf(address);
+    const network = partyOf(address);
     const before = networks.get(network);
     const atMs = this.#nowMs();
     // Of a network's many viewers one may have left while others stay: the departure counts as long as it is recent.

@@ -1,7 +1,7 @@
 /** Response rate limiting: a source address in a UDP query proves nothing, so no network gets more answers than a resolver needs. */
 
-import { networkOf } from '@headwater/protocol/ip-prefix';
 import type { Clock } from '@headwater/service/clock';
+import { partyOf } from './party.ts';
 
 /** Answers a second for one network, and how many may come at once. */
 const PER_SECOND = 100;
@@ -25,7 +25,7 @@ export class ResponseRate {
   }
 
   judge(address: string): 'answer' | 'truncate' | 'drop' {
-    const bucket = this.#bucketOf(networkOf(address));
+    const bucket = this.#bucketOf(partyOf(address));
     const nowMs = this.#clock.monotonicMs();
     bucket.tokens = Math.min(BURST, bucket.tokens + ((nowMs - bucket.atMs) * PER_SECOND) / 1_000);
     bucket.atMs = nowMs;

@@ -1,11 +1,12 @@
 /** The life of a log-in: every way that it can end. */
 
+import { customerOf } from '@headwater/protocol/address-cap';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import { ACCESS_SECONDS, mintAccessToken } from './access-token.ts';
 import { type Account, changeAccount, findAccount, loggedInFrom } from './accounts.ts';
 import type { Actor, Alert } from './audit-chain.ts';
 import type { People } from './people.ts';
-import { placeOf, sourceOf } from './place.ts';
+import { placeOf } from './place.ts';
 import { type CodeVerdict, judgeCode } from './second-factor.ts';
 import { type Session, endSession, makeSession, refreshSession, trimSessions } from './sessions.ts';
 import { type Subject, isAlarming } from './throttle.ts';
@@ -157,7 +158,7 @@ function subjectsOf({ name, address }: LoginAttempt, account: Account | null): r
   const place = placeOf(address);
   const isAtHome = account?.places.includes(place) === true;
   return [
-    { kind: 'source', name: sourceOf(address) },
+    { kind: 'source', name: customerOf(address) },
     { kind: 'account', name: isAtHome ? `${name} at ${place}` : name },
   ];
 }

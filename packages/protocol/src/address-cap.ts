@@ -1,6 +1,6 @@
 /** How many connections one address may hold. */
 
-import { isInPrefix, parseIpPrefix } from './ip-prefix.ts';
+import { type NetworkSize, isInPrefix, networkOf, parseIpPrefix } from './ip-prefix.ts';
 
 /** 0: no cap. */
 export interface AddressCap {
@@ -10,7 +10,7 @@ export interface AddressCap {
 }
 
 /** An IPv6 customer is handed at least a /64, so all of it counts as one address. */
-const IPV6_CUSTOMER_BYTES = 8;
+const CUSTOMER: NetworkSize = { ipv4Bits: 32, ipv6Bits: 64 };
 const LOOPBACK = ['127.0.0.0/8', '::1'].flatMap((network) => parseIpPrefix(network) ?? []);
 
 /** The cap that holds for an address. What cannot be read as one counts as from elsewhere. */
@@ -20,7 +20,5 @@ export function capOf(address: string, cap: AddressCap): number {
 
 /** Who is counted as one: an IPv4 address, or a network of IPv6 that one customer holds. */
 export function customerOf(address: string): string {
-  const bytes = parseIpPrefix(address)?.bytes;
-  if (bytes === undefined) return address;
-  return (bytes.length === 4 ? bytes : bytes.slice(0, IPV6_CUSTOMER_BYTES)).join('.');
+  return networkOf(address, CUSTOMER);
 }

@@ -30,20 +30,40 @@ export function isInPrefix(address: string, prefix: IpPrefix): boolean {
   const bytes = parseIpAddress(address);
   if (bytes === null || bytes.length !== prefix.bytes.length) return false;
   return bytes.every((byte, index) => {
-    const counted = Math.max(0, Math.min(8, prefix.bits - index * 8));
-    const mask = (0xff << (8 - counted)) & 0xff;
+    const mask = byteMask(prefix.bits, index);
     return (byte & mask) === ((prefix.bytes[index] as number) & mask);
   });
 }
 
+/** How many leading bits of an address say who counts as one. */
+export interface NetworkSize {
+  readonly ipv4Bits: number;
+  readonly ipv6Bits: number;
+}
+
 /**
- * The network that counts as one party: the /24 of an IPv4 address, the /56 of an IPv6 one, which is what one customer has.
- * @returns hexadecimal digits; the address itself when it cannot be read
+ * The network that an address lies in, written one way whatever way the address is written: `203.0.113.0/24`,
+ * `2001:db8:0:0:0:0:0:0/48`.
+ * @returns the address itself when it cannot be read
  */
-export function networkOf(address: string): string {
-  const bytes = parseIpAddress(address);
+export function networkOf(address: string, { ipv4Bits, ipv6Bits }: NetworkSize): string {
+  const bytes = parseIpAddress(address.split('%')[0] ?? '');
   if (bytes === null) return address;
-  return Buffer.from(bytes.slice(0, bytes.length === 4 ? 3 : 7)).toString('hex');
+  const bits = bytes.length === 4 ? ipv4Bits : ipv6Bits;
+  const kept = bytes.map((byte, index) => byte & byteMask(bits, index));
+  return `${bytes.length === 4 ? kept.join('.') : groupsOf(kept)}/${bits}`;
+}
+
+/** Which bits of the byte at an index belong to a network of so many. */
+function byteMask(bits: number, index: number): number {
+  return (0xff << (8 - Math.max(0, Math.min(8, bits - index * 8)))) & 0xff;
+}
+
+function groupsOf(bytes: readonly number[]): string {
+  const groups = Array.from({ length: bytes.length / 2 }, (_, index) => {
+    return (((bytes[2 * index] ?? 0) << 8) | (bytes[2 * index + 1] ?? 0)).toString(16);
+  });
+  return groups.join(':');
 }
 
 function parseIpAddress(text: string): number[] | null {

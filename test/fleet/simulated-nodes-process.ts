@@ -28,6 +28,8 @@ interface Simulated {
 
 /** So many names of what was heard are kept. */
 const NAMES = 1_000;
+/** Each node has a disk and cores of its own in life: five hundred files of all nodes, written here, would be what is measured. */
+const SAVE_DELAY_MS = 60_000;
 const JOIN_AT_ONCE = 16;
 const JOIN_DEADLINE_MS = 20_000;
 
@@ -75,6 +77,7 @@ async function startNode(index: number, port: number): Promise<Simulated> {
     load: () => loadOf(index),
     state,
     stateFile: join(directory, `${id}.json`),
+    saveDelayMs: SAVE_DELAY_MS,
     clock: systemClock,
     log: () => undefined,
     onPage: ({ messages }) => messages.flatMap(namesOf).forEach(note),

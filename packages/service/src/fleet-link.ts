@@ -39,6 +39,8 @@ export interface FleetLinkOptions {
   /** filled from disk before `startFleetLink` returns, then by the feed */
   readonly state: FeedState;
   readonly stateFile: string;
+  /** how long changes are gathered before they are written, at least; half a second unless given */
+  readonly saveDelayMs?: number;
   readonly clock: Clock;
   readonly log: Log;
   /** after each page that `state` took in, the one from disk included: it holds what is an order and not a state, such as purges */
@@ -332,7 +334,8 @@ class Link implements FleetLink {
   }
 
   #saveSoon(): void {
-    const delayMs = Math.min(Math.max(SAVE_DELAY_MS, SAVE_PAUSES * this.#saveMs), SAVE_DELAY_MAX_MS);
+    const { saveDelayMs = SAVE_DELAY_MS } = this.#options;
+    const delayMs = Math.max(saveDelayMs, Math.min(SAVE_PAUSES * this.#saveMs, SAVE_DELAY_MAX_MS));
     this.#saveTimer ??= setTimeout(() => void this.#save(), delayMs).unref();
   }
 

@@ -49,7 +49,8 @@ suite('an edge fails under a player', () => {
         const scene: Scene = { player, fault, aheadSeconds: seesNothing ? ENOUGH_SECONDS : 0 };
         const judge = ({ tookMs, waits, refused }: Strike): string | null => {
           if (tookMs >= movedMs) return `it moved after ${tookMs} ms`;
-          if (seesNothing && waits > 0) return 'it ran out of media';
+          // One that is drained serves on until its players have gone.
+          if ((seesNothing || fault === 'drained') && waits > 0) return 'it ran out of media';
           return fault === 'drained' && refused.length > 0 ? `it was refused: ${refused.join(', ')}` : null;
         };
         // Two cores that also draw and encode are now and then busy elsewhere; what is wrong by itself is wrong each time.

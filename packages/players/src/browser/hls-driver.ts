@@ -4,6 +4,7 @@ import type HlsPlayer from 'hls.js';
 import type { ErrorData } from 'hls.js';
 import { HLS_PRESET } from '../presets.ts';
 import { type Driver, type DriverOptions, EDGE_HEADER, hostOf, renditionLabel, type Rendition } from './driver.ts';
+import { heldRange, noteHeldSegments } from './held-segments.ts';
 import { hlsWorkerUrl, loadHls } from './libraries.ts';
 
 export async function startHls({ video, url, onError }: DriverOptions): Promise<Driver> {
@@ -16,6 +17,8 @@ export async function startHls({ video, url, onError }: DriverOptions): Promise<
   };
   hls.on(Hls.Events.LEVEL_LOADED, (_, data) => note(data.networkDetails, data.details.url));
   hls.on(Hls.Events.FRAG_LOADED, (_, data) => note(data.networkDetails, data.frag.url));
+  hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => noteHeldSegments(details, 'video', heldRange(video)));
+  hls.on(Hls.Events.AUDIO_TRACK_UPDATED, (_, { details }) => noteHeldSegments(details, 'audio', heldRange(video)));
   hls.on(Hls.Events.ERROR, (_, data) => onError(describe(data), data.fatal));
   hls.loadSource(url);
   hls.attachMedia(video);

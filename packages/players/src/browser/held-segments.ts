@@ -1,0 +1,34 @@
+/**
+ * hls.js 1.7 keeps what it has loaded of a segment's parts with the objects of a playlist, and what it has of segments by name.
+ * The playlist of another pathway has new objects: where the buffer ends with a segment, it takes that segment's parts for
+ * missing, finds the segment present, and asks for nothing until the parts have left the playlist some five seconds later.
+ */
+
+import type { ElementaryStreamInfo, LevelDetails } from 'hls.js';
+
+/** What a buffer's end may differ from a segment's, in seconds: less than a picture or a frame of sound lasts. */
+const TOLERANCE_S = 0.03;
+
+/** Says of the parts of whole segments that are in the buffer that they are loaded. Those of a growing one stay as they are. */
+export function noteHeldSegments(
+  { partList, fragmentHint }: LevelDetails,
+  kind: 'audio' | 'video',
+  held: { readonly start: number; readonly end: number } | null,
+): void {
+  if (held === null) return;
+  for (const { fragment, start, end, loaded, elementaryStreams } of partList ?? []) {
+    const isHeld = fragment.start >= held.start - TOLERANCE_S && fragment.end <= held.end + TOLERANCE_S;
+    if (loaded || fragment === fragmentHint || !isHeld) continue;
+    const streams: Partial<Record<string, ElementaryStreamInfo | null>> = elementaryStreams;
+    streams[kind] = { startPTS: start, endPTS: end, startDTS: start, endDTS: end };
+  }
+}
+
+/** The buffered range in which a media element plays; null where there is none. */
+export function heldRange({ buffered, currentTime }: HTMLMediaElement): { start: number; end: number } | null {
+  for (let index = 0; index < buffered.length; index += 1) {
+    const [start, end] = [buffered.start(index), buffered.end(index)];
+    if (currentTime >= start - TOLERANCE_S && currentTime <= end + TOLERANCE_S) return { start, end };
+  }
+  return null;
+}

@@ -24,8 +24,14 @@ export function noteHeldSegments(
   }
 }
 
+/** What is read of a media element. */
+interface Playing {
+  readonly buffered: { readonly length: number; start(index: number): number; end(index: number): number };
+  readonly currentTime: number;
+}
+
 /** The buffered range in which a media element plays; null where there is none. */
-export function heldRange({ buffered, currentTime }: HTMLMediaElement): { start: number; end: number } | null {
+export function heldRange({ buffered, currentTime }: Playing): { start: number; end: number } | null {
   for (let index = 0; index < buffered.length; index += 1) {
     const [start, end] = [buffered.start(index), buffered.end(index)];
     if (currentTime >= start - TOLERANCE_S && currentTime <= end + TOLERANCE_S) return { start, end };

@@ -125,8 +125,9 @@ function pickOrder({ profile, reorderFrames }: AvcSps, random: Random): PictureO
 }
 
 function pickVui(said: AvcSps, random: Random, restricted: boolean): VuiFields | undefined {
-  if (said.frameRate === undefined && !restricted && chance(random)) return undefined;
-  const timing = pickTiming(said.frameRate, random);
+  const rate = said.frameRate ?? said.clockRate;
+  if (rate === undefined && !restricted && chance(random)) return undefined;
+  const timing = rate === undefined ? pickNoTiming(random) : timingOf(rate, said.frameRate !== undefined);
   return {
     ...(chance(random) && { aspect: { idc: random.pick([0, 1, 16, 255]), width: random.below(0x1_0000), height: 1 } }),
     ...(chance(random) && { overscan: chance(random) }),
@@ -150,23 +151,20 @@ function pickSignal(random: Random): NonNullable<VuiFields['signal']> {
   return { format: random.below(8), fullRange: chance(random), ...(chance(random) && { colour }) };
 }
 
-/** A tick is a field, so that two of them make a frame (§E.2.1). Only a fixed rate is one. */
-function pickTiming(rate: AvcSps['frameRate'], random: Random): VuiFields['timing'] {
-  if (rate !== undefined) {
-    const [frames, seconds] = rate;
-    const [unitsPerTick, timescale] = seconds % 2 === 0 ? [seconds / 2, frames] : [seconds, 2 * frames];
-    return { unitsPerTick, timescale, fixed: true };
-  }
-  switch (random.below(4)) {
-    case 0:
-      return undefined;
-    case 1:
-      return { unitsPerTick: 0, timescale: random.next(), fixed: true };
-    case 2:
-      return { unitsPerTick: random.next(), timescale: 0, fixed: true };
-    default:
-      return { unitsPerTick: random.next(), timescale: random.next(), fixed: false };
-  }
+/** A tick is a field, so that two of them make a frame (§E.2.1). */
+function timingOf([frames, seconds]: readonly [number, number], fixed: boolean): VuiFields['timing'] {
+  const [unitsPerTick, timescale] = seconds % 2 === 0 ? [seconds / 2, frames] : [seconds, 2 * frames];
+  return { unitsPerTick, timescale, fixed };
+}
+
+/** A clock that stands still, or runs without end, is none. */
+function pickNoTiming(random: Random): VuiFields['timing'] {
+  const fixed = chance(random);
+  return random.pick([
+    undefined,
+    { unitsPerTick: 0, timescale: random.next(), fixed },
+    { unitsPerTick: random.next(), timescale: 0, fixed },
+  ]);
 }
 
 function pickHrd(random: Random): HrdFields {

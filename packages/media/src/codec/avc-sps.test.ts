@@ -68,6 +68,13 @@ const HIGH = 100;
 /** one macroblock row and column, frames only, no direct inference, no cropping, no VUI */
 const SMALL = [0, 0, '1', '0', '0', '0'];
 
+const RATES = [
+  [30, 1],
+  [30_000, 1001],
+  [1, 2],
+  [15, 4],
+] as const;
+
 test('every field there is, drawn by chance, moves nothing else from its place', () => {
   const random = new Random(20_261_127);
   for (let round = 0; round < 5000; round += 1) {
@@ -78,14 +85,7 @@ test('every field there is, drawn by chance, moves nothing else from its place',
       level: random.below(256),
       width: 2 * (1 + random.below(SPS_SIZE_LIMIT_PIXELS / 2)),
       height: 2 * (1 + random.below(SPS_SIZE_LIMIT_PIXELS / 2)),
-      ...(random.below(2) === 0 && {
-        frameRate: random.pick([
-          [30, 1],
-          [30_000, 1001],
-          [1, 2],
-          [15, 4],
-        ] as const),
-      }),
+      ...random.pick([{}, { frameRate: random.pick(RATES) }, { clockRate: random.pick(RATES) }]),
       reorderFrames: profile === BASELINE ? 0 : random.below(17),
     };
     const fields = spsSaying(said, random);
@@ -138,11 +138,15 @@ function vui(...fields: (number | string)[]): Uint8Array {
 }
 
 test('a VUI without timing, and one whose clock stands still', () => {
-  assert.equal(parseSps(vui('0')).frameRate, undefined);
-  assert.equal(parseSps(vui('1', word(0), word(50), '1')).frameRate, undefined);
-  assert.equal(parseSps(vui('1', word(1), word(0), '1')).frameRate, undefined);
-  assert.equal(parseSps(vui('1', word(1), word(2000), '0')).frameRate, undefined);
-  assert.deepEqual(parseSps(vui('1', word(1), word(50), '1')).frameRate, [25, 1]);
+  const rates = (...fields: string[]): unknown[] => {
+    const { frameRate, clockRate } = parseSps(vui(...fields));
+    return [frameRate, clockRate];
+  };
+  assert.deepEqual(rates('0'), [undefined, undefined]);
+  assert.deepEqual(rates('1', word(0), word(50), '1'), [undefined, undefined]);
+  assert.deepEqual(rates('1', word(1), word(0), '1'), [undefined, undefined]);
+  assert.deepEqual(rates('1', word(1), word(2000), '0'), [undefined, [1000, 1]]);
+  assert.deepEqual(rates('1', word(1), word(50), '1'), [[25, 1], undefined]);
 });
 
 test('emulation prevention is taken out', () => {

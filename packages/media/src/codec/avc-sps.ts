@@ -3,6 +3,8 @@ import { MediaError } from '../media-error.ts';
 import { BitReader } from './bit-reader.ts';
 import { NAL_SPS } from './nal.ts';
 
+type FrameRate = readonly [numerator: number, denominator: number];
+
 export interface AvcSps {
   readonly profile: number;
   readonly compatibility: number;
@@ -11,7 +13,9 @@ export interface AvcSps {
   readonly width: number;
   readonly height: number;
   /** in lowest terms, when the stream says that it has one */
-  readonly frameRate?: readonly [numerator: number, denominator: number];
+  readonly frameRate?: FrameRate;
+  /** what it counts times in, when it has no fixed rate: most encoders' frame rate, others' millisecond */
+  readonly clockRate?: FrameRate;
   /** how many frames can be decoded before one that is shown ahead of them: 0 means that decode order is display order */
   readonly reorderFrames: number;
 }
@@ -60,13 +64,13 @@ export function parseSps(nal: Uint8Array): AvcSps {
   const referenceFrames = reader.ue();
   reader.flag();
   const size = readSize(reader, chroma);
-  const { frameRate, reorderFrames } = reader.flag() ? readVui(reader) : NO_VUI;
+  const { timing, reorderFrames } = reader.flag() ? readVui(reader) : NO_VUI;
   return {
     profile,
     compatibility,
     level,
     ...size,
-    ...(frameRate === undefined ? {} : { frameRate }),
+    ...timing,
     // Unsaid it is the size of the picture buffer (§E.2.1); frames that wait in it to be shown are references in practice.
     reorderFrames: inDisplayOrder ? 0 : Math.min(reorderFrames ?? referenceFrames, REORDER_LIMIT_FRAMES),
   };
@@ -159,21 +163,21 @@ function readSize(reader: BitReader, { cropX, cropY }: Chroma): { width: number;
 }
 
 interface Vui {
-  readonly frameRate: readonly [number, number] | undefined;
+  readonly timing: Pick<AvcSps, 'frameRate' | 'clockRate'>;
   readonly reorderFrames: number | undefined;
 }
 
-const NO_VUI: Vui = { frameRate: undefined, reorderFrames: undefined };
+const NO_VUI: Vui = { timing: {}, reorderFrames: undefined };
 
 /** The VUI (§E.1.1). Encoders exist that cut it off behind the timing; what is not there is then not said. */
 function readVui(reader: BitReader): Vui {
   skipVideoSignal(reader);
-  const frameRate = reader.flag() ? readTiming(reader) : undefined;
+  const timing = reader.flag() ? readTiming(reader) : {};
   try {
-    return { frameRate, reorderFrames: readReorderFrames(reader) };
+    return { timing, reorderFrames: readReorderFrames(reader) };
   } catch (error) {
     if (!(error instanceof MediaError)) throw error;
-    return { frameRate, reorderFrames: undefined };
+    return { timing, reorderFrames: undefined };
   }
 }
 
@@ -190,17 +194,15 @@ function skipVideoSignal(reader: BitReader): void {
   }
 }
 
-/**
- * A tick is a field: two make a frame (§E.2.1). Without fixed_frame_rate_flag it is only what times are counted in, such as a
- * millisecond, and no rate.
- */
-function readTiming(reader: BitReader): readonly [number, number] | undefined {
+/** A tick is a field: two make a frame (§E.2.1). Without fixed_frame_rate_flag a frame may last any number of them. */
+function readTiming(reader: BitReader): Vui['timing'] {
   const unitsPerTick = reader.bits(32);
   const timescale = reader.bits(32);
   const isFixed = reader.flag();
-  if (!isFixed || unitsPerTick === 0 || timescale === 0) return undefined;
+  if (unitsPerTick === 0 || timescale === 0) return {};
   const divisor = greatestCommonDivisor(timescale, unitsPerTick * 2);
-  return [timescale / divisor, (unitsPerTick * 2) / divisor];
+  const rate = [timescale / divisor, (unitsPerTick * 2) / divisor] as const;
+  return isFixed ? { frameRate: rate } : { clockRate: rate };
 }
 
 /** max_num_reorder_frames of the bitstream restrictions, behind both HRD descriptions (§E.1.1, §E.1.2). */

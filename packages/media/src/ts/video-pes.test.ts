@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { writeSps } from '../../fixtures/sps.ts';
 import { Random } from '../../fuzz/random.ts';
 import { spsSaying } from '../../fuzz/sps-saying.ts';
+import type { AvcSps } from '../codec/avc-sps.ts';
 import type { AvcConfig } from '../codec/avc.ts';
 import { MediaError } from '../media-error.ts';
 import type { Sample } from '../mp4/sample.ts';
@@ -11,7 +12,7 @@ import { videoPes } from './video-pes.ts';
 
 // 640 × 360 High as libx264 writes it with `-bf 0`.
 const SPS_IN_ORDER = Buffer.from('6764001eacb405017fcb8088000003000800000301e078b175', 'hex');
-const SPS_REORDERED = reordered([30_000, 1001]);
+const SPS_REORDERED = reordered({ frameRate: [30_000, 1001] });
 const PPS = Uint8Array.of(0x68, 0xeb, 0xe3, 0xcb);
 const AUD = '0000000109f0';
 const START = '00000001';
@@ -20,9 +21,9 @@ function config(change: Partial<AvcConfig> = {}): AvcConfig {
   return { profile: 100, compatibility: 0, level: 30, lengthSize: 4, sps: [SPS_IN_ORDER], pps: [PPS], ...change };
 }
 
-function reordered(frameRate?: readonly [number, number]): Uint8Array {
+function reordered(timing: Pick<AvcSps, 'frameRate' | 'clockRate'> = {}): Uint8Array {
   const said = { profile: 100, compatibility: 0, level: 30, width: 640, height: 360, reorderFrames: 2 };
-  return writeSps(spsSaying({ ...said, ...(frameRate && { frameRate }) }, new Random(1)));
+  return writeSps(spsSaying({ ...said, ...timing }, new Random(1)));
 }
 
 function nals(lengthSize: number, ...units: readonly (readonly number[])[]): Uint8Array {
@@ -124,9 +125,10 @@ function assertInOrder(runs: readonly PesRun[]): void {
   assert.ok(units.every((unit) => unit.dtsTicks <= unit.ptsTicks));
 }
 
-test('without a frame rate, decode times go up over joins whatever the steps', () => {
-  for (const lateTicks of [0, 30_000]) {
-    const runs = reorderedRuns(reordered(), [750, 18_000, 3000, 90_000, 1500, 1500], lateTicks);
+test('without a fixed frame rate, decode times go up over joins whatever the steps', () => {
+  const clocks = [{}, { clockRate: [1000, 1] }, { clockRate: [5, 1] }, { clockRate: [1, 60] }] as const;
+  for (const [clock, lateTicks] of clocks.flatMap((each) => [[each, 0] as const, [each, 30_000] as const])) {
+    const runs = reorderedRuns(reordered(clock), [750, 18_000, 3000, 90_000, 1500, 1500], lateTicks);
     assertInOrder(runs);
     for (const [index, { endTicks }] of runs.slice(0, -1).entries()) {
       assert.equal(endTicks, runs[index + 1]?.units[0]?.dtsTicks);
@@ -142,8 +144,17 @@ test('slow frames are decoded when the one two before them is shown', () => {
   );
 });
 
+test('slow frames are as far apart in decoding as in showing where the clock counts frames', () => {
+  const runs = reorderedRuns(reordered({ clockRate: [5, 1] }), [18_000, 18_000]);
+  const times = runs.flatMap(({ units }) => units.map(({ dtsTicks }) => dtsTicks));
+  assert.deepEqual(
+    times,
+    times.map((_, index) => 900_000 - 36_000 + index * 18_000),
+  );
+});
+
 test('at 240 frames a second decode times still go up', () => {
-  assertInOrder(reorderedRuns(reordered([240, 1]), [375, 375, 375]));
+  assertInOrder(reorderedRuns(reordered({ frameRate: [240, 1] }), [375, 375, 375]));
 });
 
 test('decode times stay in order where the parameter set denies the reordering', () => {

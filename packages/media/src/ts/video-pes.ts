@@ -1,6 +1,6 @@
 /** H.264 access units as PES packets: Annex B byte streams (ITU-T H.264 annex B, ISO/IEC 13818-1 §2.14). */
 
-import { parseSps } from '../codec/avc-sps.ts';
+import { type AvcSps, parseSps } from '../codec/avc-sps.ts';
 import type { AvcConfig } from '../codec/avc.ts';
 import { eachNal, NAL_AUD, NAL_IDR, NAL_PPS, NAL_SPS } from '../codec/nal.ts';
 import type { Sample } from '../mp4/sample.ts';
@@ -12,8 +12,10 @@ const START_CODE_BYTES = 4;
 /** nal_unit_type 9, primary_pic_type 7: any slice types may follow (ITU-T H.264 §7.3.2.4) */
 const ACCESS_UNIT_DELIMITER = Uint8Array.of(0, 0, 0, 1, 9, 0xf0);
 
-/** Of a stream that does not say its own: as slow as they mostly are, for a lead that is too long does no harm. */
-const ASSUMED_FRAME_RATE = [10, 1] as const;
+/** Of a stream that has no fixed rate: as long as frames mostly last, for a lead that is too long does no harm. */
+const ASSUMED_FRAME_TICKS = CLOCK_HZ / 10;
+/** Whatever a clock says, no frame is taken to last longer. */
+const LONGEST_FRAME_TICKS = CLOCK_HZ;
 /** Between two decode times of frames that nothing is known of: a frame at 120 a second. */
 const LEAST_STEP_TICKS = CLOCK_HZ / 120;
 
@@ -79,14 +81,23 @@ interface Reordering {
 function reordering({ config }: VideoTrack): Reordering {
   const [nal] = config.sps;
   if (nal === undefined) return { reorderFrames: 0, leadTicks: 0, leastStepTicks: 0 };
-  const { reorderFrames, frameRate = ASSUMED_FRAME_RATE } = parseSps(nal);
-  const [numerator, denominator] = frameRate;
-  const frameTicks = (CLOCK_HZ * denominator) / numerator;
+  const { reorderFrames, frameRate, clockRate } = parseSps(nal);
+  const frameTicks = frameRate === undefined ? assumedFrameTicks(clockRate) : ticksOfOne(frameRate);
   return {
     reorderFrames,
     leadTicks: Math.round(reorderFrames * frameTicks),
     leastStepTicks: Math.min(LEAST_STEP_TICKS, Math.floor(frameTicks)),
   };
+}
+
+/** Slow encoders mostly count in frames. */
+function assumedFrameTicks(clockRate: AvcSps['clockRate']): number {
+  if (clockRate === undefined) return ASSUMED_FRAME_TICKS;
+  return Math.max(ASSUMED_FRAME_TICKS, Math.min(ticksOfOne(clockRate), LONGEST_FRAME_TICKS));
+}
+
+function ticksOfOne([numerator, denominator]: readonly [number, number]): number {
+  return (CLOCK_HZ * denominator) / numerator;
 }
 
 function accessUnit(

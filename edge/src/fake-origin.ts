@@ -38,8 +38,10 @@ export class FakeOrigin implements AsyncDisposable {
   readonly #faults: { path: RegExp; fault: Fault; times: number }[] = [];
   readonly #waiting = new Set<() => void>();
   #epochs: Epoch[] = [];
-  /** parts published on every track */
+  /** parts published on every track that does not lag */
   #cells = 0;
+  /** by how many parts a track lags */
+  readonly #lags = new Map<string, number>();
   /** segment indexes without media */
   readonly #gaps = new Set<number>();
   #ended = false;
@@ -84,6 +86,12 @@ export class FakeOrigin implements AsyncDisposable {
   /** Publishes the next parts on every track. */
   advance(parts = 1): void {
     this.#cells += parts;
+    this.#changed();
+  }
+
+  /** From now on a track is so many parts behind. */
+  lag(track: string, parts: number): void {
+    this.#lags.set(track, parts);
     this.#changed();
   }
 
@@ -144,7 +152,8 @@ export class FakeOrigin implements AsyncDisposable {
     if (since === this.#revision) await this.#change(response);
     while (this.holdsTimelines && !response.destroyed) await this.#change(response);
     if (this.#isOffline) return this.#problem(response, 'stream_offline');
-    const known = since === null ? undefined : this.#cellsAt.get(since);
+    const isLagging = this.#lags.size > 0;
+    const known = since === null || isLagging ? undefined : this.#cellsAt.get(since);
     const changedFrom = known === undefined ? 0 : Math.floor(known / PARTS) - PARTS_LISTED;
     const change: TimelineChange = { full: known === undefined, timeline: this.#timeline(changedFrom) };
     const body = this.strangeTimeline ?? JSON.stringify(change);
@@ -161,8 +170,9 @@ export class FakeOrigin implements AsyncDisposable {
     const epoch = this.#epochs.findLast(({ firstSegment }) => firstSegment <= path.number);
     if (epoch?.id !== path.epoch || this.#gaps.has(path.number - FIRST_NUMBER))
       return this.#problem(response, 'segment_not_found');
-    while (cell >= this.#cells && !this.#ended && !response.destroyed) await this.#change(response);
-    if (cell >= this.#cells) return this.#problem(response, 'too_early');
+    const isThere = (): boolean => cell < this.#cellsOf(path.track);
+    while (!isThere() && !this.#ended && !response.destroyed) await this.#change(response);
+    if (!isThere()) return this.#problem(response, 'too_early');
     const parts = this.#parts(path.track, path.number);
     if (path.kind === 'segment') {
       return this.#send(response, Buffer.concat(parts.map(({ data }) => data)), { fault, range });
@@ -211,6 +221,7 @@ export class FakeOrigin implements AsyncDisposable {
     return new Promise((resolve) => {
       const release = (): void => {
         this.#waiting.delete(release);
+        response.off('close', release);
         resolve();
       };
       this.#waiting.add(release);
@@ -224,6 +235,10 @@ export class FakeOrigin implements AsyncDisposable {
 
   #parts(track: string, number: number): readonly MediaPart[] {
     return this.#track(track)?.segments[number - FIRST_NUMBER] ?? [];
+  }
+
+  #cellsOf(track: string): number {
+    return this.#cells - (this.#lags.get(track) ?? 0);
   }
 
   #timeline(changedFrom: number): Timeline {
@@ -244,14 +259,17 @@ export class FakeOrigin implements AsyncDisposable {
       epochs: this.#epochs,
       tracks: this.#media.map(({ track }) => track),
       windows: Object.fromEntries(
-        this.#media.map(({ track }) => [track.id, indexes.map((index) => this.#segment(track.id, index, newest))]),
+        this.#media.map(({ track: { id } }) => {
+          const there = indexes.filter((index) => index * PARTS < this.#cellsOf(id));
+          return [id, there.map((index) => this.#segment(id, index, newest))];
+        }),
       ),
     };
   }
 
   #segment(track: string, index: number, newest: number): Segment {
     const number = FIRST_NUMBER + index;
-    const there = this.#parts(track, number).slice(0, Math.max(0, this.#cells - index * PARTS));
+    const there = this.#parts(track, number).slice(0, Math.max(0, this.#cellsOf(track) - index * PARTS));
     return {
       number,
       epoch: this.#epochs.findLast(({ firstSegment }) => firstSegment <= number)?.id ?? '',

@@ -250,6 +250,30 @@ test('MPEG-TS waits for sound that this edge has not heard of yet', async () => 
   );
 });
 
+test('MPEG-TS of sound that lags by more than anybody waits for is too early, not silent', async () => {
+  origin.lag('a0', 3 * PARTS);
+  origin.advance(4 * PARTS - 2);
+  const segment = `v180/${EPOCH}/${FIRST_NUMBER + 4}.ts`;
+  const listed = await ask(edge, `${ROOT}/v180/ts.m3u8`);
+  assert.match(listed.text, new RegExp(`${EPOCH}/${FIRST_NUMBER + 1}\\.ts\n$`));
+  assert.equal(await codeOf(segment), 'too_early');
+  origin.lag('a0', 0);
+  await using late = await startRig(feedOf(origin.url), { id: 'edge-2' });
+  const whole = await ask(late, `${ROOT}/${segment}`);
+  await heard(FIRST_NUMBER + 4);
+  assert.ok((await ask(edge, `${ROOT}/${segment}`)).body.equals(whole.body));
+});
+
+test('MPEG-TS of a stream that ended is without the sound that never came', async () => {
+  origin.lag('a0', PARTS);
+  origin.advance(PARTS - 2);
+  origin.end();
+  const listed = await ask(edge, `${ROOT}/v180/ts.m3u8`);
+  assert.match(listed.text, new RegExp(`${EPOCH}/${FIRST_NUMBER + 1}\\.ts\n#EXT-X-ENDLIST\n$`));
+  const silent = await ask(edge, `${ROOT}/v180/${EPOCH}/${FIRST_NUMBER + 1}.ts`);
+  assert.equal(silent.status, 200);
+});
+
 test('a delta update leaves out what lies behind the skip boundary', async () => {
   await edge[Symbol.asyncDispose]();
   await origin[Symbol.asyncDispose]();
@@ -270,6 +294,11 @@ test('time shift: nothing before that moment is shown', async () => {
   assert.match(shifted.text, /#EXT-X-START:TIME-OFFSET=1\.500,PRECISE=YES\n/);
   assert.equal((await ask(edge, `${ROOT}/v180/classic.m3u8?from=99999999999`)).status, 200);
 });
+
+/** Waits until the edge has heard that sound is whole up to a number. */
+async function heard(number: number): Promise<void> {
+  while (!(await ask(edge, `${ROOT}/a0/classic.m3u8`)).text.includes(`/${number}.m4s`));
+}
 
 async function codeOf(path: string): Promise<string | undefined> {
   const answer = await ask(edge, `${ROOT}/${path}`);

@@ -9,7 +9,7 @@ import { assembleTs } from './repackage/ts.ts';
 import { type PartFacts, type Stored, mediaTypeOf, storeMedia } from './stored.ts';
 import type { StreamView } from './stream-view.ts';
 import { type MediaResource, formatKey } from './target.ts';
-import { type PartName, findSegment, whereabouts } from './timeline-reading.ts';
+import { type PartName, findSegment, prospectOf, whereabouts } from './timeline-reading.ts';
 
 interface MediaDeskOptions {
   readonly cache: Cache;
@@ -124,24 +124,24 @@ export class MediaDesk {
     );
   }
 
-  /** MPEG-TS of a video segment with the stream's audio, or of an audio segment alone. */
+  /**
+   * MPEG-TS of a video segment with the stream's audio, or of an audio segment alone. Sound that may still come is never left
+   * out: whichever edge makes the segment, and when, it has the same bytes.
+   */
   async #ts(view: StreamView, name: Omit<PartName, 'part'>, key: string): Promise<FillResult> {
-    const audio = view.timeline?.tracks.find((track) => track.kind === 'audio')?.id;
+    const { timeline } = view;
+    const audio = timeline?.tracks.find((track) => track.kind === 'audio')?.id;
     const inputs = [this.#tsInput(view, name)];
-    if (audio !== undefined && audio !== name.track && this.#hasSound(view, { ...name, track: audio })) {
-      inputs.push(this.#tsInput(view, { ...name, track: audio }));
+    if (timeline !== undefined && audio !== undefined && audio !== name.track) {
+      const sound = { ...pick(name), track: audio };
+      const prospect = prospectOf(timeline, sound);
+      if (prospect === 'distant') return { ok: false, reason: 'too-early' };
+      if (prospect === 'due') inputs.push(this.#tsInput(view, sound));
     }
     const [own, other] = await Promise.all(inputs);
     if (own === undefined || 'reason' in own) return own ?? { ok: false, reason: 'absent' };
     if (other !== undefined && 'reason' in other) return other;
     return { ok: true, stored: this.#store(key, { kind: 'ts', ...pick(name) }, assembleTs(own, other)) };
-  }
-
-  /** Whether there is sound to a segment, or will be: what this edge has not heard of yet is waited for, not left out. */
-  #hasSound(view: StreamView, name: Omit<PartName, 'part'>): boolean {
-    if (view.timeline === undefined) return false;
-    const where = whereabouts(view.timeline, { kind: 'segment', ...pick(name) });
-    return where === 'there' || where === 'ahead';
   }
 
   async #tsInput(

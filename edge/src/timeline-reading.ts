@@ -100,6 +100,24 @@ export function whereabouts(timeline: Timeline, resource: MediaResource): Wherea
   return segment.parts.length === 0 ? 'there' : 'gone';
 }
 
+/** Whether a segment will be there: `due` is there or can be waited for, `distant` may come later than anybody waits. */
+export function prospectOf(timeline: Timeline, name: Omit<PartName, 'part'>): 'due' | 'distant' | 'never' {
+  if (timeline.state !== 'live') {
+    return findSegment(timeline, name.track, name.number)?.epoch === name.epoch ? 'due' : 'never';
+  }
+  switch (whereabouts(timeline, { kind: 'segment', ...name })) {
+    case 'there':
+    case 'ahead':
+      return 'due';
+    case 'too-early':
+    case 'unheard':
+      return 'distant';
+    case 'gone':
+    case 'no-track':
+      return 'never';
+  }
+}
+
 /** No segment of the stream has more parts: its grid, and some that fell beside it. */
 function partsLimit({ segmentDurationMs, partDurationMs }: Timeline): number {
   return Math.ceil(segmentDurationMs / partDurationMs) + SPARE_PARTS;

@@ -20,8 +20,6 @@ const SKIP_UNTIL_TARGETS = 6;
 const SEGMENTS_WITH_PARTS = 4;
 /** What packets, tables and stuffing add to elementary streams in MPEG-TS. */
 const TS_OVERHEAD = 1.08;
-/** Audio this far behind the video is given up in MPEG-TS rather than waited for. */
-const TS_AUDIO_LAG_SEGMENTS = 2;
 
 /** Which renditions there are. Every URI carries `query`, such as `?from=1`, or nothing. */
 export function multivariantOf(timeline: Timeline, flavour: Flavour, query: string): Multivariant {
@@ -139,13 +137,12 @@ function startOffsetMs(timeline: Timeline, first: ShownSegment, fromMs: number):
   return offsetMs > 0 && offsetMs < timeline.segmentDurationMs ? offsetMs : 0;
 }
 
-/** The newest number that a playlist without parts may show. MPEG-TS wants the audio of it as well. */
+/** The newest number that a playlist without parts may show. MPEG-TS wants the audio of it as well, unless none will come. */
 function lastWhole(timeline: Timeline, { track, flavour }: PlaylistRequest): number | null {
   const own = lastComplete(timeline, track.id);
   const audio = timeline.tracks.find(({ kind }) => kind === 'audio');
-  if (flavour !== 'ts' || own === null || audio === undefined) return own;
-  const other = lastComplete(timeline, audio.id) ?? 0;
-  return other < own - TS_AUDIO_LAG_SEGMENTS ? own : Math.min(own, other);
+  if (flavour !== 'ts' || own === null || audio === undefined || timeline.state !== 'live') return own;
+  return Math.min(own, lastComplete(timeline, audio.id) ?? 0);
 }
 
 function lowLatency(timeline: Timeline, track: Track, at: Position): Partial<MediaPlaylist> {

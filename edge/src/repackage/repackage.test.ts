@@ -116,13 +116,17 @@ test('low latency: after a whole segment the next one’s first part is hinted; 
   assert.deepEqual([ended?.preloadHintUri, ended?.renditionReports, ended?.ended], [undefined, undefined, true]);
 });
 
-test('MPEG-TS waits for the audio of a segment, but not for audio that has stopped', () => {
+test('MPEG-TS waits for the audio of a segment, however late, until the stream has ended', () => {
   const wanted = { track: VIDEO, flavour: 'ts' } as const;
-  const last = (audioTo: number): string | undefined =>
-    mediaPlaylistOf(timeline(numbers(VIDEO, 100, 107), numbers(AUDIO, 100, audioTo)), wanted)?.segments.at(-1)?.uri;
-  assert.equal(last(107), 'epoch0002/107.ts');
-  assert.equal(last(106), 'epoch0002/106.ts');
-  assert.equal(last(104), 'epoch0002/107.ts');
+  const lastOf = (audioTo: number, state: Timeline['state']): unknown[] => {
+    const known = timeline(numbers(VIDEO, 100, 107), numbers(AUDIO, 100, audioTo), { state });
+    const playlist = mediaPlaylistOf(known, wanted);
+    return [playlist?.segments.at(-1)?.uri, playlist?.ended];
+  };
+  assert.deepEqual(lastOf(107, 'live'), ['epoch0002/107.ts', false]);
+  assert.deepEqual(lastOf(106, 'live'), ['epoch0002/106.ts', false]);
+  assert.deepEqual(lastOf(103, 'live'), ['epoch0001/103.ts', false]);
+  assert.deepEqual(lastOf(106, 'ended'), ['epoch0002/107.ts', true]);
 });
 
 test('renditions: audio beside fMP4, inside MPEG-TS, alone when there is no video', () => {

@@ -54,6 +54,21 @@ test('a change replaces segments by number, keeps the rest and drops what is far
   );
 });
 
+test('what is far behind goes on all tracks alike, but for the newest of one that stands still', () => {
+  const far = 10 + KEPT_BEHIND_WINDOW;
+  const windows = { v720: [segment(1), segment(2)], a0: [segment(1), segment(2)] };
+  const [video] = timeline(1, []).tracks;
+  assert.ok(video !== undefined);
+  const tracks = [video, { ...video, id: 'a0', kind: 'audio' as const }];
+  const known = { ...timeline(1, []), tracks, windows };
+  const change = { ...timeline(2, []), tracks, windows: { v720: [segment(far)] } };
+  const merged = applyChange(known, { full: false, timeline: change });
+  assert.deepEqual(
+    [merged.windows['v720'], merged.windows['a0']].map((window) => window?.map(({ number }) => number)),
+    [[far], [2]],
+  );
+});
+
 test('a full change replaces everything', () => {
   const full = timeline(9, [segment(5)]);
   assert.equal(applyChange(timeline(1, [segment(1)]), { full: true, timeline: full }), full);

@@ -82,27 +82,33 @@ export interface TimelineChange {
 
 /**
  * Puts a change onto what is known. A full change replaces; another one is merged by segment number, keeps what it does
- * not mention, and drops segments older than the newest `windowSegments + KEPT_BEHIND_WINDOW`.
+ * not mention, and drops segments older than the newest `windowSegments + KEPT_BEHIND_WINDOW` of any track, on all alike.
  */
 export function applyChange(known: Timeline | undefined, change: TimelineChange): Timeline {
   if (change.full || known === undefined) return change.timeline;
   const next = change.timeline;
-  const windows: Record<string, readonly Segment[]> = {};
-  for (const track of next.tracks) {
-    windows[track.id] = mergeWindow(known.windows[track.id] ?? [], next.windows[track.id] ?? [], next.windowSegments);
-  }
+  const merged = next.tracks.map(({ id }) => ({
+    id,
+    window: mergeWindow(known.windows[id] ?? [], next.windows[id] ?? []),
+  }));
+  const newest = Math.max(0, ...merged.map(({ window }) => window.at(-1)?.number ?? 0));
+  const oldest = newest - next.windowSegments - KEPT_BEHIND_WINDOW + 1;
+  const windows = Object.fromEntries(merged.map(({ id, window }) => [id, dropBelow(window, oldest)]));
   return { ...next, windows };
 }
 
 /** Segments that stay readable after they left the playlist (a player may still be asking for them). */
 export const KEPT_BEHIND_WINDOW = 6;
 
-function mergeWindow(known: readonly Segment[], changed: readonly Segment[], windowSegments: number): Segment[] {
+function mergeWindow(known: readonly Segment[], changed: readonly Segment[]): Segment[] {
   const byNumber = new Map(known.map((segment) => [segment.number, segment]));
   for (const segment of changed) byNumber.set(segment.number, segment);
-  const merged = [...byNumber.values()].sort((a, b) => a.number - b.number);
-  const newest = merged.at(-1)?.number ?? 0;
-  return merged.filter((segment) => segment.number > newest - windowSegments - KEPT_BEHIND_WINDOW);
+  return [...byNumber.values()].sort((a, b) => a.number - b.number);
+}
+
+/** The newest always stays, as at the origin. */
+function dropBelow(window: readonly Segment[], number: number): readonly Segment[] {
+  return window.filter((segment, index) => segment.number >= number || index === window.length - 1);
 }
 
 /**

@@ -76,7 +76,6 @@ suite('five hundred nodes', () => {
     }
     const [p50 = 0, p95 = 0, most = 0] = [0.5, 0.95, 1].map((share) => quantile(effects, share));
     context.diagnostic(`the last of ${SIMULATED} nodes knew after ${p50} ms (p50), ${p95} ms (p95), ${most} ms (most)`);
-    // Of the last of five hundred. All but one of twenty: two cores also run Consul, three edges and all the nodes.
-    assert.ok(p95 < EFFECT_LIMIT_MS);
+    assert.ok(most < EFFECT_LIMIT_MS);
   });
 });

@@ -6,7 +6,7 @@
  *     GET /status               {"connected":N,"leastKnown":N}
  *     GET /heard?what=NAME      [Unix times in ms, one for each node that heard it]; NAME as of `namesOf`
  *
- *     node simulated-nodes-process.ts CONTROL_URL JOIN_TOKEN COUNT DIRECTORY
+ *     node simulated-nodes-process.ts CONTROL_URL JOIN_TOKEN FIRST COUNT DIRECTORY
  */
 
 import { createServer } from 'node:http';
@@ -30,10 +30,10 @@ interface Simulated {
 const NAMES = 1_000;
 /** Each node has a disk and cores of its own in life: five hundred files of all nodes, written here, would be what is measured. */
 const SAVE_DELAY_MS = 60_000;
-const JOIN_AT_ONCE = 16;
+const JOIN_AT_ONCE = 8;
 const JOIN_DEADLINE_MS = 20_000;
 
-const [controlUrl = '', joinToken = '', count = '', directory = ''] = process.argv.slice(2);
+const [controlUrl = '', joinToken = '', first = '', count = '', directory = ''] = process.argv.slice(2);
 const heard = new Map<string, number[]>();
 const nodes: Simulated[] = [];
 let beats = 0;
@@ -48,7 +48,7 @@ async function start(): Promise<AsyncDisposable> {
   const port = await listen(server, { port: 0, host: '127.0.0.1', variable: 'none' });
   process.stdout.write(`listening on ${port}\n`);
   // So many at a time, each until it is in: a fleet grows, it does not fall from the sky.
-  const indexes = Array.from({ length: Number(count) }, (_, index) => index).values();
+  const indexes = Array.from({ length: Number(count) }, (_, index) => Number(first) + index).values();
   await Promise.all(Array.from({ length: JOIN_AT_ONCE }, () => joinAll(indexes, port)));
   process.stdout.write('all joined\n');
   return {

@@ -1,6 +1,6 @@
 /** The control plane's one SQLite file. */
 
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -48,6 +48,12 @@ const UNWRITABLE: ReadonlySet<number> = new Set([8, 10, 13, 14]);
 export function isUnwritable(error: unknown): boolean {
   const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0;
   return UNWRITABLE.has(code & 0xff);
+}
+
+/** Which file stands under the database's name; null for none. SQLite goes on writing into one that was deleted. */
+export function fileOf(database: DatabaseSync): string | null {
+  const file = statSync(database.location() ?? '', { throwIfNoEntry: false });
+  return file === undefined ? null : `${file.dev} ${file.ino}`;
 }
 
 /** Runs `work` as one step: all of its changes are kept, or, when it throws, none. */

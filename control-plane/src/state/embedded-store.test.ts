@@ -1,13 +1,13 @@
 /** What is the embedded store's alone: its disk. */
 
 import assert from 'node:assert/strict';
-import { mkdtempDisposable } from 'node:fs/promises';
+import { mkdtempDisposable, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openDatabase } from '../database.ts';
 import { openEmbeddedStore } from './embedded-store.ts';
-import { StoreUnavailable } from './store.ts';
+import { type Step, StoreUnavailable } from './store.ts';
 
 test('a full disk keeps nothing of a step, and all of the rest; once there is room it writes again', async () => {
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-full-'));
@@ -35,4 +35,23 @@ test('a full disk keeps nothing of a step, and all of the rest; once there is ro
   database.exec('PRAGMA max_page_count = 1000000');
   assert.equal(await store.commit(large), 'done');
   assert.deepEqual(told, [false, true], 'told once when it goes, and once when it comes back');
+});
+
+test('nothing is written into a file that is gone from its place', async () => {
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-gone-'));
+  const [path, aside] = [join(directory.path, 'state.db'), join(directory.path, 'aside.db')];
+  using database = openDatabase(path);
+  const told: boolean[] = [];
+  const store = openEmbeddedStore(database, { onAvailable: (available) => told.push(available) });
+  const step = (id: string): Step => ({ changes: [{ collection: 'stream', id, expect: 0, body: 1 }] });
+  await store.commit(step('kept'));
+  await rename(path, aside);
+  await assert.rejects(store.commit(step('lost')), StoreUnavailable);
+  openDatabase(path).close();
+  await assert.rejects(store.commit(step('lost')), StoreUnavailable, 'another file stands there');
+  assert.equal((await store.get('stream', 'kept'))?.body, 1, 'what was known is still told');
+  await rm(path);
+  await rename(aside, path);
+  assert.equal(await store.commit(step('again')), 'done');
+  assert.deepEqual(told, [false, true]);
 });

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { FeedPage } from '@headwater/protocol/feed';
-import { inTransaction, isUnwritable } from '../database.ts';
+import { fileOf, inTransaction, isUnwritable } from '../database.ts';
 import { EmbeddedLog, LOG_LIMIT } from './embedded-log.ts';
 import {
   type Change,
@@ -31,12 +31,14 @@ export function openEmbeddedStore(database: DatabaseSync, options: EmbeddedStore
 class EmbeddedStore implements Store {
   readonly #database: DatabaseSync;
   readonly #log: EmbeddedLog;
+  readonly #file: string | null;
   readonly #facts = new Map<string, Map<string, string>>();
   readonly #onAvailable: EmbeddedStoreOptions['onAvailable'];
   #isWritable = true;
 
   constructor(database: DatabaseSync, { logLimit = LOG_LIMIT, onAvailable }: EmbeddedStoreOptions) {
     this.#database = database;
+    this.#file = fileOf(database);
     this.#onAvailable = onAvailable;
     this.#log = new EmbeddedLog(database, this.#logId(), logLimit);
   }
@@ -92,16 +94,20 @@ class EmbeddedStore implements Store {
 
   /** What was there can be read all the while that nothing can be written. */
   #kept(step: Step): Outcome {
+    if (fileOf(this.#database) !== this.#file) this.#refuse('its file was removed or replaced');
     try {
       const outcome = inTransaction(this.#database, () => this.#apply(step));
       if (outcome === 'done') this.#tell(true, 'a step was kept');
       return outcome;
     } catch (error) {
       if (!isUnwritable(error)) throw error;
-      const reason = (error as Error).message;
-      this.#tell(false, reason);
-      throw new StoreUnavailable(`the state cannot be written: ${reason}`, { cause: error });
+      this.#refuse((error as Error).message, error);
     }
+  }
+
+  #refuse(reason: string, cause?: unknown): never {
+    this.#tell(false, reason);
+    throw new StoreUnavailable(`the state cannot be written: ${reason}`, { cause });
   }
 
   #tell(isWritable: boolean, reason: string): void {

@@ -1,7 +1,7 @@
 /** The house rules as tests: first that each rule bites, then that this repository keeps it. */
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { suite, test } from 'node:test';
 import * as rules from './tidy/rules.ts';
@@ -223,6 +223,13 @@ suite('each rule bites', () => {
     assert.equal(rules.checkReadme('x\n'.repeat(121)).length, 1);
   });
 
+  test('documents: the files that they name are there', () => {
+    const text = '`serve.ts` and `edge/src/serve.ts` answer `TRACK/EPOCH/N.ts`';
+    assert.deepEqual(rules.checkNamedFiles('A.md', text, ['edge/src/serve.ts']), []);
+    assert.equal(rules.checkNamedFiles('A.md', text, ['geo/src/serve.ts']).length, 1);
+    assert.equal(rules.checkNamedFiles('A.md', text, ['edge/src/observe.ts']).length, 2);
+  });
+
   test('dependencies: each has its line', () => {
     const document = '- `lru-cache`: the RAM tier\n- `@scope/pkg`: why';
     assert.deepEqual(rules.checkDependencies(HOUSE, document), []);
@@ -274,6 +281,15 @@ suite('this repository keeps them', () => {
   });
 
   test('readme', () => assert.deepEqual(rules.checkReadme(readFileSync(join(ROOT, 'README.md'), 'utf8')), []));
+
+  test('documents', () => {
+    const decisions = readdirSync(join(ROOT, 'docs/decisions')).map((file) => `docs/decisions/${file}`);
+    const documents = ['README.md', 'ARCHITECTURE.md', 'SECURITY.md', 'CONTRIBUTING.md', ...decisions];
+    const complaints = documents.flatMap((file) =>
+      rules.checkNamedFiles(file, readFileSync(join(ROOT, file), 'utf8'), paths),
+    );
+    assert.deepEqual(complaints, []);
+  });
 
   test('dependencies', () => {
     assert.deepEqual(rules.checkDependencies(members, readFileSync(join(ROOT, 'docs/dependencies.md'), 'utf8')), []);

@@ -188,6 +188,14 @@ export function checkReadme(text: string): Complaint[] {
   return lines <= MAX_README_LINES ? [] : [`README.md: ${lines} lines, at most ${MAX_README_LINES}`];
 }
 
+/** Source files that a document names are there. `N.ts` and the like are URLs. */
+export function checkNamedFiles(name: string, document: string, paths: readonly string[]): Complaint[] {
+  const named = document.match(/(?<=`)[\w./-]+\.(?:ts|mjs)(?=`)/g) ?? [];
+  return [...new Set(named)]
+    .filter((file) => !/\b[A-Z]+\.ts$/.test(file) && !paths.some((path) => `/${path}`.endsWith(`/${file}`)))
+    .map((file) => `${name}: there is no ${file}`);
+}
+
 /** Every dependency that ships has a line, with its reason, in docs/dependencies.md. */
 export function checkDependencies(workspaces: readonly Workspace[], document: string): Complaint[] {
   const ours = new Set(workspaces.map(({ name }) => name));

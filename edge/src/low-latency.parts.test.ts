@@ -250,6 +250,14 @@ test('MPEG-TS waits for sound that this edge has not heard of yet', async () => 
   );
 });
 
+test('MPEG-TS waits for the sound of the first segment as for its picture', async () => {
+  origin.lag('a0', 3);
+  const listed = ask(edge, `${ROOT}/v180/ts.m3u8`);
+  await originHolds(1);
+  origin.lag('a0', 0);
+  assert.match((await listed).text, new RegExp(`#EXTINF:2\\.00000,\n${EPOCH}/${FIRST_NUMBER}\\.ts\n$`));
+});
+
 test('MPEG-TS of sound that lags by more than anybody waits for is too early, not silent', async () => {
   origin.lag('a0', 3 * PARTS);
   origin.advance(4 * PARTS - 2);

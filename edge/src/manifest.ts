@@ -7,13 +7,11 @@ import { type SteeringProtocol, steeringPath } from '@headwater/protocol/steerin
 import type { Timeline } from '@headwater/protocol/timeline';
 import type { Directives } from './directives.ts';
 import { mpdOf } from './repackage/dash.ts';
-import { alongPathways, mediaPlaylistOf, multivariantOf } from './repackage/hls.ts';
+import { alongPathways, mediaPlaylistOf, multivariantOf, newestShown } from './repackage/hls.ts';
 import type { Pathways } from './pathways.ts';
-import { lastComplete } from './repackage/window.ts';
 import { type Stored, mediaTypeOf, storeText } from './stored.ts';
 import type { StreamView } from './stream-view.ts';
 import { type ManifestResource, type Target, formatTarget } from './target.ts';
-import { positionOf } from './timeline-reading.ts';
 
 type Playlist = Extract<ManifestResource, { kind: 'playlist' }>;
 
@@ -110,9 +108,9 @@ export function isUnknownTrack(timeline: Timeline, resource: ManifestResource): 
 
 /** Whether there is anything to show yet. */
 export function hasBegun(timeline: Timeline, resource: ManifestResource): boolean {
-  if (resource.kind !== 'playlist') return hasMedia(timeline);
-  if (resource.flavour === 'low-latency') return positionOf(timeline, resource.track) !== null;
-  return lastComplete(timeline, resource.track) !== null;
+  return resource.kind === 'playlist'
+    ? newestShown(timeline, resource.track, resource.flavour) !== null
+    : hasMedia(timeline);
 }
 
 function hasMedia(timeline: Timeline): boolean {

@@ -110,9 +110,8 @@ export interface PlaylistRequest {
 /** The playlist of a track as it stands; null while there is nothing to show. */
 export function mediaPlaylistOf(timeline: Timeline, wanted: PlaylistRequest): MediaPlaylist | null {
   const at = positionOf(timeline, wanted.track.id);
-  const isLowLatency = wanted.flavour === 'low-latency';
-  const lastNumber = isLowLatency ? at?.number : lastWhole(timeline, wanted);
-  if (at === null || lastNumber === undefined || lastNumber === null) return null;
+  const lastNumber = newestShown(timeline, wanted.track.id, wanted.flavour);
+  if (at === null || lastNumber === null) return null;
   const { fromMs } = wanted;
   const fromNumber = fromMs === undefined ? undefined : numberAt(timeline, fromMs);
   const shown = shownWindow(timeline, wanted.track.id, lastNumber, fromNumber);
@@ -128,7 +127,7 @@ export function mediaPlaylistOf(timeline: Timeline, wanted: PlaylistRequest): Me
     segments: shown.map((each, index) => playlistSegment(timeline, wanted, each, shown[index - 1])),
     ended: timeline.state === 'ended' && lastNumber === at.number,
   };
-  return isLowLatency ? { ...plain, ...lowLatency(timeline, wanted.track, at) } : plain;
+  return wanted.flavour === 'low-latency' ? { ...plain, ...lowLatency(timeline, wanted.track, at) } : plain;
 }
 
 /** From the first shown segment to a moment; its start when the moment is before or beyond it. */
@@ -137,12 +136,17 @@ function startOffsetMs(timeline: Timeline, first: ShownSegment, fromMs: number):
   return offsetMs > 0 && offsetMs < timeline.segmentDurationMs ? offsetMs : 0;
 }
 
-/** The newest number that a playlist without parts may show. MPEG-TS wants the audio of it as well, unless none will come. */
-function lastWhole(timeline: Timeline, { track, flavour }: PlaylistRequest): number | null {
-  const own = lastComplete(timeline, track.id);
+/**
+ * The newest number that a track's playlist may show; null while there is none. Without parts it is a whole segment's, and
+ * MPEG-TS wants the audio of it as well, unless none will come.
+ */
+export function newestShown(timeline: Timeline, track: string, flavour: Flavour): number | null {
+  if (flavour === 'low-latency') return positionOf(timeline, track)?.number ?? null;
+  const own = lastComplete(timeline, track);
   const audio = timeline.tracks.find(({ kind }) => kind === 'audio');
   if (flavour !== 'ts' || own === null || audio === undefined || timeline.state !== 'live') return own;
-  return Math.min(own, lastComplete(timeline, audio.id) ?? 0);
+  const sound = lastComplete(timeline, audio.id);
+  return sound === null ? null : Math.min(own, sound);
 }
 
 function lowLatency(timeline: Timeline, track: Track, at: Position): Partial<MediaPlaylist> {

@@ -121,3 +121,33 @@ test('sound alone goes on past what FLV can count: it is fed from a new base', a
     assert.ok(ofTheDay.every((timeMs) => timeMs >= wantedMs && timeMs < wantedMs + 4_100));
   }
 });
+
+test('an encoder that is stopped before its process is there starts none', async () => {
+  const { aac, frames } = soundOnly();
+  const clock = new FastClock();
+  const group = new GroupCache(false);
+  const startMs = Math.round(clock.nowMs());
+  for (const [index, payload] of frames.slice(0, GROUP).entries()) {
+    const timeMs = startMs + Math.round((index * 1024) / 48);
+    group.push({ kind: 'audio', keyframe: false, timeMs, ptsMs: timeMs, payload });
+  }
+  let started = 0;
+  const encoder = new Encoder({
+    plan: planLadder({ video: null, ladder: null, segmentDurationMs: 2_000, cores: 1 }),
+    avc: () => null,
+    // Read when a process is started.
+    aac: () => {
+      started += 1;
+      return aac;
+    },
+    group,
+    target: { ...NO_TARGET, sample: () => undefined },
+    ffmpegPath: 'ffmpeg',
+    socketFolder: folder,
+    clock,
+    random: () => 0.5,
+    onExit: ({ reason }) => assert.fail(reason),
+  });
+  await encoder[Symbol.asyncDispose]();
+  assert.equal(started, 0);
+});

@@ -206,6 +206,8 @@ export class Encoder implements AsyncDisposable {
       },
     });
     try {
+      // It may have been stopped, or its source have changed, while the sockets were made.
+      if (this.#stop.signal.aborted || group.packets.length === 0) return null;
       run = this.#start(intake);
       const exit = await this.#watch(run);
       if (exit.clean) await Promise.race([intake.ended, sleep(STOP_DEADLINE_MS, null, { ref: false })]);

@@ -71,3 +71,26 @@ test('a session token that is not good for this buys nothing', async () => {
   const unknown = await ask(edge, `/live/nothing/master.m3u8?URISigningPackage=${session()}`);
   assert.deepEqual([unknown.status, unknown.code], [404, 'stream_not_found']);
 });
+
+test('a token for one stream opens no other, whatever stands around it', async () => {
+  const jwt = session({ cdniuc: 'regex:https?://[^/]+/live/open/[^?]*(\\?.*)?' });
+  const climb = '/../../open/master.m3u8';
+  const paths = [
+    `/live/show/master.m3u8;URISigningPackage=${jwt}${climb}`,
+    `/live/show/master.m3u8?URISigningPackage=${jwt}${climb}`,
+    `/live/show/master.m3u8;URISigningPackage=${jwt}${climb.replaceAll('.', '%2e')}`,
+    `/live/show/master.m3u8?a=1&URISigningPackage=${jwt}${climb}`,
+  ];
+  for (const path of paths) {
+    const answer = await ask(edge, path);
+    assert.deepEqual([answer.status, answer.code], [403, 'session_container'], path);
+  }
+  for (const host of ['e/live/open/a?', 'e/live/open/a#', 'a@e', 'a b', '[', 'e:x', '']) {
+    const answer = await ask(edge, `/live/show/master.m3u8?URISigningPackage=${jwt}`, { headers: { host } });
+    assert.deepEqual(
+      [answer.status, answer.code],
+      host === '' ? [403, 'session_container'] : [400, 'bad_request'],
+      host,
+    );
+  }
+});

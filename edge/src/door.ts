@@ -5,7 +5,7 @@ import { mintPathToken } from '@headwater/protocol/path-token';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import { verifySessionToken } from '@headwater/protocol/session-token';
 import { findSigningPackage, stripSigningPackage } from '@headwater/protocol/signing-package';
-import { type Target, formatTarget } from './target.ts';
+import { type Target, formatTarget, parseTarget } from './target.ts';
 
 /** What the door reads of a request. */
 export interface Knock {
@@ -43,6 +43,9 @@ export function knock(feed: FeedState, target: Target, request: Knock): DoorVerd
     audience: request.audience,
   });
   if (!verdict.ok) return { ok: false, code: verdict.code };
+  // What the token was held against is what it opens: beside the parameter nothing may stand that leads elsewhere.
+  if (parseTarget(stripSigningPackage(request.url))?.key !== target.key)
+    return { ok: false, code: 'session_container' };
   const { id, issuedS, expiresS, bind } = verdict.session;
   if (feed.isRevoked(id, target.stream, issuedS * 1000)) return { ok: false, code: 'token_revoked' };
   if (!feed.streams.has(target.stream)) return { ok: false, code: 'stream_not_found' };

@@ -1,6 +1,7 @@
 /** The form of a request, before anybody looks at what it asks for. */
 
 import type { IncomingMessage } from 'node:http';
+import { isAuthority } from '@headwater/protocol/authority';
 import type { ProblemCode } from '@headwater/protocol/problem';
 
 /** What is wrong with it; null for nothing. Expects a GET or HEAD. */
@@ -15,7 +16,7 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
-/** RFC 9112 §3.2; several are joined by commas, which no host has. */
+/** RFC 9112 §3.2. */
 function hasOneHost({ headers: { host }, httpVersion }: IncomingMessage): boolean {
-  return host === undefined ? httpVersion === '1.0' : !host.includes(',');
+  return host === undefined ? httpVersion === '1.0' : isAuthority(host);
 }

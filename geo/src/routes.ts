@@ -2,6 +2,7 @@
 
 import { type HttpBindings } from '@hono/node-server';
 import type { WatchPage } from '@headwater/players/page';
+import { isAuthority } from '@headwater/protocol/authority';
 import { isStreamName } from '@headwater/protocol/names';
 import { EXPLAIN_PATH } from '@headwater/protocol/explanation';
 import { EDGE_ID } from '@headwater/protocol/headers';
@@ -152,8 +153,9 @@ function wantsList(accept: string | undefined): boolean {
 function requestOrigin(context: Context<Env>, door: Door, socketAddress: string): string {
   const proxied = door.trustedProxies.some((prefix) => isInPrefix(socketAddress, prefix));
   const scheme = proxied && context.req.header('x-forwarded-proto') === 'https' ? 'https' : 'http';
-  const forwardedHost = proxied ? context.req.header('x-forwarded-host') : undefined;
-  return `${scheme}://${forwardedHost ?? context.req.header('host') ?? 'localhost'}`;
+  // Many proxies hand on what a client wrote there.
+  const hosts = [...(proxied ? [context.req.header('x-forwarded-host')] : []), context.req.header('host')];
+  return `${scheme}://${hosts.find((host) => host !== undefined && isAuthority(host)) ?? 'localhost'}`;
 }
 
 function showPage(stream: string, page: WatchPage): Response {

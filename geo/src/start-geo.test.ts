@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
+import { createSecretKey } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, mkdtempDisposable, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { type Socket, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
+import type { FeedMessage } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
 import type { NodeRecord } from '@headwater/protocol/node';
+import { mintSessionToken } from '@headwater/protocol/session-token';
 import { testRecord } from '@headwater/protocol/test-node';
 import { readConfig } from './config.ts';
 import { type Geo, startGeo } from './start-geo.ts';
@@ -178,6 +181,40 @@ test('connections are capped, in all and from one address, and a proxy stands fo
     }
     for (const socket of sockets) socket.destroy();
   }
+});
+
+test('what a proxy hands on as the host is one, or it does not count', async () => {
+  const secret = Buffer.alloc(32, 5).toString('base64url');
+  const issuer = { iss: 'backend', alg: 'HS256', secret } as const;
+  const stream = { policy: 'token', keyHash: 'x', origin: 'origin-1', ladder: null } as const;
+  const state = new FeedState();
+  const messages: FeedMessage[] = [
+    { type: 'path-keys', keys: [{ kid: 'k1', secret, state: 'current' }] },
+    { type: 'issuer', issuer },
+    ...['show', 'other'].map((name) => ({ type: 'stream', stream: { ...stream, name } }) as const),
+    ...EDGES.map((node) => ({ type: 'node', node }) as const),
+  ];
+  state.apply({ cursor: '1', snapshot: true, messages });
+  await using own = await mkdtempDisposable(join(tmpdir(), 'headwater-geo-'));
+  const config = readConfig({
+    HEADWATER_GEO_PORT: '0',
+    HEADWATER_DATA_DIR: own.path,
+    HEADWATER_CONTROL_URL: 'http://127.0.0.1:9',
+    HEADWATER_TRUSTED_PROXIES: '127.0.0.0/8',
+  });
+  await using proxied = await startGeo(config, { state, log: () => {} });
+  const claims = { exp: Math.floor(Date.now() / 1000) + 60, cdniuc: 'regex:https?://cdn/live/show/[^?]*(\\?.*)?' };
+  const signer = { iss: 'backend', alg: 'HS256', key: createSecretKey(secret, 'base64url') } as const;
+  const token = mintSessionToken(claims, signer);
+  const statusOf = async (name: string, host: string): Promise<number> => {
+    const headers = { 'x-forwarded-host': host, authorization: `Bearer ${token}` };
+    const answer = await fetch(`${proxied.url}/live/${name}/master.m3u8`, { redirect: 'manual', headers });
+    return answer.status;
+  };
+  assert.equal(await statusOf('show', 'cdn'), 307);
+  assert.equal(await statusOf('show', 'else'), 403);
+  assert.equal(await statusOf('other', 'cdn'), 403);
+  assert.equal(await statusOf('other', 'cdn/live/show/a?'), 403);
 });
 
 test('a whole URL as the target is the path in it', async () => {

@@ -5,7 +5,7 @@ import type { Clock } from '@headwater/service/clock';
 import type { Cache } from './cache.ts';
 import type { Fill, FillResult, Fills, Recipe } from './fill.ts';
 import type { OriginClient } from './origin-client.ts';
-import { assembleTs } from './repackage/ts.ts';
+import { type CmafInput, assembleTs } from './repackage/ts.ts';
 import { type PartFacts, type Stored, mediaTypeOf, storeMedia } from './stored.ts';
 import type { StreamView } from './stream-view.ts';
 import { type MediaResource, formatKey } from './target.ts';
@@ -23,6 +23,9 @@ interface MediaDeskOptions {
 /** A segment has a handful of parts; more is a fault of the origin. */
 const PARTS_LIMIT = 256;
 
+type Failure = Extract<FillResult, { ok: false }>;
+
+const NOTHING = new Uint8Array(0);
 const TOO_MANY = { ok: false, reason: 'overloaded' } as const satisfies FillResult;
 
 export class MediaDesk {
@@ -131,12 +134,12 @@ export class MediaDesk {
   async #ts(view: StreamView, name: Omit<PartName, 'part'>, key: string): Promise<FillResult> {
     const { timeline } = view;
     const audio = timeline?.tracks.find((track) => track.kind === 'audio')?.id;
-    const inputs = [this.#tsInput(view, name)];
+    const inputs: Promise<CmafInput | Failure | undefined>[] = [this.#tsInput(view, name)];
     if (timeline !== undefined && audio !== undefined && audio !== name.track) {
       const sound = { ...pick(name), track: audio };
       const prospect = prospectOf(timeline, sound);
       if (prospect === 'distant') return { ok: false, reason: 'too-early' };
-      if (prospect === 'due') inputs.push(this.#tsInput(view, sound));
+      inputs.push(prospect === 'due' ? this.#tsInput(view, sound) : this.#silence(view, sound));
     }
     const [own, other] = await Promise.all(inputs);
     if (own === undefined || 'reason' in own) return own ?? { ok: false, reason: 'absent' };
@@ -144,10 +147,7 @@ export class MediaDesk {
     return { ok: true, stored: this.#store(key, { kind: 'ts', ...pick(name) }, assembleTs(own, other)) };
   }
 
-  async #tsInput(
-    view: StreamView,
-    name: Omit<PartName, 'part'>,
-  ): Promise<{ readonly init: Buffer; readonly segment: Buffer } | Extract<FillResult, { ok: false }>> {
+  async #tsInput(view: StreamView, name: Omit<PartName, 'part'>): Promise<CmafInput | Failure> {
     const { track, epoch, number } = name;
     const [init, segment] = await Promise.all([
       this.whole(view, { kind: 'init', track, epoch }),
@@ -155,6 +155,17 @@ export class MediaDesk {
     ]);
     if (!init.ok) return init;
     return segment.ok ? { init: init.stored.body, segment: segment.stored.body } : segment;
+  }
+
+  /**
+   * Sound that there is none of. The program map still names it, as in the segments around: a receiver reads another map only
+   * under another version (ISO/IEC 13818-1 §2.4.4.9), and an edge that knows one segment alone has none to count. Undefined
+   * where the whole epoch has no such track.
+   */
+  async #silence(view: StreamView, { track, epoch }: Omit<PartName, 'part'>): Promise<CmafInput | Failure | undefined> {
+    const init = await this.whole(view, { kind: 'init', track, epoch });
+    if (init.ok) return { init: init.stored.body, segment: NOTHING };
+    return init.reason === 'absent' ? undefined : init;
   }
 }
 

@@ -86,6 +86,8 @@ export class Broadcast implements AsyncDisposable {
   /** set while an encoder writes out its rest */
   #closing: Promise<void> | null = null;
   #heardMs: number;
+  /** its publisher is made to wait */
+  #holdsBack = false;
   #over = false;
 
   constructor(options: BroadcastOptions) {
@@ -105,9 +107,9 @@ export class Broadcast implements AsyncDisposable {
     return this.#over;
   }
 
-  /** How long its publisher has sent nothing. */
+  /** How long its publisher has sent nothing, though it could. */
   get silentMs(): number {
-    return this.#options.clock.nowMs() - this.#heardMs;
+    return this.#holdsBack ? 0 : this.#options.clock.nowMs() - this.#heardMs;
   }
 
   /** How far the newest sample that came out is behind the wall clock; null before the first. */
@@ -123,6 +125,7 @@ export class Broadcast implements AsyncDisposable {
     this.#held = [];
     this.#metadata = new Map();
     this.#heardMs = this.#options.clock.nowMs();
+    this.#holdsBack = false;
   }
 
   /**
@@ -144,7 +147,12 @@ export class Broadcast implements AsyncDisposable {
   }
 
   async drained(): Promise<void> {
+    this.#holdsBack = true;
     await this.#encoder?.drained();
+    this.#holdsBack = false;
+    this.#heardMs = this.#options.clock.nowMs();
+    this.#retimer.excuse(this.#heardMs);
+    this.#filler.excuse(this.#heardMs);
   }
 
   /** Off air: what is in the encoder still comes out. */
@@ -281,13 +289,13 @@ export class Broadcast implements AsyncDisposable {
 
   #tick(): void {
     const nowMs = this.#options.clock.nowMs();
-    if (nowMs - this.#heardMs > this.#options.graceMs) {
+    if (this.silentMs > this.#options.graceMs) {
       void this.end('its publisher did not return');
       return;
     }
     if (this.#held?.[0] !== undefined && nowMs - this.#held[0].arrivedMs >= SETTLE_MS) this.#release();
     if (this.#plan === null) this.#goOnAir(nowMs);
-    else this.#standIn(nowMs);
+    else if (!this.#holdsBack) this.#standIn(nowMs);
     this.#watchEncoder();
   }
 

@@ -1,14 +1,14 @@
 /** What a publisher, an encoder or an origin can do to a stream, with the real ffmpeg, and what players must not notice of it. */
 
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { LiveStream } from './live/stream.ts';
 import type { PublishPacket } from './publish.ts';
 import { isHeader, makeSource, play } from './test-publisher.ts';
-import { type Rig, startRig } from './test-rig.ts';
+import { type Rig, signalEncoders, startRig } from './test-rig.ts';
 import { assertAligned, assertContinuous, samplesOf, wholeTimeline } from './test-timeline.ts';
 
 let folder = '';
@@ -281,7 +281,7 @@ test('an encoder that is killed: frames again within 2 s, none twice, none missi
   await rig.clock.pass(3_500);
   const before = framesOf(rig);
   const killedAt = performance.now();
-  await killEncoders(rig.sockets);
+  await signalEncoders(rig, 'SIGKILL');
   while (framesOf(rig) <= before + 30) {
     assert.ok(performance.now() - killedAt < 2_000, 'no frames after 2 s');
     await rig.clock.pass(20);
@@ -296,12 +296,3 @@ test('an encoder that is killed: frames again within 2 s, none twice, none missi
   assert.equal(rig.lines.filter((line) => line.startsWith('encoder_exited')).length, 1);
   assert.ok(spanMs(stream, 'v180') > 7_500, `${spanMs(stream, 'v180')} ms came out`);
 });
-
-/** Kills what writes to a folder's sockets, as the system would when memory runs out. */
-async function killEncoders(sockets: string): Promise<void> {
-  for (const entry of await readdir('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    const command = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
-    if (command.includes(`unix:${sockets}/`)) process.kill(Number(entry), 'SIGKILL');
-  }
-}

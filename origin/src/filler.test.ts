@@ -71,3 +71,14 @@ test('one turn gives out no more sound than the limit', () => {
   const filler = heardAt(0);
   assert.ok(count(filler, 3_600_000, 'audio') <= 65);
 });
+
+test('a publisher that was made to wait has not stalled; one that had stalled before still has', () => {
+  const waited = heardAt(0);
+  waited.excuse(5_000);
+  assert.deepEqual(waited.due(5_000 + STALL_MS, { video: true }), []);
+  assert.ok(waited.due(5_000 + STALL_MS + 1, { video: true }).length > 0);
+  const stalled = heardAt(0);
+  stalled.due(1_000, { video: true });
+  stalled.excuse(5_000);
+  assert.equal(count(stalled, 5_000, 'video'), 1);
+});

@@ -53,6 +53,13 @@ export class Filler {
     return ends;
   }
 
+  /** Its publisher was made to wait until now: that was no stall. */
+  excuse(nowMs: number): void {
+    for (const kind of ['audio', 'video'] as const) {
+      if (!this.#filling[kind] && this.#heardMs[kind] !== -Infinity) this.#heardMs[kind] = nowMs;
+    }
+  }
+
   /** Silence begins at a media time: the publisher sends no sound. */
   beginSilence(mediaMs: number): void {
     this.#soundEndMs = mediaMs;

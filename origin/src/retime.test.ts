@@ -11,6 +11,8 @@ interface Publisher {
   readonly firstTimestampMs?: number;
   /** network delay of the packet that was taken at `takenMs` */
   readonly delayMs?: (takenMs: number) => number;
+  /** the packet taken then was the first that could come after a time of waiting */
+  readonly excusedAtMs?: number;
   readonly forMs: number;
   readonly frameMs?: number;
 }
@@ -30,6 +32,7 @@ function publish(retimer: Retimer, clock: ManualClock, publisher: Publisher): Ou
     const takenMs = startMs + elapsedMs;
     const arrivesMs = Math.max(clock.nowMs(), takenMs + delayMs(elapsedMs));
     clock.advance(arrivesMs - clock.nowMs());
+    if (elapsedMs === publisher.excusedAtMs) retimer.excuse(clock.nowMs());
     const timestampMs = Math.round(firstTimestampMs + elapsedMs * rate);
     retimer.observe('video', timestampMs, clock.nowMs());
     const givenMs = retimer.give('video', retimer.mediaMs(timestampMs));
@@ -92,6 +95,16 @@ const steady: { name: string; publisher: Publisher; withinMs: number; afterMs: n
     withinMs: 1,
     afterMs: 0,
   },
+  {
+    name: 'made to wait for 4 s, and catching up by and by',
+    publisher: {
+      forMs: 60_000,
+      delayMs: (ms) => (ms < 15_000 ? 0 : Math.max(0, 4_000 - 0.2 * (ms - 15_000))),
+      excusedAtMs: 15_000,
+    },
+    withinMs: 1,
+    afterMs: 0,
+  },
 ];
 
 for (const { name, publisher, withinMs, afterMs } of steady) {
@@ -135,14 +148,17 @@ test('says when a publisher’s clock leapt, so that what came before is not pla
   assert.equal(retimer.observe('video', 3_600_000, clock.nowMs()), true, 'ahead');
 });
 
-test('follows a publisher that paused its clock while it was silent', () => {
-  const { retimer, clock } = started();
-  const before = publish(retimer, clock, { forMs: 15_000 });
-  clock.advance(5_000);
-  const after = publish(retimer, clock, { forMs: 10_000, firstTimestampMs: 15_000 });
-  assertMonotonic([...before, ...after]);
-  assert.ok(worst(after.slice(-100)) <= 1, `off by ${worst(after.slice(-100))} ms`);
-});
+for (const waits of [false, true]) {
+  test(`follows a publisher that paused its clock while it ${waits ? 'was made to wait' : 'was silent'}`, () => {
+    const { retimer, clock } = started();
+    const before = publish(retimer, clock, { forMs: 15_000 });
+    clock.advance(5_000);
+    if (waits) retimer.excuse(clock.nowMs());
+    const after = publish(retimer, clock, { forMs: 10_000, firstTimestampMs: 15_000 });
+    assertMonotonic([...before, ...after]);
+    assert.ok(worst(after.slice(-100)) <= 1, `off by ${worst(after.slice(-100))} ms`);
+  });
+}
 
 test('a new session has a clock of its own, and time goes on', () => {
   const { retimer, clock } = started();

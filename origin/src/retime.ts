@@ -14,6 +14,8 @@ const BUCKET_MS = 500;
  */
 const LATE_FOR_MS = 1_500;
 const JUMP_MS = 400;
+/** A publisher that catches up gains at least so much within `LATE_FOR_MS`. */
+const GAIN_MS = 100;
 /** In a publisher's first seconds less than this is a backlog that it works off, not a leap of its clock. */
 const BACKLOG_MS = 3_000;
 /** How fast the applied offset moves, in ms per ms, by how far it is off: the resampler hides all but the last. */
@@ -42,6 +44,8 @@ export class Retimer {
   #slewedAtMs = 0;
   /** since when every packet was late; null while they are not */
   #lateSinceMs: number | null = null;
+  /** what a publisher that was made to wait has still to catch up, and when that last became less; null when nothing */
+  #owed: { readonly lateMs: number; readonly atMs: number } | null = null;
   readonly #lastTimestampMs: Record<MediaKind, number> = { audio: -Infinity, video: -Infinity };
 
   /** A publisher begins: its timestamps have nothing to do with those before. */
@@ -50,6 +54,12 @@ export class Retimer {
     this.#offsetMs = null;
     this.#lastTimestampMs.audio = -Infinity;
     this.#lastTimestampMs.video = -Infinity;
+  }
+
+  /** We made the publisher wait until now: that it comes late says nothing of its clock, as long as it catches up. */
+  excuse(nowMs: number): void {
+    this.#owed = { lateMs: Infinity, atMs: nowMs };
+    this.#lateSinceMs = null;
   }
 
   /** Wall clock minus publisher's clock as applied now; null before the first packet of a session. */
@@ -77,6 +87,7 @@ export class Retimer {
       this.#anchor(sampleMs, nowMs);
       return !isFirst;
     }
+    if (this.#catchesUp(sampleMs - this.#offsetMs, nowMs)) return false;
     this.#remember(sampleMs, nowMs);
     // Ahead of the wall clock by more than the slew explains: the publisher's clock leapt.
     const leaps = this.#offsetMs - sampleMs > (this.#isFresh(nowMs) ? BACKLOG_MS : JUMP_MS);
@@ -115,6 +126,17 @@ export class Retimer {
     this.#sessionStartMs = nowMs;
     this.#slewedAtMs = nowMs;
     this.#lateSinceMs = null;
+    this.#owed = null;
+  }
+
+  #catchesUp(lateMs: number, nowMs: number): boolean {
+    const owed = this.#owed;
+    if (owed === null) return false;
+    if (lateMs < owed.lateMs - GAIN_MS) this.#owed = { lateMs, atMs: nowMs };
+    else if (nowMs - owed.atMs > LATE_FOR_MS) this.#owed = null;
+    if (lateMs <= 0) this.#owed = null;
+    this.#slewedAtMs = nowMs;
+    return this.#owed !== null;
   }
 
   #isFresh(nowMs: number): boolean {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Metrics } from '@headwater/service/metrics';
 import { Broadcast } from './broadcast.ts';
@@ -115,6 +115,15 @@ export async function startRig(folder: string, name: string, options: RigOptions
       await ledger[Symbol.asyncDispose]();
     },
   };
+}
+
+/** As the system does to what writes to a rig's sockets. */
+export async function signalEncoders({ sockets }: Rig, signal: NodeJS.Signals): Promise<void> {
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const command = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
+    if (command.includes(`unix:${sockets}/`)) process.kill(Number(entry), signal);
+  }
 }
 
 async function catchUp(desk: Desk, clock: FastClock, frameMs: number): Promise<void> {

@@ -230,12 +230,17 @@ test('what is sensitive wants the second factor of the last five minutes, purgin
   await addUser(plane, { name: 'olaf', role: 'operator' });
   const { accessToken } = await settle(plane, 'olaf');
   assertProblem(await plane.call('POST', '/v1/keys/rotate', undefined, accessToken), 403, 'step_up_required');
-  assert.equal((await plane.call('POST', '/v1/purges', { tag: 'a' }, accessToken)).status, 202);
+  for (const part of [{ tag: 'a' }, { prefix: '/live/show/' }, { url: '/live/' }])
+    assert.equal((await plane.call('POST', '/v1/purges', part, accessToken)).status, 202);
   const everything = [
     { all: true },
     { prefix: '/' },
     { prefix: 'https://cdn.example' },
     { prefix: 'https://cdn.example/' },
+    { prefix: '/live/' },
+    { prefix: '/li' },
+    { prefix: '/live/?x' },
+    { prefix: 'https://cdn.example/live' },
   ];
   for (const body of everything)
     assertProblem(await plane.call('POST', '/v1/purges', body, accessToken), 403, 'step_up_required');

@@ -38,7 +38,10 @@ for (const [name, order, left] of [
   ['a stream’s tag', { tag: 'stream:show' }, [2]],
   ['everything', { all: true }, []],
   ['a URL of nothing here', { url: '/elsewhere' }, [0, 1, 2]],
-  ['a prefix of nothing here', { prefix: 'https://other.example/' }, [0, 1, 2]],
+  ['everything by its root', { prefix: '/' }, []],
+  ['everything by the beginning of its root', { prefix: 'https://edge.example/li' }, []],
+  ['everything, with a query', { prefix: '/live/?x=1' }, []],
+  ['a prefix of nothing here', { prefix: 'https://other.example/elsewhere/' }, [0, 1, 2]],
   ['a tag of nothing here', { tag: 'other' }, [0, 1, 2]],
 ] as const) {
   test(`a purge of ${name}`, () => {

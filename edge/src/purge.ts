@@ -1,6 +1,7 @@
 /** Purges as the feed orders them: what is stored and what is on its way in must not be answered with any more. */
 
 import type { FeedPage, Purge } from '@headwater/protocol/feed';
+import { purgedKey, purgedPrefix } from '@headwater/protocol/purge-scope';
 import type { Cache } from './cache.ts';
 import type { Fills } from './fill.ts';
 
@@ -10,7 +11,6 @@ interface PurgeParts {
   readonly onPurged: (id: string, objects: number) => void;
 }
 
-const LIVE_ROOT = '/live/';
 /** What every object of a stream is tagged with. */
 const STREAM_TAG = 'stream:';
 
@@ -37,20 +37,14 @@ function purgeMatching(matches: (key: string) => boolean, { cache, fills }: Purg
 /** Cache keys are the path below `/live/`. */
 function matcherOf({ url, prefix, tag }: Purge): (key: string) => boolean {
   if (url !== undefined) {
-    const wanted = keyOf(url);
+    const wanted = purgedKey(url);
     return (key) => key === wanted;
   }
   if (prefix !== undefined) {
-    const start = keyOf(prefix);
+    const start = purgedPrefix(prefix);
     return (key) => start !== null && key.startsWith(start);
   }
   if (tag === undefined) return () => true;
   const stream = tag.startsWith(STREAM_TAG) ? `${tag.slice(STREAM_TAG.length)}/` : null;
   return (key) => stream !== null && key.startsWith(stream);
-}
-
-/** Null for a URL of nothing that is cached here. */
-function keyOf(url: string): string | null {
-  const path = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/]*/, '');
-  return path.startsWith(LIVE_ROOT) ? (path.slice(LIVE_ROOT.length).split('?', 1)[0] ?? '') : null;
 }

@@ -1,5 +1,6 @@
 /** /v1/purges: what edges must no longer answer with. */
 
+import { purgedPrefix } from '@headwater/protocol/purge-scope';
 import { problemResponse } from '@headwater/service/problem-response';
 import { z } from 'zod';
 import { type Route, route } from '../api/operation.ts';
@@ -63,7 +64,7 @@ export function purgeRoutes({ purges, clock, events }: Services): Route[] {
   return [order, get];
 }
 
-/** Everything, or everything of a host, whatever it is called. */
+/** Everything, whatever it is called. */
 function isEverything({ all, prefix }: z.output<typeof NEW_PURGE>): boolean {
-  return all === true || (prefix !== undefined && /^(?:https?:\/\/[^/]*)?\/*$/i.test(prefix));
+  return all === true || (prefix !== undefined && purgedPrefix(prefix) === '');
 }

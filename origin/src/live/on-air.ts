@@ -52,8 +52,9 @@ export function createTarget({ stream, plan, ledger, lastOrdinal, succeeds, onEp
       const tracks = shapes(plan, inits);
       if (opened && stream.continues(tracks, plan.grid)) return;
       const newest = newestSegment();
-      const ordinal = Math.max(ledger.get(stream.name)?.ordinal ?? -1, stream.epoch?.ordinal ?? -1, lastOrdinal) + 1;
-      stream.openEpoch({ ordinal, firstSegment: firstSegment(startMs), grid: plan.grid, tracks });
+      const next = Math.max(ledger.get(stream.name)?.ordinal ?? -1, stream.epoch?.ordinal ?? -1, lastOrdinal) + 1;
+      const start = { ordinal: next, firstSegment: firstSegment(startMs), grid: plan.grid, tracks };
+      const { ordinal } = stream.openEpoch(start);
       ledger.set(stream.name, { ordinal, newestSegment: newest });
       onEpoch(ordinal, opened ? 'changed' : 'new');
       opened = true;

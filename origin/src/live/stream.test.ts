@@ -199,6 +199,30 @@ test('an epoch begins at its first number; the one before it keeps its names whi
   assert.equal(whole(stream).epochs.length, 1);
 });
 
+test('an epoch that never had media leaves no trace, and no step in the count of discontinuities', () => {
+  const stream = onAir();
+  pushBoth(stream, { number: FIRST });
+  const open = (ordinal: number, mark: number): void => {
+    const tracks = [videoShape('v720', mark), videoShape('v360', mark)];
+    stream.openEpoch({ ordinal, firstSegment: FIRST + 1, grid: GRID, tracks });
+  };
+  open(4, 1);
+  const empty = epochOf(stream);
+  open(5, 2);
+  pushBoth(stream, { number: FIRST + 1 });
+  const ordinals = (): number[] => whole(stream).epochs.map(({ ordinal }) => ordinal);
+  assert.deepEqual(ordinals(), [3, 4]);
+  assert.equal(stream.init('v720', empty), undefined);
+  // What is pending belongs to the epoch before, and is media.
+  open(5, 3);
+  pushBoth(stream, { number: FIRST + 2, count: 1 });
+  open(6, 4);
+  pushBoth(stream, { number: FIRST + 3 });
+  assert.deepEqual(ordinals(), [3, 4, 5, 6]);
+  for (let mark = 0; mark < 100; mark += 1) open(7, mark);
+  assert.deepEqual(ordinals(), [3, 4, 5, 6, 7]);
+});
+
 test('the end publishes what is pending and says so', () => {
   const stream = onAir();
   pushBoth(stream, { number: FIRST, count: 14 });

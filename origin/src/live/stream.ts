@@ -140,13 +140,14 @@ export class LiveStream {
     });
   }
 
-  /** Opens an epoch with its tracks. Tracks that it does not name are gone at once. */
-  openEpoch(start: EpochStart): void {
+  /** Opens an epoch with its tracks. Tracks that it does not name are gone at once, and epochs that have no media. */
+  openEpoch(start: EpochStart): Epoch {
     const id = makeEpochId(Math.floor(this.#options.clock.nowMs()), this.#options.randomBytes(5));
     this.#flushAll();
     this.#grid = start.grid;
     this.#ended = false;
-    this.#epochs.push({ id, ordinal: start.ordinal, firstSegment: start.firstSegment });
+    const epoch = { id, ordinal: this.#ordinalFor(start.ordinal), firstSegment: start.firstSegment };
+    this.#epochs.push(epoch);
     const before = new Map(this.#tracks);
     this.#tracks.clear();
     for (const shape of start.tracks) {
@@ -154,8 +155,10 @@ export class LiveStream {
       this.#tracks.set(shape.id, track);
       this.#inits.set(`${shape.id}/${id}`, track.init);
     }
+    this.#forgetEpochs();
     this.#wholeSince = this.#bump();
     this.waiters.wakeAll();
+    return epoch;
   }
 
   /** Takes a track's next sample, in decode order, on the wall clock's ticks. */
@@ -230,6 +233,16 @@ export class LiveStream {
     const part = segment.value.parts[name.part];
     if (part !== undefined) return { kind: 'found', value: part };
     return { kind: segment.value.complete || this.#ended ? 'never' : 'later' };
+  }
+
+  /**
+   * An epoch without media was in no playlist: the next one takes its ordinal, for players count the discontinuities that they
+   * are shown (RFC 8216bis §4.4.3.3).
+   */
+  #ordinalFor(wanted: number): number {
+    const before = this.#epochs.at(-1);
+    if (before === undefined || wanted !== before.ordinal + 1) return wanted;
+    return this.#newestOf(before).every((segment) => segment === undefined) ? before.ordinal : wanted;
   }
 
   #makeTrack(shape: TrackShape, grid: PartGrid, window: TrackWindow): LiveTrack {

@@ -38,6 +38,8 @@ export function leastWindowBytes(ladder: Ladder | null, segmentDurationMs: numbe
 export function createTarget({ stream, plan, ledger, lastOrdinal, succeeds, onEpoch }: OnAirOptions): EncoderTarget {
   const { segmentDurationMs } = plan.grid;
   let opened = false;
+  let fromSegment = -1;
+  const newestOrdinal = (): number => Math.max(ledger.get(stream.name)?.ordinal ?? -1, stream.epoch?.ordinal ?? -1);
   const newestSegment = (): number => Math.max(ledger.get(stream.name)?.newestSegment ?? -1, stream.newestNumber);
   const firstSegment = (startMs: number): number => {
     // A number is never used in two epochs: players know a segment by it.
@@ -52,8 +54,12 @@ export function createTarget({ stream, plan, ledger, lastOrdinal, succeeds, onEp
       const tracks = shapes(plan, inits);
       if (opened && stream.continues(tracks, plan.grid)) return;
       const newest = newestSegment();
-      const next = Math.max(ledger.get(stream.name)?.ordinal ?? -1, stream.epoch?.ordinal ?? -1, lastOrdinal) + 1;
-      const start = { ordinal: next, firstSegment: firstSegment(startMs), grid: plan.grid, tracks };
+      const start = {
+        ordinal: Math.max(newestOrdinal(), lastOrdinal) + 1,
+        firstSegment: Math.max(fromSegment, firstSegment(startMs)),
+        grid: plan.grid,
+        tracks,
+      };
       const { ordinal } = stream.openEpoch(start);
       ledger.set(stream.name, { ordinal, newestSegment: newest });
       onEpoch(ordinal, opened ? 'changed' : 'new');
@@ -64,7 +70,10 @@ export function createTarget({ stream, plan, ledger, lastOrdinal, succeeds, onEp
     takesFromMs(startMs) {
       const nextMs = (newestSegment() + 1) * segmentDurationMs;
       if (succeeds && startMs > nextMs && startMs - nextMs < MAX_FILL_MS) return nextMs;
-      return Math.max(startMs, firstSegment(startMs) * segmentDurationMs);
+      // Another origin has published it since, and may have used the present number: what it used is not known here.
+      const isForeign = lastOrdinal > newestOrdinal();
+      fromSegment = firstSegment(startMs) + (isForeign ? 1 : 0);
+      return Math.max(startMs, fromSegment * segmentDurationMs);
     },
   };
 }

@@ -79,3 +79,25 @@ test('nor is one that another origin may have used in the meantime', async () =>
   push(stream, NOW + 1);
   assert.equal(target(3).takesFromMs(NOW_MS + 9_000), NOW_MS + 9_000);
 });
+
+test('numbers begin anew when the clock was set back, and so does the window', async () => {
+  const { ledger, stream, target } = await remembered('set-back');
+  target().tracks(INITS, NOW_MS + 3_600_000);
+  for (const ahead of [0, 1, 2]) push(stream, NOW + 1_800 + ahead);
+  stream.end();
+  const run = target();
+  assert.equal(run.takesFromMs(NOW_MS), NOW_MS);
+  run.tracks(INITS, NOW_MS);
+  push(stream, NOW);
+  push(stream, NOW + 1);
+  const timeline = stream.change(null)?.timeline;
+  assert.deepEqual(
+    timeline?.epochs.map(({ ordinal, firstSegment }) => [ordinal, firstSegment]),
+    [[1, NOW]],
+  );
+  assert.deepEqual(
+    timeline?.windows['v360']?.map(({ number }) => number),
+    [NOW, NOW + 1],
+  );
+  assert.deepEqual(ledger.get('show'), { ordinal: 1, newestSegment: NOW + 1 });
+});

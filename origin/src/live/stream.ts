@@ -144,6 +144,7 @@ export class LiveStream {
   openEpoch(start: EpochStart): Epoch {
     const id = makeEpochId(Math.floor(this.#options.clock.nowMs()), this.#options.randomBytes(5));
     this.#flushAll();
+    if (start.firstSegment <= this.#newestNumber) this.#beginAnew(start.firstSegment);
     this.#grid = start.grid;
     this.#ended = false;
     const epoch = { id, ordinal: this.#ordinalFor(start.ordinal), firstSegment: start.firstSegment };
@@ -243,6 +244,14 @@ export class LiveStream {
     const before = this.#epochs.at(-1);
     if (before === undefined || wanted !== before.ordinal + 1) return wanted;
     return this.#newestOf(before).every((segment) => segment === undefined) ? before.ordinal : wanted;
+  }
+
+  /** Numbers begin below those of the window: by number, which is how players know them, those would come last. */
+  #beginAnew(firstSegment: number): void {
+    this.#newestNumber = firstSegment - 1;
+    this.#epochs = [];
+    this.#inits.clear();
+    this.#tracks.clear();
   }
 
   #makeTrack(shape: TrackShape, grid: PartGrid, window: TrackWindow): LiveTrack {

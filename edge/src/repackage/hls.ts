@@ -5,6 +5,7 @@
 
 import type { MediaPlaylist, PlaylistSegment } from '@headwater/media/hls/media-playlist';
 import type { AudioRendition, Multivariant, Variant } from '@headwater/media/hls/multivariant';
+import { tsBandwidth } from '@headwater/media/ts/bandwidth';
 import type { Timeline, Track } from '@headwater/protocol/timeline';
 import type { Pathway } from '../pathways.ts';
 import { type Flavour, mediaUri, playlistUri } from '../target.ts';
@@ -18,27 +19,28 @@ const PART_HOLD_BACK_TARGETS = 3;
 const SKIP_UNTIL_TARGETS = 6;
 /** Parts are shown for the growing segment and three target durations before it (RFC 8216bis §4.4.4.9). */
 const SEGMENTS_WITH_PARTS = 4;
-/** What packets, tables and stuffing add to elementary streams in MPEG-TS. */
-const TS_OVERHEAD = 1.08;
 
 /** Which renditions there are. Every URI carries `query`, such as `?from=1`, or nothing. */
 export function multivariantOf(timeline: Timeline, flavour: Flavour, query: string): Multivariant {
   const videos = timeline.tracks.filter((track) => track.kind === 'video').sort((a, b) => b.bandwidth - a.bandwidth);
   const audios = timeline.tracks.filter((track) => track.kind === 'audio');
   const uri = (track: Track): string => playlistUri(track.id, flavour) + query;
+  const bandwidthOf = (tracks: readonly Track[]): number =>
+    flavour === 'ts'
+      ? tsBandwidth(tracks, timeline.segmentDurationMs)
+      : tracks.reduce((sum, { bandwidth }) => sum + bandwidth, 0);
   if (videos.length === 0) {
     return {
-      variants: audios.map((track) => ({ uri: uri(track), bandwidth: track.bandwidth, codecs: [track.codec] })),
+      variants: audios.map((track) => ({ uri: uri(track), bandwidth: bandwidthOf([track]), codecs: [track.codec] })),
     };
   }
   const [companion] = audios;
   const together = companion === undefined ? [] : [companion];
-  const overhead = flavour === 'ts' ? TS_OVERHEAD : 1;
   const variants = videos.map((track): Variant => {
     const all = [track, ...together];
     return {
       uri: uri(track),
-      bandwidth: Math.ceil(all.reduce((sum, { bandwidth }) => sum + bandwidth, 0) * overhead),
+      bandwidth: bandwidthOf(all),
       codecs: all.map(({ codec }) => codec),
       ...(track.width === undefined || track.height === undefined
         ? {}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { renderMediaPlaylist } from '@headwater/media/hls/media-playlist';
+import { tsBandwidth } from '@headwater/media/ts/bandwidth';
 import type { Epoch, Segment, Timeline, Track } from '@headwater/protocol/timeline';
 import { mpdOf } from './dash.ts';
 import { mediaPlaylistOf, multivariantOf } from './hls.ts';
@@ -139,6 +140,9 @@ test('renditions: audio beside fMP4, inside MPEG-TS, alone when there is no vide
     [muxed.variants[0]?.uri, muxed.audio, muxed.variants[0]?.audioGroupId],
     ['v720/ts.m3u8?from=7', undefined, undefined],
   );
+  assert.equal(muxed.variants[0]?.bandwidth, tsBandwidth([VIDEO, AUDIO], 2000));
+  const radioTs = multivariantOf({ ...both, tracks: [AUDIO] }, 'ts', '');
+  assert.equal(radioTs.variants[0]?.bandwidth, tsBandwidth([AUDIO], 2000));
   const radio = multivariantOf({ ...both, tracks: [AUDIO] }, 'classic', '');
   assert.deepEqual(radio.variants, [{ uri: 'a0/classic.m3u8', bandwidth: 128_000, codecs: ['mp4a.40.2'] }]);
 });

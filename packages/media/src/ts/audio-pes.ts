@@ -9,7 +9,7 @@ import type { Pes, PesRun } from './pes.ts';
 
 const STREAM_ID = 0xc0;
 /** Clock references may be 100 ms apart at most (ISO/IEC 13818-1 §2.7.2); an audio-only stream has one per PES packet. */
-const MAX_PES_MS = 100;
+export const MAX_PES_MS = 100;
 
 /** The track that the samples belong to. */
 export interface AudioTrack {

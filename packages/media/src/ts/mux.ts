@@ -32,7 +32,7 @@ export const MAX_TS_SEGMENT_BYTES = 64 * 1024 * 1024;
 const VIDEO_PID = 0x100;
 const AUDIO_PID = 0x101;
 /** A continuity counter has four bits (§2.4.3.3). */
-const CONTINUITY_PERIOD = 16;
+export const CONTINUITY_PERIOD = 16;
 /** The clock runs this far behind decoding: how long a receiver buffers. */
 const PCR_LEAD_TICKS = 9_000;
 

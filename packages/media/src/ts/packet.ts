@@ -4,9 +4,9 @@ import { wrapClock } from './clock.ts';
 
 export const PACKET_BYTES = 188;
 const HEADER_BYTES = 4;
-const PAYLOAD_BYTES = PACKET_BYTES - HEADER_BYTES;
+export const PAYLOAD_BYTES = PACKET_BYTES - HEADER_BYTES;
 /** length, flags and the clock reference */
-const PCR_FIELD_BYTES = 8;
+export const PCR_FIELD_BYTES = 8;
 /** length and flags */
 const FLAGS_FIELD_BYTES = 2;
 const SYNC_BYTE = 0x47;

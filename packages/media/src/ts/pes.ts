@@ -28,6 +28,8 @@ export const MAX_COUNTED_BODY_BYTES = 65_535 - 8;
 const START_CODE_PREFIX = Uint8Array.of(0, 0, 1);
 const HEADER_BYTES = 9;
 const TIMESTAMP_BYTES = 5;
+/** with both timestamps */
+export const MOST_HEADER_BYTES = HEADER_BYTES + 2 * TIMESTAMP_BYTES;
 /** '10', no scrambling, data_alignment_indicator: the body starts with an access unit */
 const ALIGNED = 0x84;
 const HAS_PTS = 0x80;

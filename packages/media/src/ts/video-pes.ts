@@ -11,6 +11,7 @@ const STREAM_ID = 0xe0;
 const START_CODE_BYTES = 4;
 /** nal_unit_type 9, primary_pic_type 7: any slice types may follow (ITU-T H.264 §7.3.2.4) */
 const ACCESS_UNIT_DELIMITER = Uint8Array.of(0, 0, 0, 1, 9, 0xf0);
+export const ACCESS_UNIT_DELIMITER_BYTES = ACCESS_UNIT_DELIMITER.length;
 
 /** Of a stream that has no fixed rate: as long as frames mostly last, for a lead that is too long does no harm. */
 const ASSUMED_FRAME_TICKS = CLOCK_HZ / 10;

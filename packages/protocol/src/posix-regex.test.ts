@@ -99,6 +99,13 @@ test('patterns that make a backtracking engine run for ever take no time', () =>
   assert.ok(performance.now() - startMs < 2_000);
 });
 
+test('nothing, many times over, is nothing, and takes no time', () => {
+  const startMs = performance.now();
+  for (const pattern of ['(){255}{255}{255}{255}b', '(a{0}){255}{255}{255}{255}b', '(()|){255,}b', '((){2}){3,255}b'])
+    assert.deepEqual([matches(pattern, 'b'), matches(pattern, 'ab')], [true, false], pattern);
+  assert.ok(performance.now() - startMs < 1_000);
+});
+
 test('agrees with JavaScript on 20,000 generated patterns', () => {
   let state = 7;
   const pick = (limit: number) => {

@@ -140,7 +140,11 @@ function emitChoice(parts: readonly Tree[], steps: Step[]): void {
 }
 
 function emitRepeat(tree: Extract<Tree, { kind: 'repeat' }>, steps: Step[]): void {
-  for (let count = 0; count < tree.min; count += 1) emit(tree.part, steps);
+  for (let count = 0, before = -1; count < tree.min && before !== steps.length; count += 1) {
+    // What took no step takes none the next time: without this, nothing by nested counts would never end.
+    before = steps.length;
+    emit(tree.part, steps);
+  }
   if (tree.max === Infinity) {
     const start = steps.length;
     const fork = fallThrough(steps);

@@ -63,10 +63,14 @@ export async function logIn(people: People, attempt: LoginAttempt): Promise<Logi
     return refused(code);
   };
   if (!isRight || account === null || account.disabled) return failed('login_refused');
-  if (isEnrolled(account) && attempt.code === null) return failed('second_factor_missing');
+  const [source, subject] = subjects;
+  if (isEnrolled(account) && attempt.code === null) {
+    // That is how every log-in with a code begins: whoever shares the address must not pay for it.
+    await throttle.refund(source);
+    return failed('second_factor_missing');
+  }
   const opened = await open(people, attempt, account);
   if (!opened.ok) return failed(opened.code);
-  const [source, subject] = subjects;
   await throttle.refund(source);
   await throttle.forget(subject);
   events.login('ok');

@@ -256,6 +256,22 @@ for (const [name, makePlace] of STORES) {
       assert.equal(codeOf(await logIn(rig.people, attempt({ name: 'mallory', address: HOME }))), 'ok');
     });
 
+    test('whose password is right and who is then asked for the code has failed at nothing', async () => {
+      await using held = await open();
+      const { rig } = held;
+      const { people, clock } = rig;
+      await rig.add({ name: 'anna', password: PASSWORD });
+      const { secret } = await enrol(rig, await personOf(rig, await enter(rig)));
+      for (let n = 0; n < 40; n += 1) {
+        clock.advance(30_000);
+        assert.equal(codeOf(await logIn(people, attempt())), 'second_factor_missing', `log-in ${n}`);
+        await enter(rig, { code: codeAt(secret, clock.nowMs()) });
+      }
+      for (let n = 0; n < 5; n += 1)
+        assert.equal(codeOf(await logIn(people, attempt({ code: '000000' }))), 'second_factor_wrong');
+      assert.equal(codeOf(await logIn(people, attempt())), 'login_throttled', 'guessed codes count');
+    });
+
     test('a log-in from a new place raises an alert, the first of all does not', async () => {
       await using held = await open();
       const { rig } = held;

@@ -41,14 +41,13 @@ export function createTarget({ stream, plan, ledger, lastOrdinal, succeeds, onEp
   let fromSegment = -1;
   const newestOrdinal = (): number => Math.max(ledger.get(stream.name)?.ordinal ?? -1, stream.epoch?.ordinal ?? -1);
   const newestSegment = (): number => Math.max(ledger.get(stream.name)?.newestSegment ?? -1, stream.newestNumber);
-  const firstSegment = (startMs: number): number => {
-    // A number is never used in two epochs: players know a segment by it.
-    const nowSegment = Math.floor(startMs / segmentDurationMs);
-    // One from the future means that the machine's clock was set back: numbers begin anew rather than wait for it. Names do
-    // not repeat, since the epoch's id stands in them.
-    const isFuture = newestSegment() > nowSegment + FUTURE_SEGMENTS;
-    return isFuture ? nowSegment : Math.max(nowSegment, newestSegment() + 1);
-  };
+  const nowSegment = (startMs: number): number => Math.floor(startMs / segmentDurationMs);
+  // A number from the future means that the machine's clock was set back: numbers begin anew rather than wait for it. Names do
+  // not repeat, since the epoch's id stands in them.
+  const wasSetBack = (startMs: number): boolean => newestSegment() > nowSegment(startMs) + FUTURE_SEGMENTS;
+  // Else a number is never used in two epochs: players know a segment by it.
+  const firstSegment = (startMs: number): number =>
+    wasSetBack(startMs) ? nowSegment(startMs) : Math.max(nowSegment(startMs), newestSegment() + 1);
   return {
     tracks(inits, startMs) {
       const tracks = shapes(plan, inits);
@@ -57,6 +56,7 @@ export function createTarget({ stream, plan, ledger, lastOrdinal, succeeds, onEp
       const start = {
         ordinal: Math.max(newestOrdinal(), lastOrdinal) + 1,
         firstSegment: Math.max(fromSegment, firstSegment(startMs)),
+        anew: wasSetBack(startMs),
         grid: plan.grid,
         tracks,
       };

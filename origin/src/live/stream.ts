@@ -41,6 +41,8 @@ export interface EpochStart {
   readonly ordinal: number;
   /** samples of earlier segments are dropped: those numbers belong to another epoch */
   readonly firstSegment: number;
+  /** its numbers are below those of before: nothing of those stays */
+  readonly anew?: boolean;
   readonly grid: PartGrid;
   readonly tracks: readonly TrackShape[];
 }
@@ -144,7 +146,7 @@ export class LiveStream {
   openEpoch(start: EpochStart): Epoch {
     const id = makeEpochId(Math.floor(this.#options.clock.nowMs()), this.#options.randomBytes(5));
     this.#flushAll();
-    if (start.firstSegment <= this.#newestNumber) this.#beginAnew(start.firstSegment);
+    if (start.anew === true) this.#beginAnew(start.firstSegment);
     this.#grid = start.grid;
     this.#ended = false;
     const epoch = { id, ordinal: this.#ordinalFor(start.ordinal), firstSegment: start.firstSegment };
@@ -246,7 +248,7 @@ export class LiveStream {
     return this.#newestOf(before).every((segment) => segment === undefined) ? before.ordinal : wanted;
   }
 
-  /** Numbers begin below those of the window: by number, which is how players know them, those would come last. */
+  /** Players know segments by number: those of before would come after what is new. */
   #beginAnew(firstSegment: number): void {
     this.#newestNumber = firstSegment - 1;
     this.#epochs = [];

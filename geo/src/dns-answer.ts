@@ -3,6 +3,7 @@
  *
  *     live.ZONE          the edges for whoever asks
  *     STREAM.live.ZONE   the same, of one stream: its own few edges
+ *     ns.ZONE            this server, where it is known by an address
  *
  * The viewer is known by the client subnet that the resolver passes on (RFC 7871), else by the resolver's own address. Nothing
  * outside the zone is answered, and nobody else is asked.
@@ -40,6 +41,8 @@ const EDGES = 2;
 const LIVE = 'live';
 /** RFC 1035 §4.1.1. */
 const RCODE = { ok: 0, formatError: 1, nameError: 3, notImplemented: 4, refused: 5 } as const;
+/** The upper bits of BADVERS, 16 (RFC 6891 §9). */
+const EXTENDED_BAD_VERSION = 1;
 const OPCODE_MASK = 0x7800;
 /** What fits any path without fragments (DNS Flag Day 2020). */
 export const UDP_PAYLOAD_BYTES = 1_232;
@@ -60,8 +63,10 @@ export function answerDns(query: DecodedPacket, from: string, zone: DnsZone): Pa
   const [question] = query.questions ?? [];
   const edns = (query.additionals ?? []).find((answer): answer is OptAnswer => answer.type === 'OPT');
   const subnet = edns === undefined ? null : subnetOf(edns);
-  const found = find(query, question, { zone, address: subnet?.ip ?? from });
-  const reply: OptAnswer[] = edns === undefined ? [] : [echo(edns, subnet, found.byNetwork === true)];
+  // RFC 6891 §6.1.3: of a later EDNS nothing is known, not even what the question means.
+  const isLater = (edns?.ednsVersion ?? 0) > 0;
+  const found: Found = isLater ? { rcode: RCODE.ok } : find(query, question, { zone, address: subnet?.ip ?? from });
+  const reply = edns === undefined ? [] : [echo(edns, { subnet, byNetwork: found.byNetwork === true, isLater })];
   return {
     type: 'response',
     ...(query.id === undefined ? {} : { id: query.id }),
@@ -85,6 +90,7 @@ function find(
   if (!isOurs || (question.class ?? 'IN') !== 'IN' || isTransfer(question)) return { rcode: RCODE.refused };
   const labels = name === zone.zone ? [] : name.slice(0, -zone.zone.length - 1).split('.');
   if (labels.length === 0) return ofApex(question, zone);
+  if (name === serverName(zone)) return ofServer(question, zone);
   const [stream = '', root] = labels.length === 1 ? ['', labels[0]] : labels;
   if (root !== LIVE || labels.length > 2) return nothing(zone, RCODE.nameError);
   return ofEdges(question, zone, zone.edgeHosts(address, stream));
@@ -101,6 +107,12 @@ function ofApex({ type, name }: Question, zone: DnsZone): Found {
   const server = serverName(zone);
   const answers: Answer[] = [{ type: 'NS', name, ttl: ZONE_TTL, data: server }];
   return { rcode: RCODE.ok, answers, additionals: addressesOf(server, [zone.serverHost], ZONE_TTL) };
+}
+
+/** A resolver asks here as well what its parent's glue told it, and takes this word for it (RFC 2181 §5.4.1). */
+function ofServer({ type, name }: Question, zone: DnsZone): Found {
+  const answers = addressesOf(name, [zone.serverHost], ZONE_TTL).filter((answer) => answer.type === type);
+  return answers.length === 0 ? nothing(zone, RCODE.ok) : { rcode: RCODE.ok, answers };
 }
 
 /** Addresses where edges are known by them; the best edge's name where it is known by one. */
@@ -161,13 +173,20 @@ function subnetOf({ options }: OptAnswer): Subnet | null {
 }
 
 /** RFC 6891 §6.1.1, with the subnet as it came and the scope for which the answer holds (RFC 7871 §7.2.1). */
-function echo({ flags }: OptAnswer, subnet: Subnet | null, byNetwork: boolean): OptAnswer {
+function echo(
+  { flags }: OptAnswer,
+  {
+    subnet,
+    byNetwork,
+    isLater,
+  }: { readonly subnet: Subnet | null; readonly byNetwork: boolean; readonly isLater: boolean },
+): OptAnswer {
   const scopePrefixLength = byNetwork ? (subnet?.sourcePrefixLength ?? 0) : 0;
   return {
     type: 'OPT',
     name: '.',
     udpPayloadSize: UDP_PAYLOAD_BYTES,
-    extendedRcode: 0,
+    extendedRcode: isLater ? EXTENDED_BAD_VERSION : 0,
     ednsVersion: 0,
     flags: 0,
     flag_do: (flags & 0x8000) !== 0,

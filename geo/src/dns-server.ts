@@ -3,6 +3,7 @@
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram';
 import { type Server, type Socket as TcpSocket, createServer } from 'node:net';
 import type { Clock } from '@headwater/service/clock';
+import { capPerAddress } from '@headwater/service/connection-caps';
 import { listen } from '@headwater/service/listen';
 import { type DecodedPacket, type OptAnswer, type Packet, TRUNCATED_RESPONSE, decode, encode } from 'dns-packet';
 import { type DnsZone, UDP_PAYLOAD_BYTES, answerDns } from './dns-answer.ts';
@@ -22,17 +23,34 @@ export interface DnsServer extends AsyncDisposable {
 /** Without EDNS (RFC 1035 §2.3.4). */
 const PLAIN_UDP_BYTES = 512;
 const TCP_CONNECTIONS = 256;
-const TCP_IDLE_MS = 5_000;
+/** So that nobody holds them all; a resolver asks all that it has on a few (RFC 7766 §6.2.2). */
+const TCP_CONNECTIONS_PER_ADDRESS = 32;
+/** Within it a question must be whole, the first as the next. */
+const TCP_QUESTION_MS = 5_000;
 /** No question is longer; a resolver that says otherwise is none. */
 const TCP_QUERY_BYTES = 4_096;
 
 /** Answers on one port of both protocols. */
 export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
-  const tcp = createServer((socket) => serveConnection(socket, options));
+  const open = new Set<TcpSocket>();
+  const tcp = createServer((socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    serveConnection(socket, options);
+  });
   tcp.maxConnections = TCP_CONNECTIONS;
+  const cap = { loopback: TCP_CONNECTIONS_PER_ADDRESS, elsewhere: TCP_CONNECTIONS_PER_ADDRESS };
+  capPerAddress(tcp, { cap, onRefused: () => options.onAnswered('limited') });
   const port = await listen(tcp, { port: options.port, variable: 'HEADWATER_DNS_PORT' });
   const udp = await bindUdp(port, options);
-  return { port, [Symbol.asyncDispose]: () => close(udp, tcp) };
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      const closed = close(udp, tcp);
+      for (const socket of open) socket.destroy();
+      await closed;
+    },
+  };
 }
 
 async function bindUdp(port: number, options: DnsServerOptions): Promise<Socket> {
@@ -57,10 +75,11 @@ async function bindUdp(port: number, options: DnsServerOptions): Promise<Socket>
  */
 function respondUdp(
   message: Buffer,
-  { address }: RemoteInfo,
+  { address, port }: RemoteInfo,
   { zone, rate, onAnswered }: DnsServerOptions & { readonly rate: ResponseRate },
 ): Buffer | null {
-  const query = read(message);
+  // From port 0 nobody wants an answer (RFC 768), and there is no sending one.
+  const query = port === 0 ? null : read(message);
   const from = plain(address);
   const response = query === null ? null : answerDns(query, from, zone);
   if (query === null || response === null) {
@@ -75,13 +94,15 @@ function respondUdp(
   return bytes.length > limitOf(query) ? encode(truncated(response)) : bytes;
 }
 
+/** RFC 6891 §7: the question, and the OPT record where there was one. */
 function truncated(response: Packet): Packet {
+  const edns = (response.additionals ?? []).filter((answer) => answer.type === 'OPT');
   return {
     ...response,
     flags: (response.flags ?? 0) | TRUNCATED_RESPONSE,
     answers: [],
     authorities: [],
-    additionals: [],
+    additionals: edns.map((answer) => ({ ...answer, options: [] })),
   };
 }
 
@@ -93,7 +114,10 @@ function limitOf(query: DecodedPacket): number {
 /** Length-prefixed queries, answered in order (RFC 7766). */
 function serveConnection(socket: TcpSocket, { zone, onAnswered }: DnsServerOptions): void {
   let received = Buffer.alloc(0);
-  socket.setTimeout(TCP_IDLE_MS, () => socket.destroy());
+  // Not an idle time: a byte now and then would hold the connection for ever.
+  const wait = (): NodeJS.Timeout => setTimeout(() => socket.destroy(), TCP_QUESTION_MS);
+  let patience = wait();
+  socket.once('close', () => clearTimeout(patience));
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk) => {
     received = Buffer.concat([received, chunk]);
@@ -107,6 +131,8 @@ function serveConnection(socket: TcpSocket, { zone, onAnswered }: DnsServerOptio
       onAnswered(response === null ? 'malformed' : 'tcp');
       // Who does not read its answers gets no more of them.
       if (response === null || !socket.write(framed(response))) return void socket.destroy();
+      clearTimeout(patience);
+      patience = wait();
     }
   });
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { type RemoteInfo, createSocket } from 'node:dgram';
+import { type RemoteInfo, type Socket, createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { type Socket as TcpSocket, connect } from 'node:net';
 import { test } from 'node:test';
 import { ManualClock, systemClock } from '@headwater/service/clock';
 import {
@@ -59,6 +60,12 @@ test('the zone is what an independent resolver reads', async () => {
   const soa = await resolver.resolveSoa('cdn.example');
   assert.deepEqual([soa.nsname, soa.hostmaster, soa.serial], ['ns.cdn.example', 'hostmaster.cdn.example', 7]);
   assert.deepEqual(await resolver.resolveNs('cdn.example'), ['ns.cdn.example']);
+  assert.deepEqual(await resolver.resolve4('ns.cdn.example', { ttl: true }), [{ address: '192.0.2.53', ttl: 300 }]);
+  await assert.rejects(
+    resolver.resolve6('ns.cdn.example'),
+    { code: 'ENODATA' },
+    'it is there, and has no such address',
+  );
   await assert.rejects(resolver.resolve4('nothing.cdn.example'), { code: 'ENOTFOUND' });
   await assert.rejects(resolver.resolveMx('live.cdn.example'), { code: 'ENODATA' });
   await assert.rejects(resolver.resolve4('elsewhere.example'), { code: 'EREFUSED' });
@@ -81,15 +88,20 @@ test('edges that are known by a name are answered by it', () => {
   );
 });
 
+const OPT: OptAnswer = {
+  type: 'OPT',
+  name: '.',
+  udpPayloadSize: 4_096,
+  extendedRcode: 0,
+  ednsVersion: 0,
+  flags: 0,
+  flag_do: false,
+  options: [],
+};
+
 test('the client subnet is who is asked for, and comes back with the scope of the answer', () => {
   const subnet = (sourcePrefixLength: number, ip = '192.0.2.0'): OptAnswer => ({
-    type: 'OPT',
-    name: '.',
-    udpPayloadSize: 4_096,
-    extendedRcode: 0,
-    ednsVersion: 0,
-    flags: 0,
-    flag_do: false,
+    ...OPT,
     options: [{ code: 8, family: ip.includes(':') ? 2 : 1, sourcePrefixLength, scopePrefixLength: 0, ip }],
   });
   const scopeOf = ({ additionals }: DecodedPacket): unknown => {
@@ -104,6 +116,13 @@ test('the client subnet is who is asked for, and comes back with the scope of th
   assert.equal(scopeOf(ask(query('cdn.example', 'SOA', { additionals: [subnet(24)] }))), 0, 'the same for all');
   ask(query('live.cdn.example', 'A', { additionals: [subnet(0)] }));
   assert.equal(asked.at(-1)?.[0], '198.51.100.9', 'a viewer that keeps its network to itself');
+});
+
+test('of a later EDNS nothing is answered but that it is not known', () => {
+  const later = { ...OPT, ednsVersion: 1 };
+  const { answers, additionals, flags = 0 } = ask(query('live.cdn.example', 'A', { additionals: [later] }));
+  const [edns] = (additionals ?? []) as OptAnswer[];
+  assert.deepEqual([answers, flags & 15, edns?.extendedRcode, edns?.ednsVersion], [[], 0, 1, 0], 'BADVERS');
 });
 
 test('nobody gets a whole zone, an update, recursion, or an answer to an answer', () => {
@@ -139,7 +158,8 @@ test('a flood over UDP is cut short, and the same question is answered over TCP'
   const options = { zone: zone(), port: 0, clock: systemClock, onAnswered: (what: string) => void how.push(what) };
   await using server = await startDnsServer(options);
   const socket = createSocket('udp4');
-  const question = encode({ type: 'query', id: 1, questions: [{ type: 'A', name: 'live.cdn.example' }] });
+  const questions = [{ type: 'A', name: 'live.cdn.example' }] as const;
+  const question = encode({ type: 'query', id: 1, questions: [...questions], additionals: [OPT] });
   const received: [Buffer, RemoteInfo][] = [];
   socket.on('message', (message, from) => void received.push([message, from]));
   const done = Promise.withResolvers<void>();
@@ -158,6 +178,7 @@ test('a flood over UDP is cut short, and the same question is answered over TCP'
     cut.every((message) => message.length <= question.length),
     'no more bytes than the question had',
   );
+  assert.ok(cut.every((message) => decode(message).additionals?.[0]?.type === 'OPT'));
 
   const tcp = connect(server.port, '127.0.0.1');
   tcp.write(streamEncode({ type: 'query', id: 9, questions: [{ type: 'A', name: 'live.cdn.example' }] }));
@@ -165,4 +186,51 @@ test('a flood over UDP is cut short, and the same question is answered over TCP'
   assert.equal(decode(answer.subarray(2)).answers?.length, 2);
   tcp.write(Buffer.from([0xff, 0xff]));
   await once(tcp, 'close');
+});
+
+test('a datagram from port 0, where nothing can be sent, ends nothing', async () => {
+  const how: string[] = [];
+  let socket: Socket | undefined;
+  const take = (message: unknown): void => void ({ socket } = message as { socket: Socket });
+  subscribe('udp.socket', take);
+  const options = { zone: zone(), port: 0, clock: systemClock, onAnswered: (what: string) => void how.push(what) };
+  await using _ = await startDnsServer(options);
+  unsubscribe('udp.socket', take);
+  // No socket of ours can send from there; anybody with a raw one can.
+  const from = { address: '127.0.0.1', family: 'IPv4', port: 0, size: 0 };
+  socket?.emit('message', encode({ type: 'query', questions: [{ type: 'A', name: 'live.cdn.example' }] }), from);
+  assert.deepEqual(how, ['malformed']);
+});
+
+test('one address holds some of the connections, and none for ever', { timeout: 20_000 }, async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const how: string[] = [];
+  const options = { zone: zone(), port: 0, clock: systemClock, onAnswered: (what: string) => void how.push(what) };
+  const question = streamEncode({ type: 'query', id: 9, questions: [{ type: 'A', name: 'live.cdn.example' }] });
+  const server = await startDnsServer(options);
+  const ask = async (): Promise<TcpSocket> => {
+    const tcp = connect(server.port, '127.0.0.1').on('error', () => undefined);
+    tcp.write(question);
+    await once(tcp, 'data');
+    return tcp;
+  };
+  const held: TcpSocket[] = [];
+  for (let count = 0; count < 32; count += 1) held.push(await ask());
+  const tooMany = connect(server.port, '127.0.0.1').on('error', () => undefined);
+  await once(tooMany, 'close');
+  assert.equal(how.at(-1), 'limited');
+
+  context.mock.timers.tick(4_000);
+  const [trickling, asking] = held as [TcpSocket, TcpSocket];
+  trickling.write(question.subarray(0, 1));
+  asking.write(question);
+  await once(asking, 'data');
+  const ended = once(trickling, 'close');
+  context.mock.timers.tick(1_000);
+  await ended;
+  asking.write(question);
+  await once(asking, 'data');
+  const cut = once(asking, 'close');
+  await server[Symbol.asyncDispose]();
+  await cut;
 });

@@ -165,6 +165,7 @@ test('a jti is good once for the same content, and a refused token is not used u
   assert.equal(outcome(token, { replay }), 'ok');
   assert.equal(outcome(token, { replay }), 'session_replayed');
   assert.equal(outcome(token, { replay, uri: `${REQUEST.uri}?URISigningPackage=${token}` }), 'session_replayed');
+  assert.equal(outcome(token, { replay, uri: 'https://other/live/show/master.m3u8?x' }), 'session_replayed');
   assert.equal(outcome(token, { replay, uri: 'http://h/live/show/manifest.mpd' }), 'ok');
 });
 

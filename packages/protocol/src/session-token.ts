@@ -185,8 +185,8 @@ function judgeRequest(claims: Claims, expect: SessionExpectation): SessionCode |
 /** Last, so that a token refused for another reason is not used up. */
 function judgeReplay(claims: Claims, expect: SessionExpectation): SessionCode | null {
   if (claims['jti'] === undefined) return null;
-  // §2.1.7: used before for the same content; HLS and DASH of one stream are two.
-  const content = stripSigningPackage(expect.uri).split('?', 1)[0];
+  // §2.1.7: used before for the same content; HLS and DASH of one stream are two. Whoever asks chooses the Host.
+  const content = stripSigningPackage(expect.uri).replace(/^[^:/?#]+:\/\/[^/?#]*|\?.*$/gs, '');
   const key = `${claims['iss'] as string} ${claims['jti'] as string} ${content}`;
   return expect.replay?.firstUse(key, (claims['exp'] as number) * 1000) === true ? null : 'session_replayed';
 }

@@ -88,3 +88,21 @@ test('a node that moved is judged anew, and one that left is not probed', async 
   state.apply({ cursor: '3', snapshot: false, messages: [{ type: 'node-removed', id: 'edge-1' }] });
   assert.equal(probes.verdict('nobody'), 'unknown');
 });
+
+test('of a fleet larger than what is probed at once, every edge is probed', { timeout: 20_000 }, async () => {
+  await using edge = await startEdge();
+  const state = new FeedState();
+  const ids = Array.from({ length: 300 }, (_, index) => `edge-${index}`);
+  const messages = ids.map((id) => ({ type: 'node', node: testRecord({ id, url: `${edge.url}/${id}` }) }) as const);
+  state.apply({ cursor: '1', snapshot: true, messages });
+  const up = new Set<string>();
+  const all = Promise.withResolvers<void>();
+  await using _ = new Probes({
+    state,
+    onChange(id, verdict) {
+      if (verdict === 'up') up.add(id);
+      if (up.size === ids.length) all.resolve();
+    },
+  });
+  await all.promise;
+});

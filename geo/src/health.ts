@@ -37,6 +37,8 @@ export class Probes implements AsyncDisposable {
   readonly #agent = new Agent({ connections: 1, keepAliveTimeout: 10_000, connect: { timeout: PROBE_DEADLINE_MS } });
   readonly #standings = new Map<string, Standing>();
   readonly #timer: NodeJS.Timeout;
+  /** edges whose turn it is, in order: in a large fleet one begins as another ends */
+  readonly #due = new Set<string>();
   #underWay = 0;
 
   constructor(options: ProbesOptions) {
@@ -51,16 +53,28 @@ export class Probes implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    this.#due.clear();
     await this.#agent.destroy();
   }
 
   #round(): void {
     const { nodes } = this.#options.state;
     for (const id of this.#standings.keys()) if (!nodes.has(id)) this.#standings.delete(id);
-    for (const node of nodes.values()) {
-      if (node.role !== 'edge' || this.#underWay >= PROBE_LIMIT) continue;
+    for (const { id, role } of nodes.values()) if (role === 'edge') this.#due.add(id);
+    this.#begin();
+  }
+
+  #begin(): void {
+    for (const id of this.#due) {
+      if (this.#underWay >= PROBE_LIMIT) return;
+      this.#due.delete(id);
+      const node = this.#options.state.nodes.get(id);
+      if (node === undefined) continue;
       this.#underWay += 1;
-      void this.#probe(node).finally(() => (this.#underWay -= 1));
+      void this.#probe(node).finally(() => {
+        this.#underWay -= 1;
+        this.#begin();
+      });
     }
   }
 

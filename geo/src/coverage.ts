@@ -6,15 +6,23 @@
  * The first that fits counts.
  */
 
-import { type IpPrefix, isInPrefix, parseIpPrefix } from '@headwater/protocol/ip-prefix';
+import { networkOf, parseIpPrefix } from '@headwater/protocol/ip-prefix';
 import type { Place } from '@headwater/protocol/node';
 
 /** A zone as it is used. */
-export interface Coverage {
+interface Zone {
   readonly place: Place;
   readonly country: string | null;
-  readonly prefixes: readonly IpPrefix[];
-  readonly asns: ReadonlySet<number>;
+}
+
+/** All zones, found in the same time however many networks they name. */
+export interface Coverage {
+  readonly zones: readonly Zone[];
+  /** by network, as `networkOf` writes it, and by system: the first zone that names it */
+  readonly byNetwork: ReadonlyMap<string, number>;
+  readonly byAsn: ReadonlyMap<number, number>;
+  /** how many leading bits the networks have that are named */
+  readonly sizes: ReadonlySet<number>;
 }
 
 const ZONE_LIMIT = 10_000;
@@ -24,27 +32,49 @@ const ENTRY_LIMIT = 100_000;
  * Reads the file's text.
  * @throws Error that says which entry is wrong, and how
  */
-export function parseCoverage(text: string): readonly Coverage[] {
+export function parseCoverage(text: string): Coverage {
   const parsed: unknown = JSON.parse(text);
   if (!Array.isArray(parsed) || parsed.length > ZONE_LIMIT)
     throw new Error(`wants a list of at most ${ZONE_LIMIT} zones`);
+  const byNetwork = new Map<string, number>();
+  const byAsn = new Map<number, number>();
+  const sizes = new Set<number>();
   let entries = 0;
-  return parsed.map((zone: unknown, index) => {
-    const coverage = parseZone(zone, index);
-    entries += coverage.prefixes.length + coverage.asns.size;
+  const zones = parsed.map((entry: unknown, index) => {
+    const { zone, networks, asns } = parseZone(entry, index);
+    entries += networks.length + asns.length;
     if (entries > ENTRY_LIMIT) throw new Error(`has more than ${ENTRY_LIMIT} networks`);
-    return coverage;
+    for (const { name, bits } of networks) {
+      sizes.add(bits);
+      if (!byNetwork.has(name)) byNetwork.set(name, index);
+    }
+    for (const asn of asns) if (!byAsn.has(asn)) byAsn.set(asn, index);
+    return zone;
   });
+  return { zones, byNetwork, byAsn, sizes };
 }
 
 /** The zone of an address; null when none covers it. */
-export function coverageOf(zones: readonly Coverage[], address: string, asn: number | null): Coverage | null {
-  const fits = ({ prefixes, asns }: Coverage): boolean =>
-    (asn !== null && asns.has(asn)) || prefixes.some((prefix) => isInPrefix(address, prefix));
-  return zones.find(fits) ?? null;
+export function coverageOf(
+  { zones, byNetwork, byAsn, sizes }: Coverage,
+  address: string,
+  asn: number | null,
+): Zone | null {
+  let first = (asn === null ? undefined : byAsn.get(asn)) ?? Infinity;
+  for (const bits of sizes) {
+    const index = byNetwork.get(networkOf(address, { ipv4Bits: bits, ipv6Bits: bits }));
+    if (index !== undefined && index < first) first = index;
+  }
+  return zones[first] ?? null;
 }
 
-function parseZone(zone: unknown, index: number): Coverage {
+interface ParsedZone {
+  readonly zone: Zone;
+  readonly networks: readonly { readonly name: string; readonly bits: number }[];
+  readonly asns: readonly number[];
+}
+
+function parseZone(zone: unknown, index: number): ParsedZone {
   const { place, country = null, prefixes = [], asns = [] } = (zone ?? {}) as Readonly<Record<string, unknown>>;
   const [latitude = NaN, longitude = NaN] = String(place).split(',').map(Number);
   const isPlace = Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180;
@@ -55,8 +85,10 @@ function parseZone(zone: unknown, index: number): Coverage {
   const networks = prefixes.map((text: unknown) => {
     const prefix = typeof text === 'string' ? parseIpPrefix(text) : null;
     if (prefix === null) throw new Error(`zone ${index}: ${JSON.stringify(text)} is no network`);
-    return prefix;
+    const { bits } = prefix;
+    const [address = ''] = String(text).split('/');
+    return { name: networkOf(address, { ipv4Bits: bits, ipv6Bits: bits }), bits };
   });
   if (!asns.every(Number.isSafeInteger)) throw new Error(`zone ${index}: asns wants numbers`);
-  return { place: { latitude, longitude }, country, prefixes: networks, asns: new Set(asns as number[]) };
+  return { zone: { place: { latitude, longitude }, country }, networks, asns: asns as number[] };
 }

@@ -52,6 +52,48 @@ test('takes private addresses to stand beside it', async () => {
   });
 });
 
+test('a database of IPv4 alone says nothing of IPv6', async () => {
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-mmdb-'));
+  const databaseFile = join(directory.path, 'v4.mmdb');
+  await writeFile(databaseFile, ipv4Database('FJ'));
+  using locator = await open(HERE, { databaseFile, asnFile: databaseFile });
+  assert.equal(locator.locate('203.0.113.1').country, 'FJ');
+  assert.deepEqual(locator.locate('2001:4860:4860::8888'), {
+    place: null,
+    country: null,
+    asn: null,
+    source: 'unknown',
+  });
+});
+
+/** A MaxMind DB (version 2.0) of one node, whose every address is in one country. */
+function ipv4Database(country: string): Buffer {
+  const text = (value: string): Buffer => Buffer.concat([Buffer.of((2 << 5) | value.length), Buffer.from(value)]);
+  const short = (value: number): Buffer => Buffer.of((5 << 5) | 1, value);
+  const map = (fields: Readonly<Record<string, Buffer>>): Buffer => {
+    const pairs = Object.entries(fields).flatMap(([name, value]) => [text(name), value]);
+    return Buffer.concat([Buffer.of((7 << 5) | (pairs.length / 2)), ...pairs]);
+  };
+  const nodes = 1;
+  const record = Buffer.of(0, 0, nodes + 16);
+  return Buffer.concat([
+    record,
+    record,
+    Buffer.alloc(16),
+    map({ country_code: text(country) }),
+    Buffer.from('abcdef4d61784d696e642e636f6d', 'hex'),
+    map({
+      node_count: short(nodes),
+      record_size: short(24),
+      ip_version: short(4),
+      binary_format_major_version: short(2),
+      binary_format_minor_version: short(0),
+      build_epoch: short(0),
+      database_type: text('test'),
+    }),
+  ]);
+}
+
 test('reads flat and nested records, and what is in neither', () => {
   const place = { latitude: 1, longitude: 2 };
   assert.deepEqual(locationOf({ country_code: 'DE', ...place }), {

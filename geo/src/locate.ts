@@ -58,8 +58,8 @@ export async function openLocator(
       const source = beside === null ? 'unknown' : 'default';
       return zoneOf(null) ?? { place: beside, country: null, asn: null, source };
     }
-    const found = locationOf(places.value.get(address));
-    const asn = systems === null ? found.asn : locationOf(systems.value.get(address)).asn;
+    const found = locationOf(recordOf(places.value, address));
+    const asn = systems === null ? found.asn : locationOf(recordOf(systems.value, address)).asn;
     return zoneOf(asn) ?? { ...found, asn };
   }
   return {
@@ -74,7 +74,12 @@ async function readDatabase(file: string): Promise<Reader<Response>> {
   return new Reader<Response>(await readFile(file));
 }
 
-async function readZones(file: string): Promise<readonly Coverage[]> {
+/** A database of IPv4 alone takes the first 32 bits of an IPv6 address for an address of its own. */
+function recordOf(database: Reader<Response>, address: string): Response | null {
+  return database.metadata.ipVersion === 4 && !isIPv4(address) ? null : database.get(address);
+}
+
+async function readZones(file: string): Promise<Coverage> {
   return parseCoverage(await readFile(file, 'utf8'));
 }
 

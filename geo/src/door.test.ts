@@ -9,7 +9,7 @@ import { verifyPathToken } from '@headwater/protocol/path-token';
 import { type SessionClaims, mintSessionToken } from '@headwater/protocol/session-token';
 import { testRecord } from '@headwater/protocol/test-node';
 import { ManualClock } from '@headwater/service/clock';
-import { type Door, type DoorRequest, answerDoor } from './door.ts';
+import { type Door, type DoorRequest, answerDoor, edgeHostsFor } from './door.ts';
 import { Departures } from './departures.ts';
 import { EdgeViews } from './edge-views.ts';
 import { UsedTokens } from './replay-guard.ts';
@@ -163,4 +163,24 @@ test('no edge at all is said, and so is a door without a key', () => {
   assert.equal(codeOf(ask('/live/news/master.m3u8'), empty), 'no_edge');
   state.apply({ cursor: '2', snapshot: false, messages: [{ type: 'issuer', issuer: ISSUER }] });
   assert.equal(codeOf(ask(`/live/show/master.m3u8?URISigningPackage=${token('show')}`), empty), 'not_ready');
+});
+
+test('by DNS only the best edges are named, since whoever asks takes any of them', () => {
+  const at = (id: string, host: string, change: Parameters<typeof testRecord>[0] = {}): FeedMessage => {
+    const place = { latitude: 50, longitude: 8 };
+    return { type: 'node', node: testRecord({ id, url: `http://${host}:8080`, place, ...change }) };
+  };
+  const hosts = (...more: FeedMessage[]): string[] => {
+    const door = openDoor({ type: 'node-removed', id: 'edge-1' }, ...more);
+    return edgeHostsFor('198.51.100.7', 'show', door).toSorted();
+  };
+  const near = [at('a', '192.0.2.1'), at('b', '192.0.2.2'), at('c', '[2001:db8::3]')];
+  const far = at('far', '192.0.2.9', { place: { latitude: -34, longitude: 151 } });
+  assert.deepEqual(hosts(...near, far), ['192.0.2.1', '192.0.2.2', '2001:db8::3']);
+  const young = at('b', '192.0.2.2', { servingSinceMs: NOW_S * 1_000 });
+  assert.deepEqual(hosts(at('a', '192.0.2.1'), young), ['192.0.2.1'], 'not half of the viewers at once');
+  assert.deepEqual(hosts(at('a', '192.0.2.1'), at('six', '[2001:db8::6]', { draining: true })), [
+    '192.0.2.1',
+    '2001:db8::6',
+  ]);
 });

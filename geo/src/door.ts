@@ -1,5 +1,6 @@
 /** The viewers' door: who asks, may they, which edge is theirs. One request's life; the leaves decide nothing. */
 
+import { isIP } from 'node:net';
 import { clientAddress } from '@headwater/protocol/client-address';
 import type { FeedState } from '@headwater/protocol/feed-state';
 import type { IpPrefix } from '@headwater/protocol/ip-prefix';
@@ -108,10 +109,20 @@ export function policyFor(stream: string, { state, nodeId }: Door): RankingPolic
   return state.settingsOf(nodeId, stream).ranking ?? {};
 }
 
-/** Hosts of the edges for who asks by DNS. */
+/**
+ * Hosts of the edges for who asks by DNS. Who is told of several takes any of them, so besides the best one with its kind of
+ * address only its equals are named.
+ */
 export function edgeHostsFor(address: string, stream: string, door: Door): string[] {
-  const ranked = rankFor({ stream, address, location: door.locate(address) }, door);
-  return ranked.slice(0, DNS_EDGES).map(({ edge }) => new URL(edge.url).hostname.replace(/^\[|\]$/g, ''));
+  const bestOrders = new Map<number, number>();
+  const hosts = rankFor({ stream, address, location: door.locate(address) }, door).flatMap(({ edge, standing }) => {
+    const host = new URL(edge.url).hostname.replace(/^\[|\]$/g, '');
+    const family = isIP(host);
+    const bestOrder = bestOrders.get(family) ?? standing.order;
+    bestOrders.set(family, bestOrder);
+    return standing.order === bestOrder ? [host] : [];
+  });
+  return hosts.slice(0, DNS_EDGES);
 }
 
 interface Admitted extends Session {

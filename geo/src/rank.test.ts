@@ -101,6 +101,20 @@ test('a hot stream spreads: an edge that carries more than its share passes view
   assert.equal(order(sent)[0], second, 'viewers just sent count before the load tells');
 });
 
+test('its share is told by its equals alone, not by those of a zone that is not for these viewers', () => {
+  const carrying = (id: string, share: number, zone: string): EdgeView =>
+    edge(id, FRANKFURT, { zone, load: { egressBytesPerSecond: (share * 1e9) / 8 } });
+  const others = ['x', 'y', 'z', 'w'].map((id) => carrying(id, 0, 'other'));
+  const rules = [{ zones: ['eu'] }];
+  for (const [full, light] of [
+    ['a', 'b'],
+    ['b', 'a'],
+  ] as const) {
+    const fleet = [carrying(full, 0.6, 'eu'), carrying(light, 0.2, 'eu'), ...others];
+    assert.equal(order(fleet, {}, { rules })[0], light);
+  }
+});
+
 test('processor, event loop and line: the scarcest is the load', () => {
   const loads = [{ cpu: 0.5 }, { loopLagMs: 100 }, { egressBytesPerSecond: 62_500_000 }];
   for (const load of loads) {
@@ -149,6 +163,13 @@ test('the second choice does not fail with the first', () => {
   assert.equal(second, 'c');
   const gone = [edge('a', FRANKFURT, rack), edge('b', FRANKFURT, rack), edge('c', PARIS, { healthy: false })];
   assert.equal(order(gone)[2], 'c', 'one that is down is no way out');
+});
+
+test('an exclusive rule keeps viewers in its zones though its edges fail together', () => {
+  const eu = { zone: 'eu', failureDomain: 'eu-1' };
+  const fleet = [edge('a', FRANKFURT, eu), edge('b', FRANKFURT, eu), edge('us', FRANKFURT, { zone: 'us' })];
+  assert.equal(order(fleet, {}, { rules: [{ zones: ['eu'], exclusive: true }] })[2], 'us');
+  assert.equal(order(fleet, {}, { rules: [{ zones: ['eu'] }] })[1], 'us');
 });
 
 test('a limit cuts the list after it is ordered', () => {

@@ -95,10 +95,10 @@ interface Candidate {
   readonly zonePreference: number;
   /** of equals the stream prefers the highest */
   readonly weight: number;
-  /** it carries more than its share; known once its equals are */
-  overBound: boolean;
   /** the lower the better; of the same the weight decides */
   order: number;
+  /** it carries more than its share; known once its equals are, which have the same order until then */
+  overBound: boolean;
 }
 
 /**
@@ -126,8 +126,8 @@ export function rankEdges(fleet: readonly EdgeView[], viewer: Viewer, options: R
       order: 0,
     };
   });
-  markOverBound(candidates, policy.boundedLoadFactor ?? DEFAULT_POLICY.boundedLoadFactor);
   for (const candidate of candidates) candidate.order = orderOf(candidate, rule?.exclusive === true);
+  markOverBound(candidates, policy.boundedLoadFactor ?? DEFAULT_POLICY.boundedLoadFactor);
   return apartFromFirst(candidates, limit).map((candidate) => explained(candidate, rule));
 }
 
@@ -151,14 +151,13 @@ const DIGITS = { band: 10, zone: 1e4, condition: 1e8, elsewhere: 1e10 } as const
 const LAST_ZONE = 9_999;
 
 function orderOf(candidate: Candidate, isExclusive: boolean): number {
-  const { condition, zonePreference, distanceKm, overBound } = candidate;
+  const { condition, zonePreference, distanceKm } = candidate;
   return (
     // Exclusively these zones: what serves elsewhere comes after what is merely busy here.
     (isExclusive && isElsewhere(candidate) ? DIGITS.elsewhere : 0) +
     CONDITIONS.indexOf(condition) * DIGITS.condition +
     Math.min(zonePreference, LAST_ZONE) * DIGITS.zone +
-    band(distanceKm) * DIGITS.band +
-    (overBound ? 1 : 0)
+    band(distanceKm) * DIGITS.band
   );
 }
 
@@ -191,14 +190,15 @@ function conditionOf(
 function markOverBound(candidates: readonly Candidate[], factor: number): void {
   const sums = new Map<number, { total: number; count: number }>();
   const serving = candidates.filter(({ condition }) => condition === 'serving');
-  for (const { distanceKm, load } of serving) {
-    const sum = sums.get(band(distanceKm)) ?? { total: 0, count: 0 };
-    sums.set(band(distanceKm), { total: sum.total + load, count: sum.count + 1 });
+  for (const { order, load } of serving) {
+    const sum = sums.get(order) ?? { total: 0, count: 0 };
+    sums.set(order, { total: sum.total + load, count: sum.count + 1 });
   }
   for (const candidate of serving) {
-    const { total = 0, count = 1 } = sums.get(band(candidate.distanceKm)) ?? {};
+    const { total = 0, count = 1 } = sums.get(candidate.order) ?? {};
     candidate.overBound = candidate.load > Math.max(BOUND_FLOOR, (factor * total) / count);
   }
+  for (const candidate of serving) if (candidate.overBound) candidate.order += 1;
 }
 
 /** A viewer's way out must not fail with its way in: those apart from the first come next, in their order. */
@@ -206,8 +206,11 @@ function apartFromFirst(candidates: Candidate[], limit: number): Candidate[] {
   const [first] = best(candidates, 1);
   if (first === undefined) return [];
   const domain = first.view.node.failureDomain;
-  const isBackup = ({ condition, view }: Candidate): boolean =>
-    CONDITIONS.indexOf(condition) <= CONDITIONS.indexOf('busy') && view.node.failureDomain !== domain;
+  // An exclusive rule's viewers leave its zones when nothing in them serves, and not before.
+  const isBackup = ({ condition, view, order }: Candidate): boolean =>
+    CONDITIONS.indexOf(condition) <= CONDITIONS.indexOf('busy') &&
+    view.node.failureDomain !== domain &&
+    order >= DIGITS.elsewhere === first.order >= DIGITS.elsewhere;
   const backups = best(candidates.filter(isBackup), limit - 1);
   const others = candidates.filter((candidate) => candidate !== first && !isBackup(candidate));
   return [first, ...backups, ...best(others, limit - 1 - backups.length)];
@@ -289,6 +292,11 @@ function hashOf(text: string): number {
   if (hashes.size >= HASH_MEMORY) hashes.clear();
   hashes.set(text, hash >>> 0);
   return hash >>> 0;
+}
+
+/** A number of 0…1 that an address draws in a round, always the same. */
+export function drawOf(address: string, round: number): number {
+  return mix(hashOf(address) ^ mix(round)) / 2 ** 32;
 }
 
 /** Spreads every bit over all (MurmurHash3's finalizer). */

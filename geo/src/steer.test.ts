@@ -14,7 +14,12 @@ import { answerSteering } from './steer.ts';
 
 const LOCATION = { place: null, country: null, asn: null, source: 'unknown' } as const;
 
-function makeDoor(): { door: Door; verdicts: Map<string, Verdict>; state: FeedState } {
+function makeDoor(): {
+  readonly door: Door;
+  readonly verdicts: Map<string, Verdict>;
+  readonly state: FeedState;
+  readonly clock: ManualClock;
+} {
   const state = new FeedState();
   const messages = ['edge-1', 'edge-2', 'edge-3'].map((id) => ({ type: 'node', node: testRecord({ id }) }) as const);
   state.apply({ cursor: '1', snapshot: true, messages });
@@ -25,7 +30,7 @@ function makeDoor(): { door: Door; verdicts: Map<string, Verdict>; state: FeedSt
   const probes = { verdict: (id: string) => verdicts.get(id) ?? 'up' };
   const edges = new EdgeViews({ state, clock, nodeId, probes, departures });
   const parts = { trustedProxies: [], audience: 'headwater', nodeId, replay: new UsedTokens(clock) };
-  return { door: { state, locate: () => LOCATION, edges, departures, clock, ...parts }, verdicts, state };
+  return { door: { state, locate: () => LOCATION, edges, departures, clock, ...parts }, verdicts, state, clock };
 }
 
 interface Manifest {
@@ -88,9 +93,15 @@ test('what is no question is not answered', () => {
 });
 
 test('an edge that players of several networks leave though they were told to stay is avoided', () => {
-  const { door } = makeDoor();
+  const { door, state } = makeDoor();
   const pathways = ['edge-1', 'edge-2', 'edge-3'];
   const [best = '', other = ''] = order(door, pathways);
+  const drain = (draining: boolean): void =>
+    state.apply({
+      cursor: '2',
+      snapshot: false,
+      messages: [{ type: 'node', node: testRecord({ id: other, draining }) }],
+    });
   const askFrom = (address: string, url: string, current: string): Manifest => {
     const asked = {
       origin: ORIGIN,
@@ -105,10 +116,65 @@ test('an edge that players of several networks leave though they were told to st
   const addresses = ['192.0.2.1', '192.0.2.2', '198.51.100.1', '203.0.113.1'];
   const asked = addresses.map((address) => [address, nextOf(askFrom(address, first, best))] as const);
   assert.ok(asked.every(([, next]) => next === `${first}&stayed=${best}`));
+  drain(true);
   assert.ok(!nextOf(askFrom('192.0.2.1', first, other)).includes('stayed'), 'it was not told to stay there');
+  drain(false);
   for (const [address, next] of asked) {
     assert.equal(order(door, pathways)[0], best, 'three networks must have left');
     askFrom(address, next, other);
   }
   assert.equal(order(door, pathways).at(-1), best);
+});
+
+test('what is said of an edge that is not there is not remembered', () => {
+  const left: string[] = [];
+  const { door } = makeDoor();
+  const departures = { stayed: () => undefined, left: (edge: string) => void left.push(edge) };
+  const asked = { origin: ORIGIN, socketAddress: '203.0.113.7', forwardedFor: undefined };
+  for (const stayed of ['edge-9', 'edge-1']) {
+    const path = steeringPath('hls', { stream: 'show', pathways: [stayed, 'edge-2'], stayed });
+    answerSteering({ ...asked, url: `${path}&_HLS_pathway=edge-2` }, { ...door, departures });
+  }
+  assert.deepEqual(left, ['edge-1']);
+});
+
+/** Players on three equal edges that ask whenever they should, while each edge tells its load once a second. */
+function play(shares: readonly number[], { viewerShare, seconds }: { viewerShare: number; seconds: number }) {
+  const { door, state, clock } = makeDoor();
+  const pathways = ['edge-1', 'edge-2', 'edge-3'];
+  const players = shares.flatMap((count, index) => Array<string>(count).fill(pathways[index] ?? ''));
+  const url = steeringPath('hls', { stream: 'show', pathways });
+  const loadOf = (id: string): number => players.filter((edge) => edge === id).length * viewerShare;
+  let moves = 0;
+  let highest = 0;
+  for (let second = 0; second < seconds; second += 1) {
+    const messages = pathways.map((id) => {
+      const node = testRecord({ id, load: { egressBytesPerSecond: (loadOf(id) * 1e9) / 8 } });
+      return { type: 'node', node } as const;
+    });
+    state.apply({ cursor: '2', snapshot: false, messages });
+    for (const [index, edge] of players.entries()) {
+      if (index % 2 !== second % 2) continue;
+      const asked = { origin: ORIGIN, socketAddress: `10.0.${index}.1`, forwardedFor: undefined };
+      const answer = JSON.parse(
+        answerSteering({ ...asked, url: `${url}&_HLS_pathway=${edge}` }, door) ?? '',
+      ) as Manifest;
+      const [next = ''] = answer['PATHWAY-PRIORITY'];
+      moves += Number(next !== edge);
+      players[index] = next;
+    }
+    highest = Math.max(highest, ...pathways.slice(1).map(loadOf));
+    clock.advance(1_000);
+  }
+  return { moves, highest, first: loadOf('edge-1') };
+}
+
+test('players are not driven from one equal edge to another and back', () => {
+  assert.equal(play([100, 50, 50], { viewerShare: 0.003, seconds: 30 }).moves, 0);
+});
+
+test('an overloaded edge is relieved step by step, and drowns no other', () => {
+  const { moves, highest, first } = play([190, 100, 100], { viewerShare: 0.005, seconds: 30 });
+  assert.ok(first < 0.9 && moves < 100, `${first} left after ${moves} moves`);
+  assert.ok(highest < 0.9, String(highest));
 });

@@ -23,16 +23,20 @@ const REFUSED: Complaint = { text: 'Your link was refused. Ask for a new one.', 
 const UNREACHABLE: Complaint = { text: 'The service cannot be reached. Trying again …', passes: true };
 const INTERRUPTED: Complaint = { text: 'The picture was interrupted. Trying again …', passes: true };
 
+/** A door that hangs is none. */
+const ANSWER_MS = 5_000;
+
 /** Asks the door what is wrong with a URL of its own, since a player only ever says that loading failed. */
 export async function findComplaint(url: string): Promise<Complaint> {
   try {
-    const answer = await fetch(url, { headers: { accept: 'application/json' }, cache: 'no-store' });
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const answer = await fetch(url, { headers: { accept: 'application/json' }, cache: 'no-store', signal });
     if (answer.ok) return INTERRUPTED;
     const { code } = (await answer.json()) as { readonly code?: string };
     return BY_CODE[code ?? ''] ?? (answer.status === 403 ? REFUSED : UNREACHABLE);
   } catch (error) {
-    // fetch throws a TypeError for the network, json() a SyntaxError for a stranger's answer.
-    if (error instanceof TypeError || error instanceof SyntaxError) return UNREACHABLE;
+    // fetch throws a TypeError for the network and a DOMException for silence, json() a SyntaxError for a stranger's answer.
+    if (error instanceof TypeError || error instanceof DOMException || error instanceof SyntaxError) return UNREACHABLE;
     throw error;
   }
 }

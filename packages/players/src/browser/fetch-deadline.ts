@@ -49,24 +49,26 @@ function watchSilence(silence: AbortController, limitMs: number): SilenceWatch {
   return watch;
 }
 
-/** The same response, whose body is listened to as it is read. */
+/** The same response, whose body is listened to as it is read; one that is read at once has no longer than one silence. */
 function heard(response: Response, watch: SilenceWatch): Response {
   const { body } = response;
   if (body === null) {
     watch.end();
     return response;
   }
-  const listened = body.pipeThrough(
-    new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-      transform(chunk, controller) {
-        watch.heard();
-        controller.enqueue(chunk);
-      },
-      flush: () => watch.end(),
-    }),
-  );
   watch.heard();
-  // A new Response would have lost its URL.
-  Object.defineProperty(response, 'body', { get: () => listened });
+  let listened: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+  // A new Response would have lost its URL, and one whose body is taken beforehand its json().
+  Object.defineProperty(response, 'body', { get: () => (listened ??= body.pipeThrough(listener(watch))) });
   return response;
+}
+
+function listener(watch: SilenceWatch): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
+  return new TransformStream({
+    transform(chunk, controller) {
+      watch.heard();
+      controller.enqueue(chunk);
+    },
+    flush: () => watch.end(),
+  });
 }

@@ -266,6 +266,8 @@ test('a password that an admin gave opens nothing but its change', async () => {
   assertProblem(await plane.call('GET', '/v1/streams', undefined, accessToken), 403, 'password_change_required');
   const next = { current: password, next: 'too short' };
   assertProblem(await plane.call('POST', '/v1/me/password', next, accessToken), 400, 'bad_field');
+  const same = { current: password, next: password };
+  assertProblem(await plane.call('POST', '/v1/me/password', same, accessToken), 400, 'bad_field');
   assert.equal((await plane.call('POST', '/v1/me/password', { ...next, next: OWN }, accessToken)).status, 204);
   assertProblem(await plane.call('GET', '/v1/streams', undefined, accessToken), 401, 'access_token_expired');
   const again = await enter(plane, { name: 'anna', password: OWN });

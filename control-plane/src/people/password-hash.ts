@@ -50,10 +50,19 @@ export class PasswordHasher {
   }
 }
 
+/** One password, however a keyboard composes its letters. */
+export function isSamePassword(one: string, other: string): boolean {
+  return composed(one) === composed(other);
+}
+
+/** RFC 8265 §4.2.2. */
+function composed(password: string): string {
+  return password.normalize('NFC');
+}
+
 function derive(password: string, salt: Buffer, { memoryKib, passes }: HashCost): Promise<Buffer> {
   const cost = { memory: memoryKib, passes, parallelism: 1, tagLength: HASH_BYTES };
-  // One password, however a keyboard composes its letters (RFC 8265 §4.2.2).
-  const parameters: Argon2Parameters = { message: password.normalize('NFC'), nonce: salt, ...cost };
+  const parameters: Argon2Parameters = { message: composed(password), nonce: salt, ...cost };
   return new Promise((resolve, reject) => {
     argon2('argon2id', parameters, (error, digest) => (error === null ? resolve(digest) : reject(error)));
   });

@@ -13,6 +13,7 @@ import {
   enrolSecondFactor,
   stepUp,
 } from '../people/own-account.ts';
+import { isSamePassword } from '../people/password-hash.ts';
 import { FRESH_MS, type Person } from '../people/principal.ts';
 import { type Session, endSession, listSessions } from '../people/sessions.ts';
 import { CODE, PASSWORD, SHOWN_PASSWORD, USER, describeUser } from '../people-schema.ts';
@@ -28,6 +29,11 @@ const LOGIN_SESSION = z
     address: z.string().describe('where it was opened from'),
   })
   .meta({ id: 'LoginSession' });
+
+/** Else who gave it would go on knowing it. */
+const CHANGE_PASSWORD = z
+  .strictObject({ current: SHOWN_PASSWORD, next: PASSWORD })
+  .refine(({ current, next }) => !isSamePassword(current, next), { path: ['next'], message: 'is the current one' });
 
 const GUESSED: readonly ProblemCode[] = ['login_throttled', 'login_busy'];
 const shared = { tag: 'people', access: 'own' } as const;
@@ -67,7 +73,7 @@ function accountRoutes({ people }: Services): Route[] {
       method: 'POST',
       path: '/v1/me/password',
       summary: 'Changes one’s password. Every session ends, this one too.',
-      body: z.strictObject({ current: SHOWN_PASSWORD, next: PASSWORD }),
+      body: CHANGE_PASSWORD,
       answers: { 204: null },
       problems: [...GUESSED, 'password_wrong'],
     },

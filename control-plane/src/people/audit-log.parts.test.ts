@@ -29,6 +29,23 @@ async function tamper(store: Store, seq: number, change: (entry: AuditEntry) => 
   await store.commit({ changes: [{ collection: 'audit', id, expect: there.revision, body }] });
 }
 
+/** The store, but something happens just before the first list is read. */
+function interrupted(store: Store, happen: () => Promise<unknown>): Store {
+  let isFirst = true;
+  return new Proxy(store, {
+    get(target, property: keyof Store) {
+      const value: unknown = target[property];
+      if (typeof value !== 'function') return value;
+      if (property !== 'list') return value.bind(target) as unknown;
+      return async (...asked: Parameters<Store['list']>) => {
+        if (isFirst) await happen();
+        isFirst = false;
+        return target.list(...asked);
+      };
+    },
+  });
+}
+
 /** Another deed in an entry's place, with a hash of its own. */
 function forged({ seq, previous, ...event }: AuditEntry): AuditEntry {
   const who = { ...event.who, name: 'bert' };
@@ -88,6 +105,23 @@ for (const [name, makePlace] of STORES) {
         await hand(store);
         assert.equal((await rig.people.audit.verify()).brokenAt, brokenAt, what);
       }
+    });
+
+    test('is whole though it is trimmed while it is looked at, and what is missing shows though more comes', async () => {
+      await using place = await makePlace(LOG_LIMIT);
+      const store = await place.reopen();
+      await using rig = await openTestPeople(store, { retention: { entries: 10, keepMs: Infinity } });
+      const { audit } = rig.people;
+      const look = async (happen: () => Promise<unknown>) => {
+        const rest = { clock: rig.clock, onKept: () => undefined, onTrouble: () => undefined };
+        const retention = { entries: 10, keepMs: Infinity };
+        return new AuditLog({ store: interrupted(store, happen), retention, ...rest }).verify();
+      };
+      await appendMany(audit, 20);
+      const trimmed = await look(() => audit.trim());
+      assert.deepEqual([trimmed.brokenAt, trimmed.from.seq, trimmed.entries], [null, 11, 10]);
+      await tamper(store, 21, () => undefined);
+      assert.equal((await look(() => appendMany(audit, 1, 30))).brokenAt, 21);
     });
 
     test('replicas that append at once make one chain', async () => {

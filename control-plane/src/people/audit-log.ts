@@ -93,24 +93,12 @@ export class AuditLog implements AsyncDisposable {
       .toReversed();
   }
 
-  /** Looks at every entry that is kept, and at the links between them. */
+  /** Looks at every entry that is kept, and at the links between them. What is trimmed meanwhile is not missing. */
   async verify(): Promise<AuditVerdict> {
-    const from = await this.#link(ANCHOR);
-    const head = await this.#link(HEAD);
-    let last = from;
-    while (last.seq < head.seq) {
-      const documents = await this.#options.store.list(ENTRY, { after: idOf(last.seq), limit: PAGE });
-      for (const entry of documents.map(entryOf)) {
-        if (entry.seq > head.seq) break;
-        if (!follows(entry, last)) return { entries: last.seq - from.seq, from, head, brokenAt: last.seq + 1 };
-        last = entry;
-      }
-      if (documents.length === 0) break;
-      await new Promise((resolve) => setImmediate(resolve));
+    for (;;) {
+      const verdict = await this.#look();
+      if (verdict.brokenAt === null || (await this.#link(ANCHOR)).seq === verdict.from.seq) return verdict;
     }
-    const isWhole = last.seq === head.seq && last.hash === head.hash;
-    const brokenAt = isWhole ? null : Math.min(last.seq + 1, head.seq);
-    return { entries: last.seq - from.seq, from, head, brokenAt };
   }
 
   /** Takes out the oldest entries beyond the retention, and tells so in the log itself. Returns how many went. */
@@ -143,6 +131,25 @@ export class AuditLog implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.flush();
+  }
+
+  async #look(): Promise<AuditVerdict> {
+    const from = await this.#link(ANCHOR);
+    const head = await this.#link(HEAD);
+    let last = from;
+    while (last.seq < head.seq) {
+      const limit = Math.min(PAGE, head.seq - last.seq);
+      const documents = await this.#options.store.list(ENTRY, { after: idOf(last.seq), limit });
+      for (const entry of documents.map(entryOf)) {
+        if (!follows(entry, last)) return { entries: last.seq - from.seq, from, head, brokenAt: last.seq + 1 };
+        last = entry;
+      }
+      if (documents.length === 0) break;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const isWhole = last.seq === head.seq && last.hash === head.hash;
+    const brokenAt = isWhole ? null : Math.min(last.seq + 1, head.seq);
+    return { entries: last.seq - from.seq, from, head, brokenAt };
   }
 
   async #drain(): Promise<void> {

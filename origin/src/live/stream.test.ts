@@ -202,25 +202,43 @@ test('an epoch begins at its first number; the one before it keeps its names whi
 test('an epoch that never had media leaves no trace, and no step in the count of discontinuities', () => {
   const stream = onAir();
   pushBoth(stream, { number: FIRST });
-  const open = (ordinal: number, mark: number): void => {
+  const open = (ordinal: number, mark: number, firstSegment: number): void => {
     const tracks = [videoShape('v720', mark), videoShape('v360', mark)];
-    stream.openEpoch({ ordinal, firstSegment: FIRST + 1, grid: GRID, tracks });
+    stream.openEpoch({ ordinal, firstSegment, grid: GRID, tracks });
   };
-  open(4, 1);
+  open(4, 1, FIRST + 1);
   const empty = epochOf(stream);
-  open(5, 2);
+  open(5, 2, FIRST + 1);
   pushBoth(stream, { number: FIRST + 1 });
   const ordinals = (): number[] => whole(stream).epochs.map(({ ordinal }) => ordinal);
   assert.deepEqual(ordinals(), [3, 4]);
   assert.equal(stream.init('v720', empty), undefined);
   // What is pending belongs to the epoch before, and is media.
-  open(5, 3);
+  open(5, 3, FIRST + 2);
   pushBoth(stream, { number: FIRST + 2, count: 1 });
-  open(6, 4);
+  open(6, 4, FIRST + 3);
   pushBoth(stream, { number: FIRST + 3 });
   assert.deepEqual(ordinals(), [3, 4, 5, 6]);
-  for (let mark = 0; mark < 100; mark += 1) open(7, mark);
+  for (let mark = 0; mark < 100; mark += 1) open(7, mark, FIRST + 4);
   assert.deepEqual(ordinals(), [3, 4, 5, 6, 7]);
+});
+
+test('what is pending of a number that the next epoch takes goes: no number is in two epochs', () => {
+  const stream = onAir();
+  pushBoth(stream, { number: FIRST });
+  // Of the next segment there is half a part.
+  pushBoth(stream, { number: FIRST + 1, count: 5 });
+  assert.equal(stream.newestNumber, FIRST);
+  const tracks = [videoShape('v720', 1), videoShape('v360', 1)];
+  stream.openEpoch({ ordinal: 4, firstSegment: FIRST + 1, grid: GRID, tracks });
+  pushBoth(stream, { number: FIRST + 1 });
+  assert.deepEqual(
+    whole(stream).windows['v720']?.map(({ number, epoch }) => [number - FIRST, epoch === epochOf(stream)]),
+    [
+      [0, false],
+      [1, true],
+    ],
+  );
 });
 
 test('the end publishes what is pending and says so', () => {

@@ -145,7 +145,7 @@ export class LiveStream {
   /** Opens an epoch with its tracks. Tracks that it does not name are gone at once, and epochs that have no media. */
   openEpoch(start: EpochStart): Epoch {
     const id = makeEpochId(Math.floor(this.#options.clock.nowMs()), this.#options.randomBytes(5));
-    this.#flushAll();
+    this.#flushAll(start.firstSegment);
     if (start.anew === true) this.#beginAnew(start.firstSegment);
     this.#grid = start.grid;
     this.#ended = false;
@@ -347,11 +347,12 @@ export class LiveStream {
     for (const key of this.#inits.keys()) if (!told.has(key.slice(key.indexOf('/') + 1))) this.#inits.delete(key);
   }
 
-  #flushAll(): void {
+  /** Closes what is open; of pending samples those below a number are published, for the others belong to another epoch. */
+  #flushAll(below = Infinity): void {
     const epoch = this.#epochs.at(-1);
     for (const live of this.#tracks.values()) {
       const rest = live.cutter.flush();
-      if (rest !== null && epoch !== undefined) this.#publish(live, epoch, rest);
+      if (rest !== null && epoch !== undefined && rest.number < below) this.#publish(live, epoch, rest);
       live.window.closeNewest(this.#bump());
     }
   }

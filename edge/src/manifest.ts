@@ -12,6 +12,7 @@ import type { Pathways } from './pathways.ts';
 import { type Stored, mediaTypeOf, storeText } from './stored.ts';
 import type { StreamView } from './stream-view.ts';
 import { type ManifestResource, type Target, formatTarget } from './target.ts';
+import { windowOf } from './timeline-reading.ts';
 
 type Playlist = Extract<ManifestResource, { kind: 'playlist' }>;
 
@@ -114,5 +115,5 @@ export function hasBegun(timeline: Timeline, resource: ManifestResource): boolea
 }
 
 function hasMedia(timeline: Timeline): boolean {
-  return timeline.tracks.length > 0 && timeline.tracks.every(({ id }) => (timeline.windows[id]?.length ?? 0) > 0);
+  return timeline.tracks.length > 0 && timeline.tracks.every(({ id }) => (windowOf(timeline, id)?.length ?? 0) > 0);
 }

@@ -113,6 +113,16 @@ describe('two edges over one origin', () => {
     assert.match(metrics, /headwater_edge_streams 0\n/);
   });
 
+  test('have no track of a name that every object has, and go on', async () => {
+    const files = ['media.m3u8', 'classic.m3u8', 'ts.m3u8', `${EPOCH}/init.mp4`];
+    files.push(...['m4s', '0.m4s', 'ts'].map((end) => `${EPOCH}/${FIRST_NUMBER}.${end}`));
+    const root = `/t/${mint('show')}/live/show`;
+    assert.equal((await ask(first, `${root}/master.m3u8`)).status, 200);
+    for (const file of files) {
+      assert.deepEqual(codes(await ask(first, `${root}/constructor/${file}`)), [404, 'track_not_found'], file);
+    }
+  });
+
   test('let in whom the token binds to', async () => {
     const token = mint('show', { bind: '127.0.0.0/8' });
     assert.equal((await ask(first, `/t/${token}/live/show/master.m3u8`)).status, 200);

@@ -24,9 +24,14 @@ export interface PartName {
 /** Requests may be this many segments ahead of what is known (RFC 8216bis §6.2.5.2). */
 const AHEAD_SEGMENTS = 2;
 
+/** The segments of a track; undefined for one that the stream does not have, even if every object has something of that name. */
+export function windowOf({ windows }: Timeline, track: string): readonly Segment[] | undefined {
+  return Object.hasOwn(windows, track) ? windows[track] : undefined;
+}
+
 /** Null before the track's first part. */
 export function positionOf(timeline: Timeline, track: string): Position | null {
-  const last = timeline.windows[track]?.at(-1);
+  const last = windowOf(timeline, track)?.at(-1);
   if (last === undefined) return null;
   return { epoch: last.epoch, number: last.number, parts: last.parts.length, complete: last.complete };
 }
@@ -81,7 +86,7 @@ export type Whereabouts =
 
 /** Where an object stands, seen from what this edge knows. */
 export function whereabouts(timeline: Timeline, resource: MediaResource): Whereabouts {
-  const window = timeline.windows[resource.track];
+  const window = windowOf(timeline, resource.track);
   if (window === undefined) return 'no-track';
   // What is not known yet is asked of the origin, so there must be few names for it, whatever a viewer makes up.
   const unknown = timeline.epochs.some(({ id }) => id === resource.epoch) ? 'ahead' : 'unheard';
@@ -125,12 +130,12 @@ function partsLimit({ segmentDurationMs, partDurationMs }: Timeline): number {
 
 /** A segment of a window. */
 export function findSegment(timeline: Timeline, track: string, number: number): Segment | undefined {
-  return timeline.windows[track]?.findLast((segment) => segment.number === number);
+  return windowOf(timeline, track)?.findLast((segment) => segment.number === number);
 }
 
 /** The timeline with one more part, as the part itself told of it; the same timeline when it does not follow on. */
 export function withPart(timeline: Timeline, name: PartName, facts: PartFacts, bytes: number): Timeline {
-  const window = timeline.windows[name.track];
+  const window = windowOf(timeline, name.track);
   const newest = window?.at(-1);
   if (window === undefined || newest === undefined) return timeline;
   const opens = name.part === 0 && name.number === newest.number + 1 && name.epoch === newest.epoch && newest.complete;
@@ -157,7 +162,7 @@ export function neverBack(known: Timeline | undefined, next: Timeline): Timeline
   if (known === undefined || next.state !== 'live') return next;
   const windows: Record<string, readonly Segment[]> = {};
   for (const [track, window] of Object.entries(next.windows)) {
-    windows[track] = keepFurther(known.windows[track]?.slice(-AHEAD_SEGMENTS) ?? [], window);
+    windows[track] = keepFurther(windowOf(known, track)?.slice(-AHEAD_SEGMENTS) ?? [], window);
   }
   return { ...next, windows };
 }

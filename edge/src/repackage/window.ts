@@ -1,6 +1,7 @@
 /** Which segments a playlist shows: by rule from the last number alone, so that every edge shows the same ones. */
 
 import type { Epoch, Segment, Timeline } from '@headwater/protocol/timeline';
+import { windowOf } from '../timeline-reading.ts';
 
 /** A number inside the window, with its media or without: then it is a gap. */
 export interface ShownSegment {
@@ -19,7 +20,7 @@ export function shownWindow(
   lastNumber: number,
   fromNumber = 0,
 ): readonly ShownSegment[] {
-  const byNumber = new Map(timeline.windows[track]?.map((segment) => [segment.number, segment]));
+  const byNumber = new Map(windowOf(timeline, track)?.map((segment) => [segment.number, segment]));
   const began = timeline.epochs[0]?.firstSegment ?? lastNumber;
   const first = Math.max(lastNumber - timeline.windowSegments + 1, began, Math.min(fromNumber, lastNumber));
   const shown: ShownSegment[] = [];
@@ -38,7 +39,7 @@ export function numberAt(timeline: Timeline, unixMs: number): number {
 
 /** The newest segment of a track that is whole. */
 export function lastComplete(timeline: Timeline, track: string): number | null {
-  return timeline.windows[track]?.findLast((segment) => segment.complete)?.number ?? null;
+  return windowOf(timeline, track)?.findLast((segment) => segment.complete)?.number ?? null;
 }
 
 function epochOf(timeline: Timeline, segment: Segment): Epoch | undefined {

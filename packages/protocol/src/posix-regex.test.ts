@@ -49,6 +49,7 @@ test('matches as POSIX says', () => {
 
 test('what POSIX leaves undefined, or no pattern at all, is refused', () => {
   for (const pattern of [
+    '[[:constructor:]]',
     '(',
     ')',
     'a)',

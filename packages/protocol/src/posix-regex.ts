@@ -272,7 +272,7 @@ class Parser {
 
   #named(set: CharSet): void {
     const name = /^\[:([a-z]+):\]/.exec(this.#text.slice(this.#at));
-    const members = name?.[1] === undefined ? undefined : CLASSES[name[1]];
+    const members = name?.[1] === undefined || !Object.hasOwn(CLASSES, name[1]) ? undefined : CLASSES[name[1]];
     if (name === null || members === undefined) throw new PatternError('unknown class');
     this.#at += name[0].length;
     for (let code = 0; code < CODES; code += 1) if (members.test(String.fromCharCode(code))) set[code] = 1;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Segment, Timeline } from '@headwater/protocol/timeline';
+import { type Segment, type Timeline, applyChange } from '@headwater/protocol/timeline';
 import { hasReached, neverBack, nextPart, positionOf, whereabouts, withPart } from './timeline-reading.ts';
 
 const EPOCH = 'epoch0001';
@@ -58,6 +58,13 @@ test('a timeline that is behind the parts takes nothing back', () => {
   const known = timeline(segment(5, 3), segment(6, 3), segment(7, 1));
   const behind = timeline(segment(4, 3), segment(5, 3), segment(6, 2));
   assert.deepEqual(neverBack(known, behind).windows['v'], [segment(4, 3), segment(5, 3), segment(6, 3), segment(7, 1)]);
+  const parts = (line: Timeline) => line.windows['v']?.map((each) => [each.number, each.parts.length]);
+  const far = timeline(...[5, 6, 7, 8].map((number) => segment(number, 3)), segment(9, 1));
+  for (const full of [true, false]) {
+    const tracks = [{ id: 'v', kind: 'video', codec: 'avc1', bandwidth: 1, timescale: 90_000 }] as const;
+    const late = applyChange(far, { full, timeline: { ...timeline(segment(5, 3), segment(6, 2)), tracks } });
+    assert.deepEqual(parts(neverBack(far, late)), parts(far), 'none goes back or is left out between');
+  }
   const ahead = timeline(segment(6, 3), segment(7, 2));
   assert.deepEqual(neverBack(known, ahead), ahead);
   const other = timeline({ ...segment(6, 1), epoch: 'epoch0002' });

@@ -162,7 +162,7 @@ export function neverBack(known: Timeline | undefined, next: Timeline): Timeline
   if (known === undefined || next.state !== 'live') return next;
   const windows: Record<string, readonly Segment[]> = {};
   for (const [track, window] of Object.entries(next.windows)) {
-    windows[track] = keepFurther(windowOf(known, track)?.slice(-AHEAD_SEGMENTS) ?? [], window);
+    windows[track] = keepFurther(windowOf(known, track) ?? [], window);
   }
   return { ...next, windows };
 }
@@ -170,14 +170,17 @@ export function neverBack(known: Timeline | undefined, next: Timeline): Timeline
 function keepFurther(known: readonly Segment[], next: readonly Segment[]): readonly Segment[] {
   const newest = next.at(-1);
   if (newest === undefined) return next;
-  const further = known.filter((segment) => segment.epoch === newest.epoch && isFurther(segment, newest));
-  if (further.length === 0) return next;
-  return [...next.filter(({ number }) => !further.some((segment) => segment.number === number)), ...further];
+  const byNumber = new Map(known.map((segment) => [segment.number, segment]));
+  const kept = next.map((segment) => {
+    const before = byNumber.get(segment.number);
+    return before !== undefined && isFurther(before, segment) ? before : segment;
+  });
+  return [...kept, ...known.filter(({ number, epoch }) => number > newest.number && epoch === newest.epoch)];
 }
 
+/** Of two tellings of one segment. */
 function isFurther(a: Segment, b: Segment): boolean {
-  if (a.number !== b.number) return a.number > b.number;
-  return !b.complete && (a.complete || a.parts.length > b.parts.length);
+  return a.epoch === b.epoch && !b.complete && (a.complete || a.parts.length > b.parts.length);
 }
 
 function isSame(segment: Segment, name: PartName): boolean {

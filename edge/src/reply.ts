@@ -64,18 +64,22 @@ const CORS = ['Access-Control-Allow-Origin', '*', 'Access-Control-Expose-Headers
 /** A viewer that is told to come back later comes back in a second. */
 const RETRY_AFTER_S = '1';
 
-/** A whole object: all of it, the range that was asked for, or the news that the viewer has it already. */
+/**
+ * A whole object: all of it, the range that was asked for, or the news that the viewer has it already.
+ * @returns how many bytes of it are sent
+ */
 export function replyStored(exchange: Exchange, stored: Stored, telling: Telling): number {
   const { request, response } = exchange;
   const { headers } = request;
   const size = stored.body.length;
   if (headers['if-match'] !== undefined && !listsTag(headers['if-match'], stored.etag, 'strong')) {
-    return replyProblem(exchange, 'precondition_failed', { edgeId: telling.edgeId });
+    replyProblem(exchange, 'precondition_failed', { edgeId: telling.edgeId });
+    return 0;
   }
   if (headers['if-none-match'] !== undefined && listsTag(headers['if-none-match'], stored.etag, 'weak')) {
     response.writeHead(304, ['ETag', stored.etag, ...told(exchange, telling)]);
     response.end();
-    return 304;
+    return 0;
   }
   const range = readRange(rangeOf(exchange, stored.etag), size);
   switch (range.kind) {
@@ -83,12 +87,10 @@ export function replyStored(exchange: Exchange, stored: Stored, telling: Telling
       if (size > LONG_BODY_BYTES) watchQueue(exchange);
       response.writeHead(200, [...described(stored, size), ...told(exchange, telling)]);
       response.end(request.method === 'HEAD' ? undefined : stored.body);
-      return 200;
+      return request.method === 'HEAD' ? 0 : size;
     case 'unsatisfiable':
-      return replyProblem(exchange, 'bad_range', {
-        edgeId: telling.edgeId,
-        more: ['Content-Range', `bytes */${size}`],
-      });
+      replyProblem(exchange, 'bad_range', { edgeId: telling.edgeId, more: ['Content-Range', `bytes */${size}`] });
+      return 0;
     case 'part': {
       const { firstByte, lastByte } = range;
       const span = `bytes ${firstByte}-${lastByte}/${size}`;
@@ -96,7 +98,7 @@ export function replyStored(exchange: Exchange, stored: Stored, telling: Telling
       const head = [...described(stored, lastByte - firstByte + 1), 'Content-Range', span, ...told(exchange, telling)];
       response.writeHead(206, head);
       response.end(stored.body.subarray(firstByte, lastByte + 1));
-      return 206;
+      return lastByte - firstByte + 1;
     }
   }
 }

@@ -166,6 +166,19 @@ describe('two edges over one origin', () => {
     assert.equal((await ask(second, cold, { headers: { range: 'bytes=0-3' } })).headers['content-length'], '4');
   });
 
+  test('count the bytes that are sent, not those that could have been', async () => {
+    await using edge = await startRig(feedOf(origin.url));
+    const path = `/t/${mint('show')}/live/show/v180/${EPOCH}/${FIRST_NUMBER}.m4s`;
+    const { body, headers } = await ask(edge, path);
+    await ask(edge, path, { method: 'HEAD' });
+    await ask(edge, path, { headers: { range: 'bytes=10-19' } });
+    await ask(edge, path, { headers: { range: `bytes=${body.length}-` } });
+    await ask(edge, path, { headers: { 'if-none-match': headers.etag } });
+    await ask(edge, path, { headers: { 'if-match': '"other"' } });
+    const metrics = await ask({ port: edge.adminPort }, '/metrics');
+    assert.match(metrics.text, new RegExp(`headwater_edge_sent_bytes_total ${body.length + 10}\n`));
+  });
+
   test('say how long an object has been here', async () => {
     const clock = new ManualClock(Date.now());
     await using edge = await startRig(feedOf(origin.url), { clock });

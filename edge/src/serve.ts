@@ -154,14 +154,14 @@ function serveMedia(edge: Edge, exchange: reply.Exchange, target: MediaTarget): 
   const stored = edge.desk.stored(target.key);
   if (stored === undefined) return later(edge, exchange, target, (signal) => fillMedia(edge, exchange, target, signal));
   const nowMs = edge.clock.monotonicMs();
-  reply.replyStored(exchange, stored, {
+  const sentBytes = reply.replyStored(exchange, stored, {
     edgeId: edge.id,
     cacheStatus: edge.statuses.hit,
     timing: reply.TIMING_HIT,
     age: String(Math.floor((nowMs - (stored.madeMs ?? nowMs)) / 1000)),
     freshness: reply.IMMUTABLE,
   });
-  edge.events.answered(target.resource.kind, 'hit', stored.body.length);
+  edge.events.answered(target.resource.kind, 'hit', sentBytes);
 }
 
 /** The object is not here: ask where it stands, join or start its fill, and answer from that. */
@@ -204,8 +204,8 @@ async function fillMedia(
   const result = await fill.whole(patience);
   if (!isStillGranted(edge, exchange, target)) return;
   if (!result.ok) return fail(edge, exchange, target, codeOfFill(result.reason));
-  reply.replyStored(exchange, result.stored, fillTelling(edge, joined, startedMs));
-  edge.events.answered(target.resource.kind, joined ? 'joined' : 'miss', result.stored.body.length);
+  const sentBytes = reply.replyStored(exchange, result.stored, fillTelling(edge, joined, startedMs));
+  edge.events.answered(target.resource.kind, joined ? 'joined' : 'miss', sentBytes);
 }
 
 /** A token may end, or be revoked, while its request waits; then there is nothing to be had for it any more. */
@@ -324,13 +324,13 @@ function sendManifest(
   const stored = writeManifest(view, timeline, target, { directives, nowMs: edge.clock.nowMs(), base, pathways });
   if (stored === null) return fail(edge, exchange, target, 'too_early');
   const { hit, blocked } = edge.statuses;
-  reply.replyStored(exchange, stored, {
+  const sentBytes = reply.replyStored(exchange, stored, {
     edgeId: edge.id,
     cacheStatus: waited ? blocked : hit,
     timing: reply.TIMING_HIT,
     freshness: freshnessOf(target.resource, directives, timeline),
   });
-  edge.events.answered(target.resource.kind, waited ? 'blocked' : 'hit', stored.body.length);
+  edge.events.answered(target.resource.kind, waited ? 'blocked' : 'hit', sentBytes);
 }
 
 /** A media playlist is the same for all; the others will carry what is one viewer's alone. */

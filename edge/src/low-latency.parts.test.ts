@@ -203,6 +203,20 @@ test('a token that ends or is revoked while its request waits buys nothing any m
   ]);
 });
 
+test('a token that is revoked before its stream is known buys no manifest of it', async () => {
+  origin.holdsTimelines = true;
+  const feed = feedOf(origin.url);
+  await using guarded = await startRig(feed, { id: 'edge-2' });
+  const paths = ['master.m3u8', 'manifest.mpd', 'v180/classic.m3u8'];
+  const waiting = paths.map((path) => ask(guarded, `${ROOT}/${path}`));
+  while ((await ask({ port: guarded.adminPort }, '/metrics')).text.match(/edge_waiting (\d+)/)?.[1] !== '3');
+  const revocation = { type: 'revocation', session: 's1', atMs: Date.now() } as const;
+  feed.apply({ cursor: '2', snapshot: false, messages: [revocation] });
+  origin.holdsTimelines = false;
+  origin.advance(1);
+  for (const { code } of await Promise.all(waiting)) assert.equal(code, 'token_revoked');
+});
+
 test('a stream that ended is answered at once, without a hint', async () => {
   await ask(edge, MEDIA);
   origin.advance(PARTS - 2);

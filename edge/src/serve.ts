@@ -264,6 +264,7 @@ async function awaitManifest(
 ): Promise<void> {
   const patience = { withinMs: deadlineMs(edge, target), signal };
   await view.until(() => hasSettled(view, target.resource), patience);
+  if (!isStillGranted(edge, exchange, target)) return;
   if (view.timeline === undefined) return fail(edge, exchange, target, codeOfStanding(view.standing));
   const { resource } = target;
   const { wanted } = directives;

@@ -95,3 +95,11 @@ export async function ask(edge: { readonly port: number }, path: string, options
   const code = isProblem ? (JSON.parse(text) as { code: string }).code : undefined;
   return { status: response.statusCode ?? 0, headers: response.headers, body, text, code, complete };
 }
+
+/** Asks for an edge's metrics until they say so. */
+export async function until(edge: RunningEdge, expected: RegExp): Promise<void> {
+  for (;;) {
+    const { text } = await ask({ port: edge.adminPort }, '/metrics');
+    if (expected.test(text)) return;
+  }
+}

@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, before, beforeEach, describe, test } from 'node:test';
 import { createCache } from './cache.ts';
-import { ask, feedOf, mint, startRig } from './edge-rig.ts';
+import { ask, feedOf, mint, startRig, until } from './edge-rig.ts';
 import { FIRST_NUMBER, type MediaTrack, PARTS, makeMedia } from './fake-media.ts';
 import { FakeOrigin } from './fake-origin.ts';
 import { type Fill, type FillResult, Fills } from './fill.ts';
@@ -233,6 +233,23 @@ describe('from an origin', () => {
     const answer = await growing;
     assert.deepEqual([answer.status, answer.headers['transfer-encoding'], answer.complete], [200, 'chunked', false]);
     assert.ok(answer.body.length < origin.bytesOf('v180', at).length);
+  });
+
+  test('an edge that stops lets the answers under way end, and keeps no connection for more', async () => {
+    const at = FIRST_NUMBER + 1;
+    const growing = ask(edge, `${ROOT}/v180/${EPOCH}/${at}.m4s`);
+    const blocked = ask(edge, `${ROOT}/v180/media.m3u8?_HLS_msn=${at}&_HLS_part=2`);
+    const kept = connect(edge.port, '127.0.0.1');
+    kept.write(`GET ${ROOT}/v180/${EPOCH}/${at}.2.m4s HTTP/1.1\r\nHost: e\r\n\r\n`);
+    await until(edge, /headwater_edge_waiting 3\n/);
+    const stopped = edge[Symbol.asyncDispose]();
+    kept.write(`GET ${ROOT}/v180/${EPOCH}/${at}.1.m4s HTTP/1.1\r\nHost: e\r\n\r\n`);
+    origin.advance(PARTS - 2);
+    const [segment, playlist] = await Promise.all([growing, blocked]);
+    assert.ok(segment.complete && segment.body.equals(origin.bytesOf('v180', at)));
+    assert.equal(playlist.status, 200);
+    assert.match(await text(kept), /^HTTP\/1\.1 200 [^]*HTTP\/1\.1 \d+ [^]*Connection: close/);
+    await stopped;
   });
 
   test('a part that dies is fetched again by itself while its segment is read', async () => {

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { ManualClock } from '@headwater/service/clock';
-import { type Answer, FOREIGN_KEYS, ask, feedOf, mint, startRig } from './edge-rig.ts';
+import { type Answer, FOREIGN_KEYS, ask, feedOf, mint, startRig, until } from './edge-rig.ts';
 import { FIRST_NUMBER, type MediaTrack, PARTS, makeMedia } from './fake-media.ts';
 import { FakeOrigin } from './fake-origin.ts';
 import type { RunningEdge } from './start-edge.ts';
@@ -428,12 +428,4 @@ test('before the feed has told anything nobody is let in, and nobody is turned a
 
 function codes(answer: Answer): [number, string | undefined] {
   return [answer.status, answer.code];
-}
-
-/** Asks for the metrics until they say so. */
-async function until(edge: RunningEdge, expected: RegExp): Promise<void> {
-  for (;;) {
-    const { text } = await ask({ port: edge.adminPort }, '/metrics');
-    if (expected.test(text)) return;
-  }
 }

@@ -85,7 +85,7 @@ export function serve(edge: Edge, request: IncomingMessage, response: ServerResp
 function answer(edge: Edge, exchange: reply.Exchange): void {
   const { request } = exchange;
   const url = request.url ?? '';
-  if (hasBody(request)) exchange.response.shouldKeepAlive = false;
+  if (hasBody(request) || !edge.isReady()) exchange.response.shouldKeepAlive = false;
   if (request.method === 'OPTIONS') return void reply.replyPreflight(exchange, edge.id);
   if (request.method !== 'GET' && request.method !== 'HEAD') return void reply.replyWrongMethod(exchange, edge.id);
   const complaint = complaintOf(request, edge.limits.urlBytes);

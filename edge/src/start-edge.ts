@@ -107,7 +107,8 @@ export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {
     url,
     async [Symbol.asyncDispose]() {
       state.draining = true;
-      await Promise.all([leaveFleet(), closeMedia(), closeServer(viewers), closeServer(admin)]);
+      await Promise.all([leaveFleet(), closeServer(viewers), closeServer(admin)]);
+      await closeMedia();
     },
   };
 }

@@ -31,6 +31,8 @@ export interface EdgeLimits {
   readonly fills: number;
   /** memory of all objects on their way, besides the cache */
   readonly fillBytes: number;
+  /** memory of what the cache has dropped and viewers have not taken yet */
+  readonly unsentBytes: number;
   readonly streams: number;
   readonly urlBytes: number;
   readonly headerBytes: number;
@@ -70,6 +72,7 @@ function readLimits(env: Environment): EdgeLimits {
     waiters: limit('HEADWATER_EDGE_MAX_WAITERS', 10_000, 1_000_000),
     fills: limit('HEADWATER_EDGE_MAX_FILLS', 1_000, 100_000),
     fillBytes: limit('HEADWATER_EDGE_MAX_FILL_BYTES', 256 * MIB, 1024 ** 4, 65_536),
+    unsentBytes: limit('HEADWATER_EDGE_MAX_UNSENT_BYTES', 256 * MIB, 1024 ** 4, MIB),
     streams: limit('HEADWATER_EDGE_MAX_STREAMS', 1_000, 100_000),
     urlBytes: limit('HEADWATER_EDGE_MAX_URL_BYTES', 4_096, 65_536, 256),
     headerBytes: limit('HEADWATER_EDGE_MAX_HEADER_BYTES', 16_384, 131_072, 1_024),

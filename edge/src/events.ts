@@ -28,6 +28,7 @@ export interface EdgeGauges {
   readonly cacheObjects: () => number;
   readonly fills: () => number;
   readonly fillBytes: () => number;
+  readonly unsentBytes: () => number;
   readonly streams: () => number;
   readonly tracksFollowed: () => number;
   readonly waiting: () => number;
@@ -54,6 +55,10 @@ function createCounters(metrics: Metrics) {
     ),
     retries: metrics.counter('headwater_edge_origin_retries_total', 'Fetches that broke off and were tried again.'),
     cut: metrics.counter('headwater_edge_cut_total', 'Answers cut off in the open because their fill failed.'),
+    slowReadersCut: metrics.counter(
+      'headwater_edge_slow_readers_cut_total',
+      'Connections cut off for the memory of what they had not taken.',
+    ),
     turnedAway: metrics.counter('headwater_edge_connections_refused_total', 'Connections above a limit.'),
   };
 }
@@ -105,9 +110,8 @@ export function createEvents(log: Log, metrics: Metrics) {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       });
     },
-    connectionRefused(): void {
-      count.turnedAway.add(1);
-    },
+    slowReaderCut: (): void => count.slowReadersCut.add(1),
+    connectionRefused: (): void => count.turnedAway.add(1),
     started(ports: { readonly port: number; readonly adminPort: number }): void {
       log('info', 'edge_started', ports);
     },
@@ -116,6 +120,7 @@ export function createEvents(log: Log, metrics: Metrics) {
       metrics.gaugeFrom('headwater_edge_cache_objects', 'Objects in the RAM tier.', read.cacheObjects);
       metrics.gaugeFrom('headwater_edge_fills', 'Fills under way.', read.fills);
       metrics.gaugeFrom('headwater_edge_fill_bytes', 'Memory of the fills under way.', read.fillBytes);
+      metrics.gaugeFrom('headwater_edge_unsent_bytes', 'Memory of what slow readers alone hold.', read.unsentBytes);
       metrics.gaugeFrom('headwater_edge_streams', 'Streams followed.', read.streams);
       metrics.gaugeFrom('headwater_edge_tracks_followed', 'Tracks whose parts are fetched ahead.', read.tracksFollowed);
       metrics.gaugeFrom('headwater_edge_waiting', 'Requests that wait for something.', read.waiting);

@@ -13,7 +13,9 @@ import { createViewerServer } from './http-server.ts';
 import { replyGrowing } from './reply.ts';
 import type { RunningEdge } from './start-edge.ts';
 import { storeMedia } from './stored.ts';
+import { Unsent } from './unsent.ts';
 
+const UNBOUND = new Unsent({ limitBytes: Infinity, isKept: () => true, onCut: () => undefined });
 const PATIENT = { withinMs: 5_000 };
 
 function fillsOf(
@@ -339,7 +341,7 @@ test('a reader that is slow is not taken for an idle one, however much is ready 
     connectionsPerAddress: { loopback: 0, elsewhere: 0 },
     idleMs: 200,
     onRequest: (request, response) => {
-      const exchange = { request, response, isPrivate: false, isMedia: true };
+      const exchange = { request, response, isPrivate: false, isMedia: true, unsent: UNBOUND };
       void replyGrowing(exchange, fill, { mediaType: 'video/mp4', etag: '"k"', telling });
     },
     onConnectionRefused: () => undefined,
@@ -367,7 +369,7 @@ test('a reader that does not read holds nobody back', async () => {
   const fill = fills.joinOrStart('k', hand.recipe)?.fill as Fill;
   const telling = { edgeId: 'e', cacheStatus: '', timing: '', freshness: 'max-age=1' };
   const server = createServer((request, response) => {
-    const exchange = { request, response, isPrivate: false, isMedia: true };
+    const exchange = { request, response, isPrivate: false, isMedia: true, unsent: UNBOUND };
     void replyGrowing(exchange, fill, { mediaType: 'video/mp4', etag: '"k"', telling });
   });
   server.listen(0, '127.0.0.1');

@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Fill } from './fill.ts';
 import { listsTag, readRange } from './range.ts';
 import type { Stored } from './stored.ts';
+import type { Unsent } from './unsent.ts';
 
 /** A request on its way to its answer. */
 export interface Exchange {
@@ -15,6 +16,7 @@ export interface Exchange {
   isPrivate: boolean;
   /** a media object was asked for: see `softenForMedia` */
   isMedia: boolean;
+  readonly unsent: Unsent;
 }
 
 /** What an edge did for an answer, as Cache-Status says it (RFC 9211). */
@@ -86,8 +88,13 @@ export function replyStored(exchange: Exchange, stored: Stored, telling: Telling
     case 'whole':
       if (size > LONG_BODY_BYTES) watchQueue(exchange);
       response.writeHead(200, [...described(stored, size), ...told(exchange, telling)]);
-      response.end(request.method === 'HEAD' ? undefined : stored.body);
-      return request.method === 'HEAD' ? 0 : size;
+      if (request.method === 'HEAD') {
+        response.end();
+        return 0;
+      }
+      response.end(stored.body);
+      exchange.unsent.add(stored, response);
+      return size;
     case 'unsatisfiable':
       replyProblem(exchange, 'bad_range', { edgeId: telling.edgeId, more: ['Content-Range', `bytes */${size}`] });
       return 0;
@@ -98,6 +105,7 @@ export function replyStored(exchange: Exchange, stored: Stored, telling: Telling
       const head = [...described(stored, lastByte - firstByte + 1), 'Content-Range', span, ...told(exchange, telling)];
       response.writeHead(206, head);
       response.end(stored.body.subarray(firstByte, lastByte + 1));
+      exchange.unsent.add(stored, response);
       return lastByte - firstByte + 1;
     }
   }
@@ -154,17 +162,24 @@ export function replyGrowing(
       pump();
     };
     function pump(): void {
-      if (isBlocked) return;
+      const { result } = fill;
+      if (result !== null) return result.ok ? finish(result.stored) : cut();
+      if (isBlocked || bytes === fill.filledBytes) return;
       const piece = fill.read(bytes);
-      if (piece.length > 0) {
-        bytes += piece.length;
-        isBlocked = !response.write(piece);
-        if (isBlocked) return;
-      }
-      if (fill.result === null) return;
-      leave(fill.result.ok);
-      if (fill.result.ok) response.end();
-      else response.destroy();
+      bytes += piece.length;
+      isBlocked = !response.write(piece);
+    }
+    /** However slow the reader is, the rest of a whole object can wait in its queue: it holds no fill and no waiter's place. */
+    function finish(stored: Stored): void {
+      const rest = stored.body.subarray(bytes);
+      bytes = stored.body.length;
+      leave(true);
+      response.end(rest);
+      exchange.unsent.add(stored, response);
+    }
+    function cut(): void {
+      leave(false);
+      response.destroy();
     }
     response.on('drain', onDrain);
     response.on('close', onClose);

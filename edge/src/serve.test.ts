@@ -401,6 +401,25 @@ describe('limits', () => {
     await until(small, /headwater_edge_fill_bytes 0\n/);
   });
 
+  test('memory of what the cache has dropped and a viewer does not take: a byte more and the viewer is cut off', async () => {
+    const size = origin.bytesOf('v180', FIRST_NUMBER).length;
+    const root = `/t/${mint('show')}/live/show`;
+    const path = `${root}/v180/${EPOCH}/${FIRST_NUMBER}.m4s`;
+    for (const unsentBytes of [size, size - 1]) {
+      await using edge = await startRig(feedOf(origin.url), { limits: { ramBytes: size + 2_000, unsentBytes } });
+      assert.equal((await ask(edge, path)).status, 200);
+      const stuck = connect(edge.port, '127.0.0.1').pause();
+      stuck.write(`GET ${path} HTTP/1.1\r\nHost: e\r\n\r\n`.repeat(200));
+      await until(edge, /kind="segment",outcome="hit"\} [1-9]/);
+      await until(edge, /headwater_edge_unsent_bytes 0\n/);
+      assert.equal((await ask(edge, `${root}/a0/${EPOCH}/${FIRST_NUMBER}.m4s`)).status, 200);
+      if (unsentBytes === size) await until(edge, new RegExp(`headwater_edge_unsent_bytes ${size}\n`));
+      else await until(edge, /headwater_edge_slow_readers_cut_total 1\n/);
+      stuck.destroy();
+      await until(edge, /headwater_edge_unsent_bytes 0\n/);
+    }
+  });
+
   test('an object above its size is never kept, and the cache never above its own', async () => {
     const size = origin.bytesOf('v180', FIRST_NUMBER).length;
     const path = `/t/${mint('show')}/live/show/v180/${EPOCH}/${FIRST_NUMBER}.m4s`;

@@ -25,6 +25,7 @@ import { type Pathways, pathwaysOf, prioritize } from './pathways.ts';
 import type { StreamView } from './stream-view.ts';
 import { type ManifestResource, type MediaResource, type Target, formatKey, parseTarget } from './target.ts';
 import { hasReached, positionOf, tooFar, whereabouts } from './timeline-reading.ts';
+import type { Unsent } from './unsent.ts';
 import type { Views } from './views.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -52,6 +53,7 @@ export interface Edge {
   readonly limits: ServeLimits;
   readonly statuses: reply.CacheStatuses;
   readonly waiters: Waiters;
+  readonly unsent: Unsent;
   /** false before the feed's first page and while draining */
   readonly isReady: () => boolean;
 }
@@ -71,7 +73,7 @@ const BLOCKED_FRESH_TARGETS = 6;
 
 /** Answers a viewer's request. What goes wrong with it is its own end and nobody else's. */
 export function serve(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
-  const exchange: reply.Exchange = { request, response, isPrivate: false, isMedia: false };
+  const exchange: reply.Exchange = { request, response, isPrivate: false, isMedia: false, unsent: edge.unsent };
   try {
     answer(edge, exchange);
   } catch (error) {
@@ -143,8 +145,7 @@ function openDoor(edge: Edge, exchange: reply.Exchange, target: Target, viewer: 
   const { host = '', cookie, authorization } = exchange.request.headers;
   const url = exchange.request.url ?? '';
   const base = `${edge.scheme}://${host}`;
-  const { audience } = edge;
-  const verdict = knock(edge.feed, target, { base, url, cookie, authorization, audience, ...viewer });
+  const verdict = knock(edge.feed, target, { base, url, cookie, authorization, audience: edge.audience, ...viewer });
   if (!verdict.ok) return fail(edge, exchange, target, verdict.code);
   reply.replyRedirect(exchange, verdict.location, edge.id);
   edge.events.answered(target.resource.kind, 'redirected', 0);

@@ -22,6 +22,8 @@ import { OriginClient } from './origin-client.ts';
 import { purgeAfter } from './purge.ts';
 import { cacheStatuses } from './reply.ts';
 import { type Edge, serve } from './serve.ts';
+import { nameOf } from './stored.ts';
+import { Unsent } from './unsent.ts';
 import { Views } from './views.ts';
 import { Waiters } from './waiters.ts';
 
@@ -128,7 +130,12 @@ function assemble(
     random: Math.random,
     onRetry: (path, cause) => events.originRetried(path, cause),
   });
-  const cache = createCache(limits.ramBytes);
+  const cache = createCache(limits.ramBytes, (stored) => unsent.drop(stored));
+  const unsent = new Unsent({
+    limitBytes: limits.unsentBytes,
+    isKept: (stored) => cache.peek(nameOf(stored)) === stored,
+    onCut: () => events.slowReaderCut(),
+  });
   const { objectBytes: objectLimitBytes, fillDeadlineMs: deadlineMs } = limits;
   const fills = new Fills({
     cache,
@@ -161,6 +168,7 @@ function assemble(
     limits,
     statuses: cacheStatuses(config.nodeId),
     waiters: new Waiters(limits.waiters),
+    unsent,
     cache,
     fills,
   };
@@ -184,6 +192,7 @@ function exposeGauges(edge: Edge, events: EdgeEvents, open: { readonly count: nu
     cacheObjects: () => edge.cache.size,
     fills: () => edge.fills.count,
     fillBytes: () => edge.fills.heldBytes,
+    unsentBytes: () => edge.unsent.heldBytes,
     streams: () => edge.views.count,
     tracksFollowed: () => edge.views.followedTracks,
     waiting: () => edge.waiters.count,

@@ -54,6 +54,11 @@ export function storeMedia(
   return { body, etag: `"${key}"`, part: null, ...about };
 }
 
+/** Under which name the cache has it, if it does. */
+export function nameOf({ etag }: Stored): string {
+  return etag.slice(1, -1);
+}
+
 /** A playlist or MPD: validated by a digest of its bytes. */
 export function storeText(mediaType: string, text: string): Stored {
   const body = Buffer.from(text, 'utf8');

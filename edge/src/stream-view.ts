@@ -12,7 +12,15 @@ import type { FillResult } from './fill.ts';
 import type { OriginClient, TimelineAnswer } from './origin-client.ts';
 import { type Patience, waitUntil } from './patience.ts';
 import type { PartFacts, Stored } from './stored.ts';
-import { type PartName, type Position, neverBack, nextPart, positionOf, windowOf, withPart } from './timeline-reading.ts';
+import {
+  type PartName,
+  type Position,
+  neverBack,
+  nextPart,
+  positionOf,
+  windowOf,
+  withPart,
+} from './timeline-reading.ts';
 
 /** `unknown`: nobody has answered yet. `unreachable`: nobody ever did, and the last try failed. */
 export type Standing = 'unknown' | 'on-air' | 'offline' | 'absent' | 'unreachable';
@@ -88,7 +96,8 @@ export class StreamView {
 
   /** Somebody watches this track at low latency. One that the stream does not have is followed by nobody. */
   touchLowLatency(track: string): void {
-    if (this.#timeline === undefined || windowOf(this.#timeline, track) === undefined || this.#stop.signal.aborted) return;
+    if (this.#timeline === undefined || windowOf(this.#timeline, track) === undefined || this.#stop.signal.aborted)
+      return;
     const isFollowed = this.#lowLatencyUntilMs.has(track);
     this.#lowLatencyUntilMs.set(track, this.#options.clock.monotonicMs() + LOW_LATENCY_IDLE_MS);
     if (!isFollowed) void this.#followParts(track).finally(() => this.#lowLatencyUntilMs.delete(track));

@@ -155,6 +155,15 @@ test('a rule sends viewers to zones, in order; exclusively, when it says so', ()
   }
 });
 
+test('a rule of ten thousand networks is read once, not for each viewer', () => {
+  const prefixes = Array.from({ length: 10_000 }, (_, n) => `10.${n >> 8}.${n & 255}.0/24`);
+  const rules = [{ prefixes, zones: ['default'] }];
+  const fleet = [edge('fra', FRANKFURT)];
+  const startMs = performance.now();
+  for (let count = 0; count < 1_000; count += 1) order(fleet, {}, { rules });
+  assert.ok(performance.now() - startMs < 1_000);
+});
+
 test('the second choice does not fail with the first', () => {
   const rack = { failureDomain: 'rack-1' };
   const fleet = [edge('a', FRANKFURT, rack), edge('b', FRANKFURT, rack), edge('c', PARIS)];

@@ -1,6 +1,6 @@
 /** Which edges a viewer should be sent to, best first, and why. Pure: the same fleet, viewer and policy give the same answer. */
 
-import { isInPrefix, parseIpPrefix } from '@headwater/protocol/ip-prefix';
+import { NetworkMap } from '@headwater/protocol/network-map';
 import type { Load, NodeRecord, Place } from '@headwater/protocol/node';
 import type { RankingPolicy, RankingRule } from '@headwater/protocol/settings';
 
@@ -236,18 +236,27 @@ function best(candidates: Candidate[], count: number): Candidate[] {
 }
 
 function fits(rule: RankingRule, { address, country, asn, stream }: Viewer): boolean {
-  const { prefixes, countries, asns, streams } = rule;
+  const { countries, asns, streams } = rule;
+  const networks = networksOf(rule);
   return (
-    (prefixes?.some((text) => contains(text, address)) ?? true) &&
+    (networks === null || networks.lowestOf(address) !== null) &&
     (countries?.includes(country ?? '') ?? true) &&
     (asns?.includes(asn ?? -1) ?? true) &&
     (streams?.includes(stream) ?? true)
   );
 }
 
-function contains(text: string, address: string): boolean {
-  const prefix = parseIpPrefix(text);
-  return prefix !== null && isInPrefix(address, prefix);
+const networksByRule = new WeakMap<RankingRule, NetworkMap>();
+
+/** Of a rule's prefixes, of which there may be thousands; null when it has none. */
+function networksOf(rule: RankingRule): NetworkMap | null {
+  if (rule.prefixes === undefined) return null;
+  const known = networksByRule.get(rule);
+  if (known !== undefined) return known;
+  const networks = new NetworkMap();
+  for (const prefix of rule.prefixes) networks.add(prefix, 0);
+  networksByRule.set(rule, networks);
+  return networks;
 }
 
 function preferenceOf(zone: string, rule: RankingRule | undefined): number {

@@ -20,3 +20,11 @@ test('refuses when full, until a token it remembers has ended', () => {
   assert.equal(used.firstUse('c', 2_000), true);
   assert.equal(used.firstUse('b', 2_000), false);
 });
+
+test('a viewer who is refused for want of room costs no look through all that is remembered', () => {
+  const used = new UsedTokens(new ManualClock(0));
+  for (let use = 0; use < 100_000; use += 1) assert.equal(used.firstUse(`${use}`, 1_000), true);
+  const startMs = performance.now();
+  for (let use = 0; use < 2_000; use += 1) assert.equal(used.firstUse(`late ${use}`, 1_000), false);
+  assert.ok(performance.now() - startMs < 1_000);
+});

@@ -11,6 +11,8 @@ export class UsedTokens implements ReplayGuard {
   readonly #clock: Clock;
   readonly #limit: number;
   readonly #untilMs = new Map<string, number>();
+  /** before it none of them ends: looking through all of them is not for every viewer who is refused */
+  #nextEndMs = 0;
 
   constructor(clock: Clock, limit = REPLAY_LIMIT) {
     this.#clock = clock;
@@ -22,11 +24,17 @@ export class UsedTokens implements ReplayGuard {
     if (this.#untilMs.size >= this.#limit) this.#dropEnded();
     if (this.#untilMs.size >= this.#limit) return false;
     this.#untilMs.set(use, untilMs);
+    this.#nextEndMs = Math.min(this.#nextEndMs, untilMs);
     return true;
   }
 
   #dropEnded(): void {
     const nowMs = this.#clock.nowMs();
-    for (const [use, untilMs] of this.#untilMs) if (untilMs <= nowMs) this.#untilMs.delete(use);
+    if (nowMs < this.#nextEndMs) return;
+    this.#nextEndMs = Infinity;
+    for (const [use, untilMs] of this.#untilMs) {
+      if (untilMs <= nowMs) this.#untilMs.delete(use);
+      else this.#nextEndMs = Math.min(this.#nextEndMs, untilMs);
+    }
   }
 }

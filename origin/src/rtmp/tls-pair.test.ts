@@ -32,11 +32,22 @@ test('makes a new pair when the kept one is damaged, ends, or misses the host', 
   assert.notEqual(mended.cert, elsewhere.cert);
 });
 
-test("takes the operator's files, and says so when they are missing", async () => {
+test("takes the operator's files, and names the variable of what cannot be used", async () => {
   const pair = makeSelfSigned(['a.example'], NOW_MS);
   const [certFile, keyFile] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
   await writeFile(certFile, pair.cert);
   await writeFile(keyFile, pair.key);
   assert.deepEqual(await loadTlsPair({ ...options('unused'), certFile, keyFile }), pair);
-  await assert.rejects(loadTlsPair({ ...options('unused'), certFile, keyFile: join(directory, 'none') }), /ENOENT/);
+  const [none, garbage, other] = ['none', 'garbage.pem', 'other.pem'].map((name) => join(directory, name));
+  await writeFile(garbage as string, '-----BEGIN nothing');
+  await writeFile(other as string, makeSelfSigned(['a.example'], NOW_MS).key);
+  const load = (files: { certFile?: string | undefined; keyFile?: string | undefined }) =>
+    loadTlsPair({ ...options('unused'), certFile, keyFile, ...files });
+  for (const wrong of [none, garbage]) {
+    const ofCertificate = { name: 'ConfigError', variable: 'HEADWATER_TLS_CERT_FILE' };
+    await assert.rejects(load({ certFile: wrong }), ofCertificate);
+  }
+  for (const wrong of [none, garbage, other]) {
+    await assert.rejects(load({ keyFile: wrong }), { name: 'ConfigError', variable: 'HEADWATER_TLS_KEY_FILE' });
+  }
 });

@@ -3,6 +3,8 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type SecureContextOptions, createSecureContext } from 'node:tls';
+import { ConfigError } from '@headwater/service/env';
 import { makeSelfSigned, type TlsPair } from './self-signed.ts';
 
 interface TlsPairOptions {
@@ -22,12 +24,11 @@ const RENEW_BEFORE_MS = 30 * 86_400_000;
 
 /**
  * Reads the operator's pair, or the kept one, or makes one and keeps it.
- * @throws when the operator's files cannot be read, or the data directory cannot be written
+ * @throws ConfigError when the operator's files are not such a pair; else when the data directory cannot be written
  */
 export async function loadTlsPair(options: TlsPairOptions): Promise<TlsPair> {
-  if (options.certFile !== undefined && options.keyFile !== undefined) {
-    return { cert: await readFile(options.certFile, 'utf8'), key: await readFile(options.keyFile, 'utf8') };
-  }
+  const { certFile, keyFile } = options;
+  if (certFile !== undefined && keyFile !== undefined) return readGiven(certFile, keyFile);
   const kept = await readKept(options);
   if (kept !== null) return kept;
   const hosts = new Set([...options.hosts, 'localhost', '127.0.0.1', '::1']);
@@ -36,6 +37,21 @@ export async function loadTlsPair(options: TlsPairOptions): Promise<TlsPair> {
   await writeFile(join(options.dataDirectory, KEY_FILE), made.key, { mode: 0o600 });
   await writeFile(join(options.dataDirectory, CERT_FILE), made.cert);
   return made;
+}
+
+async function readGiven(certFile: string, keyFile: string): Promise<TlsPair> {
+  const read = async (variable: string, file: string, use: (pem: string) => SecureContextOptions): Promise<string> => {
+    try {
+      const pem = await readFile(file, 'utf8');
+      createSecureContext(use(pem));
+      return pem;
+    } catch (error) {
+      throw new ConfigError(variable, `${file} cannot be used: ${(error as Error).message}`);
+    }
+  };
+  const cert = await read('HEADWATER_TLS_CERT_FILE', certFile, (pem) => ({ cert: pem }));
+  const key = await read('HEADWATER_TLS_KEY_FILE', keyFile, (pem) => ({ cert, key: pem }));
+  return { cert, key };
 }
 
 /** @returns null when there is none, or when it does not hold together, misses a host or is about to end */

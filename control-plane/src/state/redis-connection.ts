@@ -15,7 +15,7 @@ const READY_DEADLINE_MS = 5_000;
  * ioredis' defaults keep a command for more than a minute when the server is gone. Here nothing is queued or sent twice: what
  * could not be sent fails, and whoever asked decides.
  */
-function optionsFor(silenceMs: number | undefined) {
+function optionsFor(silenceMs: number) {
   return {
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -23,7 +23,7 @@ function optionsFor(silenceMs: number | undefined) {
     autoResendUnfulfilledCommands: false,
     connectTimeout: CONNECT_DEADLINE_MS,
     retryStrategy: (times: number) => Math.min(times * RECONNECT.stepMs, RECONNECT.mostMs),
-    ...(silenceMs === undefined ? {} : { socketTimeout: silenceMs }),
+    socketTimeout: silenceMs,
   } satisfies RedisOptions;
 }
 
@@ -32,9 +32,9 @@ export function connectRedis(url: string, onError: (error: Error) => void): Redi
   return listened(new Redis(url, optionsFor(SILENCE_LIMIT_MS)), onError);
 }
 
-/** For commands that block on the server until there is news. */
-export function connectBlocking(url: string, onError: (error: Error) => void): Redis {
-  return listened(new Redis(url, optionsFor(undefined)), onError);
+/** For commands that block on the server until there is news, or for so long. */
+export function connectBlocking(url: string, blockMs: number, onError: (error: Error) => void): Redis {
+  return listened(new Redis(url, optionsFor(blockMs + SILENCE_LIMIT_MS)), onError);
 }
 
 /**

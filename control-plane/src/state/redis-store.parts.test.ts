@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FeedMessage } from '@headwater/protocol/feed';
+import type { FeedMessage, FeedPage } from '@headwater/protocol/feed';
 import { systemClock } from '@headwater/service/clock';
 import { startTestRedis, type TestRedis } from '../test-redis.ts';
+import { startTestRelay } from '../test-relay.ts';
 import { openRedisStore } from './redis-store.ts';
+import { State } from './state.ts';
 import { type Store, StoreUnavailable } from './store.ts';
 
 const MESSAGE: FeedMessage = { type: 'node-removed', id: 'x' };
@@ -14,6 +16,14 @@ const MESSAGE: FeedMessage = { type: 'node-removed', id: 'x' };
 async function open(redis: TestRedis, onAvailable?: (available: boolean) => void): Promise<Store> {
   const told = onAvailable === undefined ? {} : { onAvailable };
   return openRedisStore({ url: redis.url, clock: systemClock, ...told });
+}
+
+/** The store says that the log may have grown, as it also does when it has begun to follow it. */
+async function woken(store: Store): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stop = store.onGrowth(resolve);
+  await promise;
+  stop();
 }
 
 /** How long a question took to fail. */
@@ -106,6 +116,60 @@ test('a Redis that lost its data is refused: an empty catalogue is not the truth
   await assert.rejects(store.changesSince(cursor, 9), /lost its data/);
   await assert.rejects(store.head(), /lost its data/);
   await assert.rejects(store.commit({ changes: [], log: [MESSAGE] }), /lost its data/);
+  await assert.rejects(store.get('stream', 'a'), /lost its data/);
+  await assert.rejects(store.list('stream'), /lost its data/);
+  await assert.rejects(store.count('stream'), /lost its data/);
+});
+
+test('who was woken and could not read is woken again, though the log grows no more', { timeout: 10_000 }, async () => {
+  await using redis = await startTestRedis();
+  await using ours = await open(redis);
+  await woken(ours);
+  await using theirs = await open(redis);
+  const cursor = await ours.head();
+  const { promise: read, resolve } = Promise.withResolvers<FeedPage | null>();
+  let times = 0;
+  ours.onGrowth(() => {
+    times += 1;
+    if (times === 1) redis.signal('SIGSTOP');
+    ours.changesSince(cursor, 9).then(resolve, () => redis.signal('SIGCONT'));
+  });
+  // The server may be stopped before it has answered.
+  await theirs.commit({ changes: [], log: [MESSAGE] }).catch(() => undefined);
+  assert.deepEqual((await read)?.messages, [MESSAGE]);
+  assert.ok(times > 1);
+});
+
+test(
+  'a connection that carries nothing any more is given up, and growth is seen by another',
+  { timeout: 20_000 },
+  async () => {
+    await using redis = await startTestRedis();
+    await using relay = await startTestRelay(Number(new URL(redis.url).port));
+    await using ours = await openRedisStore({ url: `redis://127.0.0.1:${relay.port}`, clock: systemClock });
+    await woken(ours);
+    await using theirs = await open(redis);
+    relay.silence();
+    await Promise.all([woken(ours), theirs.commit({ changes: [], log: [MESSAGE] })]);
+  },
+);
+
+test('room is made among as many revocations as there may be, in a step that stays short', async () => {
+  await using redis = await startTestRedis();
+  await using store = await open(redis);
+  const limits = { count: 30_000, keepMs: 1_000 };
+  for (let start = 0; start < limits.count; start += 500) {
+    const sessions = Array.from({ length: 500 }, (_, n) => start + n);
+    await redis.client.hset(
+      '{headwater}:doc:revocation',
+      Object.fromEntries(sessions.map((n) => [`s:s${n}`, `1:{"session":"s${n}","atMs":${n}}`])),
+    );
+    await redis.client.zadd('{headwater}:ids:revocation', ...sessions.flatMap((n) => [0, `s:s${n}`]));
+  }
+  const state = new State(store);
+  assert.equal(await state.revoke({ session: 'new', atMs: 100_000 }, limits), 'created');
+  assert.equal(await store.get('revocation', 's:s0'), null);
+  assert.notEqual(await store.get('revocation', 's:s29999'), null);
 });
 
 test('without a Redis at the start there is an error that says so', async () => {

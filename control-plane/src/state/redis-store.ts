@@ -73,12 +73,13 @@ class RedisStore implements Store {
   #logId = '';
   #reason = '';
   #closed = false;
+  #wakingSoon: NodeJS.Timeout | null = null;
   #following: Promise<void> = Promise.resolve();
 
   constructor({ url, clock, logLimit = LOG_LIMIT, deadlineMs = COMMAND_DEADLINE_MS, onAvailable }: RedisStoreOptions) {
     const note = (error: Error): void => void (this.#reason = error.message);
     this.#redis = connectRedis(url, note);
-    this.#blocking = connectBlocking(url, note);
+    this.#blocking = connectBlocking(url, BLOCK_MS, note);
     this.#logLimit = logLimit;
     this.#deadlineMs = deadlineMs;
     this.#breaker = new Breaker({ clock, ...BREAKER, onChange: (open) => onAvailable?.(!open, this.#reason) });
@@ -98,7 +99,7 @@ class RedisStore implements Store {
   }
 
   async get(collection: Collection, id: string): Promise<Document | null> {
-    const stored = await this.#ask((redis) => redis.hget(documentsOf(collection), id));
+    const stored = await this.#read((redis) => redis.hget(documentsOf(collection), id));
     return stored === null ? null : parseDocument(id, stored);
   }
 
@@ -107,11 +108,11 @@ class RedisStore implements Store {
     for (let last = after; found.length < limit;) {
       const wanted = Math.min(PAGE_LIMIT, limit - found.length);
       const from = last === '' ? '-' : `(${last}`;
-      const ids = await this.#ask((redis) =>
+      const ids = await this.#read((redis) =>
         redis.zrangebylex(`${PREFIX}ids:${collection}`, from, '+', 'LIMIT', 0, wanted),
       );
       if (ids.length === 0) break;
-      const stored = await this.#ask((redis) => redis.hmget(documentsOf(collection), ...ids));
+      const stored = await this.#read((redis) => redis.hmget(documentsOf(collection), ...ids));
       // One that was deleted between the two commands is not there any more.
       ids.forEach((id, index) => {
         const text = stored[index];
@@ -123,7 +124,7 @@ class RedisStore implements Store {
   }
 
   async count(collection: Collection): Promise<number> {
-    return this.#ask((redis) => redis.hlen(documentsOf(collection)));
+    return this.#read((redis) => redis.hlen(documentsOf(collection)));
   }
 
   async commit({ changes, log = [], room }: Step): Promise<Outcome> {
@@ -141,9 +142,7 @@ class RedisStore implements Store {
   }
 
   async head(): Promise<string> {
-    const [id, newest] = await this.#ask(async (redis) => [await redis.get(LOG_ID), await newestEntry(redis)] as const);
-    if (id !== this.#logId) throw lost();
-    return this.#cursor(newest);
+    return this.#cursor(await this.#read(newestEntry));
   }
 
   async changesSince(cursor: string, limit: number): Promise<FeedPage | null> {
@@ -183,6 +182,7 @@ class RedisStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    if (this.#wakingSoon !== null) clearTimeout(this.#wakingSoon);
     this.#redis.disconnect();
     this.#blocking.disconnect();
     await this.#following;
@@ -200,7 +200,7 @@ class RedisStore implements Store {
           if (newest === null) continue;
           last = newest;
         }
-        for (const listener of this.#listeners) listener();
+        this.#wake();
       } catch {
         // What came in the gap is found by those who are woken once the end of the log is known again.
         last = null;
@@ -219,9 +219,19 @@ class RedisStore implements Store {
     await promise;
   }
 
+  /** The commands of one connection are answered in their order: what was there before its log was, was not lost. */
+  async #read<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
+    const [answer, id] = await this.#ask((redis) => Promise.all([question(redis), redis.get(LOG_ID)]));
+    if (id !== this.#logId) throw lost();
+    return answer;
+  }
+
   /** Asks, or fails at once while the breaker is open. */
   async #ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
-    if (!this.#breaker.admits()) throw new StoreUnavailable(`Redis is not there: ${this.#reason}`);
+    if (!this.#breaker.admits()) {
+      this.#wakeSoon();
+      throw new StoreUnavailable(`Redis is not there: ${this.#reason}`);
+    }
     try {
       const answer = await inTime(question(this.#redis), this.#deadlineMs);
       this.#breaker.succeeded();
@@ -229,8 +239,22 @@ class RedisStore implements Store {
     } catch (cause) {
       this.#reason = cause instanceof Error ? cause.message : String(cause);
       this.#breaker.failed();
+      this.#wakeSoon();
       throw new StoreUnavailable(`Redis did not answer: ${this.#reason}`, { cause });
     }
+  }
+
+  #wake(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Who was woken and could not read what had grown is woken again: the log may not grow for long. */
+  #wakeSoon(): void {
+    if (this.#closed) return;
+    this.#wakingSoon ??= setTimeout(() => {
+      this.#wakingSoon = null;
+      this.#wake();
+    }, BREAKER.pauseMs).unref();
   }
 
   #cursor(entry: string): string {

@@ -6,7 +6,7 @@
 import type { FeedMessage, FeedPage, Issuer, Ladder, PathKey, StreamEntry } from '@headwater/protocol/feed';
 import type { ConfigEntry } from '@headwater/protocol/settings';
 import { streamEntry } from '../stream-entry.ts';
-import type { Change, Collection, Outcome, Page, Step, Store } from './store.ts';
+import type { Change, Collection, Document, Outcome, Page, Step, Store } from './store.ts';
 
 /** A stream as its owner made it, and who publishes it. */
 export interface StreamRecord {
@@ -47,6 +47,8 @@ export interface RevocationLimits {
 
 /** A step that another one kept coming before is given up after so many tries. */
 const TRIES = 16;
+/** So many revocations go at once. */
+const TRIM_BATCH = 500;
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 /** All path keys are one document: they change together. */
 const PATH_KEYS = { collection: 'path-keys', id: 'all' } as const;
@@ -228,10 +230,14 @@ export class State {
     return outcome;
   }
 
-  /** Those older than any token that they could refuse. */
+  /** Those older than any token that they could refuse, the oldest first, so many that a step stays short. */
   async #trimRevocations(beforeMs: number): Promise<void> {
     const documents = await this.store.list('revocation');
-    const old = documents.filter(({ body }) => (body as Revocation).atMs < beforeMs);
+    const atMs = ({ body }: Document): number => (body as Revocation).atMs;
+    const old = documents
+      .filter((document) => atMs(document) < beforeMs)
+      .toSorted((a, b) => atMs(a) - atMs(b))
+      .slice(0, TRIM_BATCH);
     const step: Step = { changes: old.map(({ id, revision }) => removal('revocation', id, revision)) };
     if (old.length > 0) await this.store.commit(step);
   }

@@ -83,7 +83,10 @@ export interface Store extends AsyncDisposable {
    * @returns null when the cursor is not one of this log, or the log no longer reaches back to it
    */
   changesSince(cursor: string, limit: number): Promise<FeedPage | null>;
-  /** Calls back after the log has grown, here or at another replica, until the returned function is called. */
+  /**
+   * Calls back after the log has grown, here or at another replica, until the returned function is called; again and again
+   * while the store cannot be asked, and once it can, since it may have grown unread.
+   */
   onGrowth(listener: () => void): () => void;
 
   /** Facts that replicas tell each other and that may be lost, such as what nodes say of their load; by topic and name. */

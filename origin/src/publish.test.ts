@@ -48,10 +48,12 @@ function makeDesk(
 const granted = async (): Promise<Authorisation> => ({ ok: true, ladder: null, lastOrdinal: -1 });
 
 test('one stream more than the limit is refused, and none that is on air', async () => {
-  const { desk, request } = makeDesk(2, granted);
+  const { desk, released, request } = makeDesk(2, granted);
   const first = await desk.open(request('a'));
   assert.equal((await desk.open(request('b'))).ok, true);
   assert.deepEqual(await desk.open(request('c')), { ok: false, code: 'too_many_streams' });
+  // Another origin may have room for it.
+  assert.deepEqual(released, ['c']);
   assert.ok(first.ok);
   first.sink.close('gone');
   assert.equal((await desk.open(request('a'))).ok, true);
@@ -76,12 +78,13 @@ test('without room for its ladder a new stream is refused, one on air comes back
 });
 
 test('of two at the same moment one is heard', async () => {
-  const { desk, request } = makeDesk(2, granted);
+  const { desk, released, request } = makeDesk(2, granted);
   const decisions = await Promise.all([desk.open(request('a')), desk.open(request('a'))]);
   assert.deepEqual(
     decisions.map(({ ok }) => ok),
     [true, false],
   );
+  assert.deepEqual(released, [], 'the claim is the other one’s');
   await desk[Symbol.asyncDispose]();
 });
 

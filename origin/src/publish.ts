@@ -94,7 +94,11 @@ export class Desk implements PublishDesk, AsyncDisposable {
     if (this.#closed) return { ok: false, code: 'not_ready' };
     // The key first: who does not hold it learns nothing of the stream, and stands in nobody's way.
     const granted = await this.#options.authorise(request);
-    return granted.ok ? this.#admit(stream, granted) : granted;
+    if (!granted.ok) return granted;
+    const decision = this.#admit(stream, granted);
+    // The claim came with the grant, and another origin may have room.
+    if (!decision.ok && !this.#onAir.has(stream)) this.#release(stream);
+    return decision;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -137,6 +141,10 @@ export class Desk implements PublishDesk, AsyncDisposable {
     this.#onAir.delete(stream);
     onAir.session?.end(reason);
     this.#options.events.offAir(stream, reason);
+    this.#release(stream);
+  }
+
+  #release(stream: string): void {
     const releasing = this.#options.release(stream).finally(() => this.#releasing.delete(releasing));
     this.#releasing.add(releasing);
   }

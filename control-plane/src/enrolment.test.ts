@@ -33,7 +33,12 @@ function newcomer(plane: TestPlane, change: Partial<NodeDescription> = {}, key?:
   const publicKey = nodeKeyOf(privateKey);
   return {
     privateKey,
-    join: (token: string) => plane.call('POST', '/v1/nodes/join', { node, publicKey }, token),
+    join(token: string, { proof }: { readonly proof?: string } = {}): Promise<Answer> {
+      const signed = proof ?? signNodeProof(node.id, plane.clock.nowMs(), privateKey);
+      return plane.call('POST', '/v1/nodes/join', { node, publicKey, proof: signed }, token);
+    },
+    /** As it was before a proof came with it. */
+    joinByToken: (token: string) => plane.call('POST', '/v1/nodes/join', { node, publicKey }, token),
     introduce({ starting = false, atMs = plane.clock.nowMs(), proof = '', as = node } = {}): Promise<Answer> {
       const signed = proof === '' ? signNodeProof(node.id, atMs, privateKey) : proof;
       return plane.call(
@@ -72,6 +77,21 @@ test('a join token lets one node in, once; the same node may repeat itself', asy
     ['edge-1'],
   );
   assert.ok(!JSON.stringify(joinTokens).includes(token.slice(4)));
+});
+
+test('a token that was used is nothing without the key that it let in', async () => {
+  await using plane = await startTestPlane();
+  const token = await tokenOf(plane);
+  const edge = newcomer(plane);
+  assert.equal((await edge.joinByToken(token)).status, 201);
+  // What an onlooker has: the token, and what the node says of itself.
+  assert.deepEqual(verdict(await edge.joinByToken(token)), [403, 'node_proof']);
+  const other = generateKeyPairSync('ed25519').privateKey;
+  const proof = signNodeProof('edge-1', plane.clock.nowMs(), other);
+  assert.deepEqual(verdict(await edge.join(token, { proof })), [403, 'node_proof']);
+  const late = signNodeProof('edge-1', plane.clock.nowMs() - (PROOF_SKEW_SECONDS + 1) * 1000, edge.privateKey);
+  assert.deepEqual(verdict(await edge.join(token, { proof: late })), [403, 'node_clock']);
+  assert.equal((await edge.join(token)).status, 201);
 });
 
 test('of many who come with one token at once, one is let in', async () => {

@@ -26,8 +26,13 @@ import { StoreUnavailable } from '../state/store.ts';
 const HEARTBEAT_MS = 1_000;
 const STREAM_LIMIT = 1_000;
 
-const JOIN = z.strictObject({ node: NODE, publicKey: z.string().refine(isNodeKey, 'wants an Ed25519 key, base64url') });
-const CREDENTIAL = z.strictObject({ ...JOIN.shape, proof: z.string().max(256), starting: z.boolean() });
+const PROOF = z.string().max(256);
+const JOIN = z.strictObject({
+  node: NODE,
+  publicKey: z.string().refine(isNodeKey, 'wants an Ed25519 key, base64url'),
+  proof: PROOF.exactOptional().describe('wanted of whoever comes again with a token that was used'),
+});
+const CREDENTIAL = z.strictObject({ ...JOIN.shape, proof: PROOF, starting: z.boolean() });
 const SESSION = z
   .strictObject({ credential: z.string(), expiresAtMs: z.int(), heartbeatMs: z.int() })
   .meta({ id: 'NodeSession' });
@@ -64,7 +69,9 @@ function joiningRoutes(services: Services): Route[] {
         'join_token_expired',
         'join_token_used',
         'join_token_role',
+        'node_clock',
         'node_exists',
+        'node_proof',
         'node_removed',
         'too_many_requests',
       ],
@@ -153,6 +160,10 @@ async function letIn(services: Services, bearer: string, newcomer: JoinRequest):
   const isStanding = isSameToken(bearer, joinToken);
   const word = isStanding ? STANDING : await readJoinToken(state.store, bearer, { node: id, role, publicKey }, nowMs);
   if (!word.ok) return refuse(services, id, word.code);
+  // Who has used it comes again, as after an answer that was lost: the token alone lets nobody in any more.
+  const isAgain = !isStanding && word.use === null;
+  const complaint = isAgain ? complaintOf(newcomer.proof ?? '', { node: id, publicKey, nowMs }) : null;
+  if (complaint !== null) return refuse(services, id, complaint);
   const { zone } = word.token;
   const told = { ...node, zone: zone ?? node.zone };
   const entry = { id, role, publicKey, node: told, zone, drained: false, enrolledAtMs: nowMs };
@@ -178,6 +189,16 @@ async function letIn(services: Services, bearer: string, newcomer: JoinRequest):
   }
 }
 
+/** Null for the proof of who has the key. */
+function complaintOf(
+  proof: string,
+  expect: { readonly node: string; readonly publicKey: string; readonly nowMs: number },
+): ProblemCode | null {
+  const verdict = verifyNodeProof(proof, expect);
+  if (verdict === 'ok') return null;
+  return verdict === 'clock' ? 'node_clock' : 'node_proof';
+}
+
 const STANDING = { ok: true, token: { zone: null }, use: null } as const;
 
 /** Only edges have viewers to be kept from them until they have answered a probe. */
@@ -190,9 +211,8 @@ async function introduce(services: Services, request: CredentialRequest): Promis
   const { node, publicKey, proof, starting } = request;
   const { enrolled, fleet, clock } = services;
   const nowMs = clock.nowMs();
-  const verdict = verifyNodeProof(proof, { node: node.id, publicKey, nowMs });
-  if (verdict === 'clock') return refuse(services, node.id, 'node_clock');
-  if (verdict !== 'ok') return refuse(services, node.id, 'node_proof');
+  const complaint = complaintOf(proof, { node: node.id, publicKey, nowMs });
+  if (complaint !== null) return refuse(services, node.id, complaint);
   // One that joined at another replica a moment ago may not be known here yet.
   if (enrolled.all.get(node.id)?.publicKey !== publicKey) await enrolled.refresh();
   const known = enrolled.all.get(node.id);

@@ -6,8 +6,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect, isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { NodeDescription } from '@headwater/protocol/node';
-import { nodeKeyOf } from '@headwater/protocol/node-credential';
+import type { JoinRequest, NodeDescription } from '@headwater/protocol/node';
+import { nodeKeyOf, signNodeProof } from '@headwater/protocol/node-credential';
+import { systemClock } from '@headwater/service/clock';
 import { httpUrls } from '@headwater/service/env';
 import { describeNode, readNodeIdentity } from '@headwater/service/node-identity';
 import { type NodeState, readNodeState, writeNodeState } from '@headwater/service/node-state-file';
@@ -53,7 +54,8 @@ export async function joinFleet(config: CliConfig, { role, urls, options, fixed 
   const stateFile = join(config.dataDir, `${node.id}.json`);
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const state = await stateOf(stateFile);
-  const request = { node, publicKey: nodeKeyOf(state.privateKey) };
+  const proof = signNodeProof(node.id, systemClock.nowMs(), state.privateKey);
+  const request: JoinRequest = { node, publicKey: nodeKeyOf(state.privateKey), proof };
   await firstOf(replicas, (url) =>
     new OperatorApi([url], fixedBearer(options.token))
       .ask('POST', '/v1/nodes/join', request)

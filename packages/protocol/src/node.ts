@@ -32,6 +32,8 @@ export interface JoinRequest {
   readonly node: NodeDescription;
   /** Ed25519, base64url: what the node's proofs are checked with from now on */
   readonly publicKey: string;
+  /** see `node-credential.ts`; wanted of whoever comes again with a token that was used */
+  readonly proof?: string;
 }
 
 /** Sent when a process of an enrolled node starts, and to renew: `POST /v1/nodes/ID/credential`. */

@@ -204,12 +204,14 @@ class Link implements FleetLink {
   }
 
   async #join(): Promise<ControlAnswer> {
-    const { joinToken, node } = this.#options;
+    const { joinToken, node, clock } = this.#options;
     const publicKey = nodeKeyOf(this.#key());
     // A token that was used up for a key that is lost would help nobody.
     if (!this.#isKeyKept) await this.#save();
     this.#isKeyKept = true;
-    const body: JoinRequest = { node: node(), publicKey };
+    const description = node();
+    const proof = signNodeProof(description.id, clock.nowMs(), this.#key());
+    const body: JoinRequest = { node: description, publicKey, proof };
     return this.#post('/v1/nodes/join', body, joinToken);
   }
 

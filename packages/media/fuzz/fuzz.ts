@@ -140,11 +140,21 @@ function formatVerdict({ target, report, problems }: Verdict): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** A run of no mutations would pass. */
+function countOf(option: string, text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new Error(`--${option} wants a whole number above 0, not ${text}`);
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { only: { type: 'string' }, mutations: { type: 'string' }, seed: { type: 'string' } },
   });
-  const options = { mutations: Number(values.mutations ?? DEFAULT_MUTATIONS), seedNumber: Number(values.seed ?? 1) };
+  const options = {
+    mutations: countOf('mutations', values.mutations ?? String(DEFAULT_MUTATIONS)),
+    seedNumber: countOf('seed', values.seed ?? '1'),
+  };
   const waiting = await orderTargets(values.only);
   const verdicts: Verdict[] = [];
   process.stdout.write(`${'parser'.padEnd(14)}mutations rejected accepted rewritten\n`);

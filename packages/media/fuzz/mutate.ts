@@ -30,10 +30,13 @@ export class Mutator {
     this.#seedNumber = seedNumber;
   }
 
-  /** Input number `index`: a seed with one to four changes, the first of them to its structure where it has one. */
+  /**
+   * Input number `index`: a seed with one to four changes, the first of them to its structure where it has one. Seeds take turns,
+   * so that none has less than its share.
+   */
   input(index: number): Uint8Array {
     const random = new Random(Math.imul(this.#seedNumber, 0x9e37_79b1) ^ index);
-    const seed = random.pick(this.#seeds);
+    const seed = this.#seeds[index % this.#seeds.length] as Seed;
     let changes = 1 + Math.min(random.below(4), random.below(4));
     let bytes: Uint8Array = new Uint8Array(seed.bytes);
     if (seed.boxes.length > 0 && random.below(3) > 0) {

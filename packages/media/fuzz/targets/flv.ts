@@ -62,28 +62,41 @@ function bytes(digits: string): Uint8Array {
 const ON_METADATA = '02 000a 6f6e4d65746144617461';
 const WIDTH = '0005 7769647468 00 4094000000000000';
 
+const VIDEO = [
+  bytes('17 00 000000 0142c01effe100'),
+  bytes('27 01 ffffd6 00000001 41'),
+  bytes('17 02 000000'),
+  bytes('90 68766331 00 0000'),
+  bytes('12 01 000000'),
+  bytes('57 00'),
+];
+const AUDIO = [bytes('af 00 1190'), bytes('af 01 2110')];
+const METADATA = [
+  // A name that begins with two byte order marks.
+  bytes('03 0007 efbbbfefbbbf61 01 01 000009'),
+  bytes(
+    `02 000d 40736574446174614672616d65 ${ON_METADATA} 08 00000003 ${WIDTH} 0006 73746572656f 01 01 0001 61 02 0001 62 000009`,
+  ),
+  bytes(`${ON_METADATA} 03 ${WIDTH} 0001 61 05 0001 62 06 000009`),
+  bytes(
+    `03 ${Array.from({ length: MAX_METADATA_FIELDS + 2 }, (_, index) => `0002 ${(0x6100 + index).toString(16)} 01 01`).join('')}`,
+  ),
+];
+const PARSERS = [VIDEO, AUDIO, METADATA];
+
+/** Each parser's as often as another's, however many it has. */
+function inEqualShares(lists: readonly (readonly Uint8Array[])[]): Uint8Array[] {
+  const longest = Math.max(...lists.map(({ length }) => length));
+  return lists.flatMap((list) =>
+    Array.from({ length: longest }, (_, index) => list[index % list.length] as Uint8Array),
+  );
+}
+
 export const target: FuzzTarget = {
   name: 'flv',
   files: ['flv/metadata.ts', 'flv/tag-body.ts'],
   shape: 'bytes',
-  seeds: [
-    bytes('17 00 000000 0142c01effe100'),
-    bytes('27 01 ffffd6 00000001 41'),
-    bytes('17 02 000000'),
-    // A name that begins with two byte order marks.
-    bytes('03 0007 efbbbfefbbbf61 01 01 000009'),
-    bytes('90 68766331 00 0000'),
-    bytes('12 01 000000'),
-    bytes('57 00'),
-    bytes('af 00 1190'),
-    bytes('af 01 2110'),
-    bytes(
-      `02 000d 40736574446174614672616d65 ${ON_METADATA} 08 00000003 ${WIDTH} 0006 73746572656f 01 01 0001 61 02 0001 62 000009`,
-    ),
-    bytes(`${ON_METADATA} 03 ${WIDTH} 0001 61 05 0001 62 06 000009`),
-    bytes(
-      `03 ${Array.from({ length: MAX_METADATA_FIELDS + 2 }, (_, index) => `0002 ${(0x6100 + index).toString(16)} 01 01`).join('')}`,
-    ),
-  ],
+  parsers: PARSERS.length,
+  seeds: inEqualShares(PARSERS),
   run,
 };

@@ -55,6 +55,16 @@ function samples(count: number, change: Partial<Sample> = {}): Sample[] {
   }));
 }
 
+/** Shown in another order, of different lengths, two of them sync samples: each field stands in each entry. */
+function uneven(): Sample[] {
+  return samples(4).map((sample, index) => ({
+    ...sample,
+    dtsTicks: sample.dtsTicks + 100 * index * index,
+    ptsTicks: sample.ptsTicks + 3000 * (index % 2),
+    sync: index % 2 === 0,
+  }));
+}
+
 const prft = { wallClockMs: 1_795_390_000_123, mediaTimeTicks: 5, flags: 24 };
 
 /** Boxes by hand, for what we read and never write. */
@@ -107,6 +117,7 @@ export const target: FuzzTarget = {
     writeFragment({ sequence: 1, trackId: 1, samples: samples(1), styp: true, prft }),
     writeFragment({ sequence: 2, trackId: 1, samples: samples(4), prft }),
     writeFragment({ sequence: 3, trackId: 1, samples: samples(3, { sync: true }) }),
+    writeFragment({ sequence: 4, trackId: 1, samples: uneven() }),
     twoTracks(),
     absoluteBase(),
   ],

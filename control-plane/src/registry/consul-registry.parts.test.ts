@@ -1,13 +1,11 @@
 /** The registry in a real Consul: what it tells other replicas, and every way in which Consul goes wrong. */
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { type Socket, connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { testNode } from '@headwater/protocol/test-node';
 import { systemClock } from '@headwater/service/clock';
 import { type TestConsul, startTestConsul } from '../test-consul.ts';
-import { freePorts } from '../test-ports.ts';
+import { startTestRelay } from '../test-relay.ts';
 import { openConsulRegistry } from './consul-registry.ts';
 import type { Instance, Registry } from './registry.ts';
 import { until } from './test-registries.ts';
@@ -166,7 +164,11 @@ test('with access control on, an answer that may not be read empties no fleet', 
   await until('maintenance is seen', () => one.instance('origin-1')?.maintenance === true);
   await one[Symbol.asyncDispose]();
   await until('it may lead', () => two.registry.leadership.isLeader);
-  await two.registry.removeStale(() => true);
+  for (let round = 0; round < 2; round += 1) await two.registry.removeStale((id) => id !== 'edge-1');
+  assert.deepEqual(
+    (await entries(consul, token)).map(({ Service }) => Service.ID),
+    ['origin-1'],
+  );
   assert.deepEqual(two.troubles, []);
   // Without a token the answer is an empty list, and no error.
   assert.deepEqual(await entries(consul), []);
@@ -207,6 +209,7 @@ test('under a revoked token a node stays passing for ever: it is taken out befor
   await until('the newer one counts', () => one.instance('b')?.replica === 'one');
   await two.registry.withdraw('c');
   assert.deepEqual(await names(), ['b', 'c']);
+  await until('it leads', () => one.registry.leadership.isLeader);
   await one.registry.removeStale((id) => id === 'b');
   await one.registry.removeStale((id) => id === 'b');
   assert.deepEqual(await names(), ['b']);
@@ -241,6 +244,21 @@ test('an agent that comes back without its state is told again, by heartbeats', 
   await until('one leads', () => one.registry.leadership.isLeader || two.registry.leadership.isLeader);
 });
 
+test('an agent that was away when a node came back into service, and comes back with its state, is told', async () => {
+  await using first = await startTestConsul();
+  await using second = await startTestConsul({ join: first });
+  await using one = open(first.url, 'one');
+  await using two = open(second.url, 'two');
+  await two.registry.announce(EDGE);
+  await two.registry.setMaintenance('edge-1', true);
+  await beatingUntil('maintenance is seen', two, () => one.instance()?.maintenance === true);
+  await second.kill();
+  await two.registry.setMaintenance('edge-1', false);
+  await second.start();
+  await beatingUntil('it is back in service', two, () => one.instance()?.maintenance === false);
+  assert.equal(two.instance()?.maintenance, false);
+});
+
 test('a Consul that hangs costs a heartbeat nothing, and a node stays', async () => {
   await using consul = await startTestConsul();
   await using one = open(consul.url, 'one');
@@ -262,13 +280,13 @@ test('a Consul that hangs costs a heartbeat nothing, and a node stays', async ()
 
 test('an agent never has more than 64 connections of a replica', async () => {
   await using consul = await startTestConsul();
-  await using proxy = await startProxy(consul.url);
-  await using one = open(proxy.url, 'one');
+  await using relay = await startTestRelay(Number(new URL(consul.url).port));
+  await using one = open(`http://127.0.0.1:${relay.port}`, 'one');
   const nodes = Array.from({ length: 200 }, (_, n) => testNode({ id: `edge-${n}` }));
   await Promise.all(nodes.map((node) => one.registry.announce(node)));
   for (const { id } of nodes) one.registry.beat(id);
   await until('all are there', async () => (await entries(consul)).length === 200);
-  assert.ok(proxy.most() > 8 && proxy.most() <= 64, `${proxy.most()} connections`);
+  assert.ok(relay.most() > 8 && relay.most() <= 64, `${relay.most()} connections`);
   assert.deepEqual(one.troubles, []);
 });
 
@@ -298,6 +316,7 @@ test('of two agents one dies: its nodes stay known, move, and what it left is re
   assert.ok((one.instance('origin-1')?.generation ?? 0) > stale.generation);
   await until('Consul has both', async () => (await entries(first)).length === 3);
   assert.equal(one.instance('origin-1')?.replica, 'one');
+  await until('it leads', () => one.registry.leadership.isLeader);
   for (let round = 0; round < 2; round += 1) await one.registry.removeStale(() => true);
   assert.deepEqual((await entries(first)).map(({ Node, Service }) => `${Service.ID}@${Node.Node}`).sort(), [
     `edge-1@node-${new URL(first.url).port}`,
@@ -310,39 +329,3 @@ test('of two agents one dies: its nodes stay known, move, and what it left is re
   await beatingUntil('its own is out', one, async () => (await entries(first)).length === 2);
   assert.equal(one.instance('origin-1')?.replica, 'one');
 });
-
-interface Proxy extends AsyncDisposable {
-  readonly url: string;
-  /** connections that were open at once */
-  most(): number;
-}
-
-async function startProxy(target: string): Promise<Proxy> {
-  const [port = 0] = await freePorts(1);
-  const sockets = new Set<Socket>();
-  let most = 0;
-  const server = createServer((socket) => {
-    const behind = connect(Number(new URL(target).port), '127.0.0.1');
-    sockets.add(socket);
-    most = Math.max(most, sockets.size);
-    socket.pipe(behind).pipe(socket);
-    for (const end of [socket, behind]) {
-      end.on('error', () => undefined);
-      end.on('close', () => {
-        sockets.delete(socket);
-        socket.destroy();
-        behind.destroy();
-      });
-    }
-  }).listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${port}`,
-    most: () => most,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}

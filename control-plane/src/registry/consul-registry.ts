@@ -66,6 +66,8 @@ class ConsulRegistry implements Registry {
   readonly #withdrawn = new Map<string, number>();
   /** what we told our agent and have not yet heard back */
   readonly #maintenance = new Map<string, boolean>();
+  /** nodes of which our agent is to be told anew whether they are in maintenance */
+  readonly #owed = new Set<string>();
   readonly #troubledAtMs = new Map<string, number>();
   #announced: readonly Announcement[] = [];
   /** what was stale the last time that this was looked at */
@@ -126,7 +128,7 @@ class ConsulRegistry implements Registry {
     this.#own.set(id, changed);
     this.#maintenance.set(id, on);
     this.#settle();
-    await this.#maintain(id, on).catch((error: unknown) => this.#trouble('maintenance', error));
+    await this.#maintain(id);
   }
 
   async withdraw(id: string): Promise<void> {
@@ -265,11 +267,21 @@ class ConsulRegistry implements Registry {
     const own = this.#own.get(id);
     if (own === undefined) return this.#deregister(id);
     if (own.instance.generation === instance.generation) own.isRegistered = true;
-    if (own.instance.maintenance) await this.#maintain(id, true);
+    if (own.instance.maintenance) await this.#maintain(id);
   }
 
-  async #maintain(id: string, on: boolean): Promise<void> {
-    await this.#consul.agent.service.maintenance({ id, enable: on, reason: 'drained by an operator' });
+  /** Tells our agent; one that cannot be told now is told later, since it may come back with what it knew. */
+  async #maintain(id: string): Promise<void> {
+    const own = this.#own.get(id);
+    this.#owed.delete(id);
+    if (own === undefined) return;
+    const { maintenance: enable } = own.instance;
+    try {
+      await this.#consul.agent.service.maintenance({ id, enable, reason: 'drained by an operator' });
+    } catch (error) {
+      this.#owed.add(id);
+      this.#trouble('maintenance', error);
+    }
   }
 
   async #deregister(id: string): Promise<void> {
@@ -279,6 +291,7 @@ class ConsulRegistry implements Registry {
 
   #work(): void {
     this.#listeners.retry();
+    for (const id of this.#owed) void this.#maintain(id);
     this.#campaign ??= this.#leader
       .campaign()
       .catch((error: unknown) => this.#trouble('campaign', error))

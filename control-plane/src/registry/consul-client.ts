@@ -34,6 +34,39 @@ export function isAnswer(error: unknown): boolean {
   return (error as { readonly response?: { readonly statusCode?: number } }).response?.statusCode !== undefined;
 }
 
+/** One operation of a transaction, as Consul's API has it. */
+export type Operation =
+  | { readonly KV: { readonly Verb: 'cas'; readonly Key: string; readonly Value: string; readonly Index: number } }
+  | { readonly KV: { readonly Verb: 'check-session'; readonly Key: string; readonly Session: string } }
+  | { readonly Service: { readonly Verb: 'delete'; readonly Node: string; readonly Service: ServiceName } };
+
+interface ServiceName {
+  readonly ID: string;
+  readonly Service: string;
+}
+
+/** All of it, or nothing. @returns which operation did not hold; null: all is done */
+export async function transact(consul: Consul, operations: readonly Operation[]): Promise<number | null> {
+  try {
+    // The client's types have operations in another form than its code and the API.
+    type Arguments = Parameters<(operations: never, options: never) => void>;
+    await consul.transaction.create(...([operations, {}] as unknown as Arguments));
+    return null;
+  } catch (error) {
+    const { statusCode, body } = (error as { readonly response?: Refusal }).response ?? {};
+    const failed = statusCode === CONFLICT ? body?.Errors?.[0]?.OpIndex : undefined;
+    if (failed === undefined) throw error;
+    return failed;
+  }
+}
+
+const CONFLICT = 409;
+
+interface Refusal {
+  readonly statusCode: number;
+  readonly body?: { readonly Errors?: readonly { readonly OpIndex: number }[] };
+}
+
 export function keyValueOver(consul: Consul): KeyValue {
   return {
     async get(key) {
@@ -45,6 +78,20 @@ export function keyValueOver(consul: Consul): KeyValue {
       // A false answer comes back as undefined.
       const done: boolean | undefined = await consul.kv.set({ key: KEYS + key, value, cas: index });
       return done ?? false;
+    },
+  };
+}
+
+/**
+ * The same for a leader.
+ * @param write does it, in one step with what makes it a leader
+ */
+export function leaderKeyValueOver(kv: KeyValue, write: (operation: Operation) => Promise<boolean>): KeyValue {
+  return {
+    get: (key) => kv.get(key),
+    cas(key, value, index) {
+      const text = Buffer.from(value).toString('base64');
+      return write({ KV: { Verb: 'cas', Key: KEYS + key, Value: text, Index: index } });
     },
   };
 }

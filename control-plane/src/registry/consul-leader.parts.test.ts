@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { systemClock } from '@headwater/service/clock';
 import { killChild } from '../test-child.ts';
 import { startTestConsul } from '../test-consul.ts';
+import { Deposed } from '../state/fenced-store.ts';
 import { openConsulRegistry } from './consul-registry.ts';
 import type { Leadership } from './registry.ts';
 import { until } from './test-registries.ts';
@@ -23,6 +24,18 @@ const REPLICA = `
     if (text !== told) console.log(told = text);
   }, 10);
 `;
+
+/** A node of a replica that is gone. */
+const STRANGER = {
+  role: 'edge',
+  zone: 'eu',
+  failureDomain: 'rack-7',
+  capacityBitsPerSecond: '1',
+  version: '',
+  url: 'http://h:1',
+  generation: '1',
+  replica: 'gone',
+};
 
 interface Replica extends AsyncDisposable {
   readonly child: ChildProcess;
@@ -103,4 +116,38 @@ test('a leader whose Consul is gone leads no more after a second and a half; a C
   await consul.start();
   await until('it leads again', () => one.leadership.isLeader);
   assert.notEqual(one.leadership.fence?.scope, before?.scope);
+});
+
+test('what a leader writes holds only while it has the lock, before it knows itself', async () => {
+  await using consul = await startTestConsul();
+  await using one = openConsulRegistry({ url: consul.url, token: null, replica: 'one', clock: systemClock });
+  await assert.rejects(one.leaderKv.cas('a', 'x', 0), Deposed);
+  await until('it leads', () => one.leadership.isLeader);
+  assert.equal(await one.leaderKv.cas('a', 'one', 0), true);
+  assert.equal(await one.leaderKv.cas('a', 'two', 0), false);
+  const kept = await one.kv.get('a');
+  assert.equal(kept?.value, 'one');
+  const body = { ID: 'stranger', Name: 'headwater-node', Meta: STRANGER };
+  await consul.ask('/agent/service/register', { method: 'PUT', body });
+  await until('it is seen', () => one.instances().has('stranger'));
+  await one.removeStale(() => false);
+
+  const [lock] = (await consul.ask('/kv/headwater/leader')) as [{ Session: string }];
+  await consul.ask(`/session/destroy/${lock.Session}`, { method: 'PUT' });
+  assert.equal(one.leadership.isLeader, true, 'it does not know yet');
+  await assert.rejects(one.leaderKv.cas('a', 'two', kept.index), Deposed);
+  await assert.rejects(
+    one.removeStale(() => false),
+    Deposed,
+  );
+  assert.equal((await one.kv.get('a'))?.value, 'one');
+  const isThere = async () => JSON.stringify(await consul.ask('/catalog/service/headwater-node')).includes('stranger');
+  assert.equal(await isThere(), true);
+
+  const holder = async () => ((await consul.ask('/kv/headwater/leader')) as [{ Session?: string }])[0].Session;
+  await until('it leads again', async () => {
+    return one.leadership.isLeader && ![undefined, lock.Session].includes(await holder());
+  });
+  await one.removeStale(() => false);
+  assert.equal(await isThere(), false);
 });

@@ -7,7 +7,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '@headwater/service/clock';
 import type Consul from 'consul';
-import { isAnswer } from './consul-client.ts';
+import { Deposed } from '../state/fenced-store.ts';
+import { type Operation, isAnswer, transact } from './consul-client.ts';
 import type { Fence, Leadership } from './registry.ts';
 
 const CONTROL_SERVICE = 'headwater-control';
@@ -55,6 +56,18 @@ export class ConsulLeader {
     }
     this.#fence ??= await this.#readFence();
     this.#confirmedAtMs = startedMs;
+  }
+
+  /**
+   * Writes to Consul as the leader: in one step with the look at the lock. False when the operation does not hold.
+   * @throws Deposed when this replica does not have the lock (any more)
+   */
+  async write(operation: Operation): Promise<boolean> {
+    if (this.#session === null) throw new Deposed('this replica does not lead');
+    const lock: Operation = { KV: { Verb: 'check-session', Key: LOCK, Session: this.#session } };
+    const failed = await transact(this.#options.consul, [lock, operation]);
+    if (failed === 0) throw new Deposed('another replica leads');
+    return failed === null;
   }
 
   /** Gives the lock to whoever is next, now. */

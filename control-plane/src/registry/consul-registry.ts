@@ -3,8 +3,9 @@
 import type { NodeDescription } from '@headwater/protocol/node';
 import type { Clock } from '@headwater/service/clock';
 import type Consul from 'consul';
+import { Deposed } from '../state/fenced-store.ts';
 import { ChangeListeners } from './change-listeners.ts';
-import { SOCKETS, connectConsul, isAnswer, keyValueOver } from './consul-client.ts';
+import { SOCKETS, connectConsul, isAnswer, keyValueOver, leaderKeyValueOver } from './consul-client.ts';
 import { type Announcement, NODE_SERVICE, checkOf, readAnnouncements, serviceOf } from './consul-instance.ts';
 import { ConsulLeader } from './consul-leader.ts';
 import { ConsulWatch } from './consul-watch.ts';
@@ -50,6 +51,7 @@ export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
 class ConsulRegistry implements Registry {
   readonly replica: string;
   readonly kv: KeyValue;
+  readonly leaderKv: KeyValue;
   readonly #options: ConsulRegistryOptions;
   /** for what is told of nodes */
   readonly #consul: Consul;
@@ -85,6 +87,7 @@ class ConsulRegistry implements Registry {
     this.#leader = new ConsulLeader({ consul: this.#ownConsul, replica, clock });
     this.#listeners = new ChangeListeners((error) => this.#trouble('listener', error));
     this.kv = keyValueOver(this.#ownConsul);
+    this.leaderKv = leaderKeyValueOver(this.kv, (operation) => this.#leader.write(operation));
     this.#watch = new ConsulWatch({
       ask: (query) => this.#ownConsul.health.service({ service: NODE_SERVICE, ...query }),
       take: (answer) => this.#take(readAnnouncements(answer)),
@@ -151,8 +154,12 @@ class ConsulRegistry implements Registry {
     const stale = suspects.filter((suspect) => this.#suspects.has(nameOf(suspect)));
     this.#suspects = new Set(suspects.map(nameOf));
     for (const { agent, instance } of stale) {
-      const asked = this.#consul.catalog.deregister({ node: agent, serviceid: instance.node.id });
-      await asked.catch((error: unknown) => this.#trouble('stale', error));
+      const service = { ID: instance.node.id, Service: NODE_SERVICE };
+      const asked = this.#leader.write({ Service: { Verb: 'delete', Node: agent, Service: service } });
+      await asked.catch((error: unknown) => {
+        if (error instanceof Deposed) throw error;
+        this.#trouble('stale', error);
+      });
     }
   }
 

@@ -26,6 +26,7 @@ class EmbeddedRegistry implements Registry {
   readonly replica: string;
   readonly leadership: Leadership = { isLeader: true, fence: { scope: 'embedded', index: 0 } };
   readonly kv: KeyValue;
+  readonly leaderKv: KeyValue;
   readonly #clock: Clock;
   readonly #instances = new Map<string, Instance>();
   readonly #listeners: ChangeListeners;
@@ -35,6 +36,7 @@ class EmbeddedRegistry implements Registry {
     this.replica = replica;
     this.#clock = clock;
     this.kv = keyValueOver(store);
+    this.leaderKv = this.kv;
     this.#listeners = new ChangeListeners((error) => onTrouble?.('listener', error));
     this.#timer = setInterval(() => this.#listeners.retry(), RETRY_MS);
   }

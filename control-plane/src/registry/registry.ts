@@ -45,6 +45,8 @@ export interface Registry extends AsyncDisposable {
   readonly replica: string;
   readonly leadership: Leadership;
   readonly kv: KeyValue;
+  /** The same values; changes them only while this replica leads, and throws `Deposed` when it does not. */
+  readonly leaderKv: KeyValue;
   /** The last known ones by node id. An answer that is empty or fails takes none away. */
   instances(): ReadonlyMap<string, Instance>;
   /** This replica hears a node that it did not hear, or that says something new of itself: it is ours from now on. */

@@ -4,7 +4,8 @@
  * version runs is one value in the registry, changed only as its writer saw it.
  */
 
-import { ALL_STREAMS, type ConfigEntry, type Settings, isInShare } from '@headwater/protocol/settings';
+import type { NodeRecord } from '@headwater/protocol/node';
+import { ALL_STREAMS, type ConfigEntry, type Settings, isInShare, leastShareOf } from '@headwater/protocol/settings';
 import type { Clock } from '@headwater/service/clock';
 import type { Fleet } from './fleet.ts';
 import type { KeyValue } from './registry/registry.ts';
@@ -35,10 +36,16 @@ export interface Difference {
 
 type Verdict = 'promoted' | 'rolled back';
 
-interface ConfigVersionsOptions {
+/** Where what runs is read and written. */
+interface Place {
   readonly store: Store;
   readonly kv: KeyValue;
-  readonly fleet: Fleet;
+}
+
+interface ConfigVersionsOptions extends Place {
+  /** the same, where only the leader writes */
+  readonly leader: Place;
+  readonly fleet: Pick<Fleet, 'members'>;
   readonly clock: Clock;
   readonly onVerdict: (scope: string, version: number, verdict: Verdict) => void;
 }
@@ -46,8 +53,19 @@ interface ConfigVersionsOptions {
 /** Whether what runs is as who changes it believes. */
 type Fits = (running: Running) => boolean;
 
+/** How a canary has fared since this leader looks at it. */
+interface Watched {
+  readonly version: number;
+  /** monotonic; since when nodes that live have run it */
+  readonly sinceMs: number;
+  /** looks in a row at which it was worse */
+  readonly worse: number;
+}
+
 const NOTHING: Running = { version: 0, newest: 0, canary: null };
 const TRIES = 16;
+/** So many numbers may be taken already when what runs was lost, and with it which is the newest. */
+const NUMBERS_TRIED = 1_000;
 /** A canary that fares well for so long is given to all. */
 export const CANARY_MS = 60_000;
 /** From so many requests a second on a share says something. */
@@ -58,55 +76,49 @@ const LOOKS = 3;
 
 export class ConfigVersions {
   readonly #options: ConfigVersionsOptions;
-  /** looks in a row at which a scope's canary was worse */
-  readonly #worse = new Map<string, number>();
+  readonly #watched = new Map<string, Watched>();
+  #turn = 0;
 
   constructor(options: ConfigVersionsOptions) {
     this.#options = options;
   }
 
-  /** Makes a version and begins to roll it out. Null when what runs is not as it should be. */
+  /**
+   * Makes a version and begins to roll it out, to so large a share that an edge is in it. Null when what runs is not as it
+   * should be.
+   */
   async roll(
     scope: string,
     { settings, sharePercent }: { readonly settings: Settings; readonly sharePercent: number },
     fits: Fits = () => true,
-  ): Promise<ConfigVersion | null> {
+  ): Promise<{ readonly version: number; readonly sharePercent: number } | null> {
     const madeAtMs = Math.floor(this.#options.clock.nowMs());
-    const running = await this.#change(
-      scope,
-      (now) => {
-        if (!fits(now)) return null;
-        const { version, newest } = now;
-        const next = newest + 1;
-        if (sharePercent >= 100) return { version: next, newest: next, canary: null };
-        return { version, newest: next, canary: { version: next, sharePercent, sinceMs: madeAtMs } };
-      },
-      async (next) => this.#keep({ scope, version: next.newest, settings, madeAtMs }),
-    );
-    return running === null ? null : { scope, version: running.newest, settings, madeAtMs };
+    let kept: number | null = null;
+    let share = sharePercent;
+    const running = await this.#change(scope, async (now) => {
+      if (!fits(now)) return null;
+      kept ??= await this.#keep({ scope, settings, madeAtMs }, now.newest + 1);
+      const newest = Math.max(now.newest, kept);
+      share = this.#shareWithAnEdge({ scope, version: kept }, sharePercent);
+      if (sharePercent >= 100) return { version: kept, newest, canary: null };
+      return { version: now.version, newest, canary: { version: kept, sharePercent: share, sinceMs: madeAtMs } };
+    });
+    return running === null || kept === null ? null : { version: kept, sharePercent: share };
   }
 
   /** Gives the canary to all. False when there is none, or what runs is not as it should be. */
   async promote(scope: string, fits: Fits = () => true): Promise<boolean> {
-    const promoted = await this.#change(scope, (now) =>
-      now.canary === null || !fits(now) ? null : { ...now, version: now.canary.version, canary: null },
-    );
-    return promoted !== null;
+    return this.#promote(scope, fits, this.#options);
   }
 
   /** Takes the canary back, or goes to an earlier version. False when that is not there, or what runs is not as it should be. */
   async rollBack(scope: string, version?: number, fits: Fits = () => true): Promise<boolean> {
     if (version !== undefined && version !== 0 && (await this.version(scope, version)) === null) return false;
-    const rolledBack = await this.#change(scope, (now) => {
-      const isNothing = version === undefined && now.canary === null;
-      return isNothing || !fits(now) ? null : { ...now, version: version ?? now.version, canary: null };
-    });
-    return rolledBack !== null;
+    return this.#rollBack(scope, { version, fits }, this.#options);
   }
 
   async running(scope: string): Promise<Running> {
-    const kept = await this.#options.kv.get(keyOf(scope));
-    return kept === null ? NOTHING : (JSON.parse(kept.value) as Running);
+    return (await this.#read(scope)).running;
   }
 
   async version(scope: string, version: number): Promise<ConfigVersion | null> {
@@ -119,89 +131,171 @@ export class ConfigVersions {
     return (await this.#options.store.list('config')).map(({ body }) => body as ConfigEntry);
   }
 
-  /** The leader's look at every canary, once a second. */
+  /**
+   * The leader's look at every canary, once a second, and at one scope more each time: nodes may not have been told of what
+   * runs there, since whoever changed it died or could not.
+   */
   async judge(): Promise<void> {
-    const nowMs = this.#options.clock.nowMs();
-    for (const { scope, canary } of await this.entries()) {
-      const running = canary === null ? NOTHING : await this.running(scope);
-      if (running.canary === null) {
-        this.#worse.delete(scope);
-        continue;
-      }
-      const { version, sharePercent, sinceMs } = running.canary;
-      const looks = this.#isWorse({ scope, version }, sharePercent) ? (this.#worse.get(scope) ?? 0) + 1 : 0;
-      this.#worse.set(scope, looks);
-      if (looks >= LOOKS && (await this.rollBack(scope))) this.#options.onVerdict(scope, version, 'rolled back');
-      else if (looks === 0 && nowMs - sinceMs >= CANARY_MS && (await this.promote(scope))) {
-        this.#options.onVerdict(scope, version, 'promoted');
-      }
+    const { leader } = this.#options;
+    const entries = await this.entries();
+    this.#turn += 1;
+    for (const [index, told] of entries.entries()) {
+      const { scope } = told;
+      if (told.canary === null && index !== this.#turn % entries.length) continue;
+      const running = await this.running(scope);
+      if (!isTold(running, told)) await this.#tell(scope, leader.store);
+      await this.#judgeOne(scope, running);
     }
   }
 
-  #isWorse(entry: Pick<ConfigEntry, 'scope' | 'version'>, sharePercent: number): boolean {
-    const sums = { canary: { requests: 0, errors: 0 }, base: { requests: 0, errors: 0 } };
-    for (const { record } of this.#options.fleet.members()) {
-      if (record.role !== 'edge' || !record.healthy) continue;
-      const sum = isInShare(record.id, entry, sharePercent) ? sums.canary : sums.base;
-      sum.requests += record.load.requestsPerSecond;
-      sum.errors += record.load.errorsPerSecond;
+  async #judgeOne(scope: string, { canary }: Running): Promise<void> {
+    if (canary === null) return void this.#watched.delete(scope);
+    const { clock, leader, onVerdict } = this.#options;
+    const { version, sinceMs, worse } = this.#look(scope, canary);
+    // An operator may have rolled another one meanwhile.
+    const fits: Fits = (now) => now.canary?.version === version;
+    if (worse >= LOOKS) {
+      if (await this.#rollBack(scope, { version: undefined, fits }, leader)) onVerdict(scope, version, 'rolled back');
+    } else if (worse === 0 && clock.monotonicMs() - sinceMs >= CANARY_MS) {
+      if (await this.#promote(scope, fits, leader)) onVerdict(scope, version, 'promoted');
     }
-    if (sums.canary.requests < LEAST_REQUESTS_PER_SECOND) return false;
+  }
+
+  /** A leader that is new, or a share in which nobody lives, knows nothing of how it fared: its time begins anew. */
+  #look(scope: string, { version, sharePercent }: NonNullable<Running['canary']>): Watched {
+    const fares = this.#fares({ scope, version }, sharePercent);
+    const before = this.#watched.get(scope);
+    const isKnown = before?.version === version && fares !== 'unseen';
+    const { sinceMs, worse } = isKnown ? before : { sinceMs: this.#options.clock.monotonicMs(), worse: 0 };
+    const watched = { version, sinceMs, worse: fares === 'worse' ? worse + 1 : 0 };
+    this.#watched.set(scope, watched);
+    return watched;
+  }
+
+  #fares(entry: Pick<ConfigEntry, 'scope' | 'version'>, sharePercent: number): 'well' | 'worse' | 'unseen' {
+    const sums = { canary: { edges: 0, requests: 0, errors: 0 }, base: { edges: 0, requests: 0, errors: 0 } };
+    for (const { id, load } of this.#edges()) {
+      const sum = isInShare(id, entry, sharePercent) ? sums.canary : sums.base;
+      sum.edges += 1;
+      sum.requests += load.requestsPerSecond;
+      sum.errors += load.errorsPerSecond;
+    }
+    if (sums.canary.edges === 0) return 'unseen';
+    if (sums.canary.requests < LEAST_REQUESTS_PER_SECOND) return 'well';
     const ratio = ({ requests, errors }: { requests: number; errors: number }): number =>
       errors / Math.max(1, requests);
-    return ratio(sums.canary) > ratio(sums.base) + WORSE_BY;
+    return ratio(sums.canary) > ratio(sums.base) + WORSE_BY ? 'worse' : 'well';
   }
 
-  /** One step of the running value, then the nodes are told; null: there is none to take. `prepare` happens before it shows. */
+  /** Those that say how they fare. */
+  #edges(): readonly NodeRecord[] {
+    const records = this.#options.fleet.members().map(({ record }) => record);
+    return records.filter(({ role, healthy }) => role === 'edge' && healthy);
+  }
+
+  #shareWithAnEdge(entry: Pick<ConfigEntry, 'scope' | 'version'>, sharePercent: number): number {
+    const shares = this.#edges().map(({ id }) => leastShareOf(id, entry));
+    return shares.length === 0 ? sharePercent : Math.max(sharePercent, Math.min(...shares));
+  }
+
+  async #promote(scope: string, fits: Fits, place: Place): Promise<boolean> {
+    const promoted = await this.#change(
+      scope,
+      async (now) => (now.canary === null || !fits(now) ? null : { ...now, version: now.canary.version, canary: null }),
+      place,
+    );
+    return promoted !== null;
+  }
+
+  async #rollBack(
+    scope: string,
+    { version, fits }: { readonly version: number | undefined; readonly fits: Fits },
+    place: Place,
+  ): Promise<boolean> {
+    const rolledBack = await this.#change(
+      scope,
+      async (now) => {
+        const isNothing = version === undefined && now.canary === null;
+        return isNothing || !fits(now) ? null : { ...now, version: version ?? now.version, canary: null };
+      },
+      place,
+    );
+    return rolledBack !== null;
+  }
+
+  /** A registry that lost its data does not know what runs: what the nodes were told does. */
+  async #read(scope: string): Promise<{ readonly running: Running; readonly index: number }> {
+    const { kv, store, clock } = this.#options;
+    const kept = await kv.get(keyOf(scope));
+    if (kept !== null) return { running: JSON.parse(kept.value) as Running, index: kept.index };
+    const told = (await store.get('config', scope))?.body as ConfigEntry | undefined;
+    return { running: told === undefined ? NOTHING : runningOf(told, Math.floor(clock.nowMs())), index: 0 };
+  }
+
+  /** One step of the running value, then the nodes are told; null: there is none to take. */
   async #change(
     scope: string,
-    change: (running: Running) => Running | null,
-    prepare: (next: Running) => Promise<void> = async () => undefined,
+    change: (running: Running) => Promise<Running | null>,
+    { kv, store }: Place = this.#options,
   ): Promise<Running | null> {
-    const { kv } = this.#options;
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const kept = await kv.get(keyOf(scope));
-      const next = change(kept === null ? NOTHING : (JSON.parse(kept.value) as Running));
+      const { running, index } = await this.#read(scope);
+      const next = await change(running);
       if (next === null) return null;
-      await prepare(next);
-      if (!(await kv.cas(keyOf(scope), JSON.stringify(next), kept?.index ?? 0))) continue;
-      await this.#tell(scope, next);
+      if (!(await kv.cas(keyOf(scope), JSON.stringify(next), index))) continue;
+      await this.#tell(scope, store);
       return next;
     }
     throw new Error(`the configuration of ${scope}: another change came between ${TRIES} times`);
   }
 
-  /** A number that a slower writer lost to another is written over by who got it. */
-  async #keep(version: ConfigVersion): Promise<void> {
+  /** Keeps a version under the first number from `from` on that is free. It is never written again. */
+  async #keep(version: Omit<ConfigVersion, 'version'>, from: number): Promise<number> {
     const { store } = this.#options;
-    const id = idOf(version.scope, version.version);
-    const there = await store.get('config-version', id);
-    const change = { collection: 'config-version', id, expect: there?.revision ?? 0, body: version } as const;
-    await store.commit({ changes: [change] });
+    const { scope } = version;
+    for (let number = from; number < from + NUMBERS_TRIED;) {
+      const body = { ...version, version: number };
+      const made = { collection: 'config-version', id: idOf(scope, number), expect: 0, body } as const;
+      // Nodes are told of every scope that has an entry, sooner or later.
+      const isKnown = (await store.get('config', scope)) !== null;
+      const nothing: ConfigEntry = { scope, version: 0, settings: {}, canary: null };
+      const entry = { collection: 'config', id: scope, expect: 0, body: nothing } as const;
+      if ((await store.commit({ changes: isKnown ? [made] : [made, entry] })) === 'done') return number;
+      if ((await this.version(scope, number)) !== null) number += 1;
+    }
+    throw new Error(`the configuration of ${scope}: no number is free from ${from} on`);
   }
 
-  async #tell(scope: string, running: Running): Promise<void> {
-    const { store } = this.#options;
-    const [base, next] = await Promise.all([
-      this.version(scope, running.version),
-      running.canary === null ? null : this.version(scope, running.canary.version),
-    ]);
-    const settings = base?.settings ?? {};
-    const config: ConfigEntry =
-      next === null || running.canary === null
-        ? { scope, version: running.version, settings, canary: null }
-        : {
-            scope,
-            version: next.version,
-            settings: next.settings,
-            canary: { sharePercent: running.canary.sharePercent, base: { version: running.version, settings } },
-          };
+  /** Tells what runs now. Of several who tell at once the last one has read the newest: it looked after the entry was made. */
+  async #tell(scope: string, store: Store): Promise<void> {
     for (let tries = 0; tries < TRIES; tries += 1) {
       const there = await store.get('config', scope);
+      const config = await this.#entryOf(scope, await this.running(scope));
       const change = { collection: 'config', id: scope, expect: there?.revision ?? 0, body: config } as const;
       if ((await store.commit({ changes: [change], log: [{ type: 'config', config }] })) === 'done') return;
     }
+    throw new Error(`the configuration of ${scope}: another change came between ${TRIES} times`);
   }
+
+  async #entryOf(scope: string, { version, canary }: Running): Promise<ConfigEntry> {
+    const settingsOf = async (number: number): Promise<Settings> => (await this.version(scope, number))?.settings ?? {};
+    const base = { version, settings: await settingsOf(version) };
+    if (canary === null) return { scope, ...base, canary: null };
+    const { version: next, sharePercent } = canary;
+    return { scope, version: next, settings: await settingsOf(next), canary: { sharePercent, base } };
+  }
+}
+
+function isTold({ version, canary }: Running, told: ConfigEntry): boolean {
+  if (canary === null) return told.canary === null && told.version === version;
+  return told.version === canary.version && told.canary?.base.version === version;
+}
+
+/** What runs, by what the nodes were told of it. */
+function runningOf({ version, canary }: ConfigEntry, nowMs: number): Running {
+  if (canary === null) return { version, newest: version, canary: null };
+  const { sharePercent, base } = canary;
+  return { version: base.version, newest: version, canary: { version, sharePercent, sinceMs: nowMs } };
 }
 
 /** What changed from one version to another, setting by setting. */

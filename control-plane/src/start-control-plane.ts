@@ -100,7 +100,7 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   const { hashCost } = overrides;
   const told = { events: createPeopleEvents(log, metrics), retention: config.audit };
   const people = cleanup.use(await patiently(() => openPeople({ state, clock, ...config, ...told, hashCost })));
-  const configs = openConfigs({ store, registry, fleet, clock, events });
+  const configs = openConfigs({ store, leaderStore, registry, fleet, clock, events });
   measure(metrics, { feed, fleet, people });
 
   const adminToken = config.adminToken ?? keptToken(join(config.dataDir, 'admin-token'));
@@ -158,11 +158,16 @@ function openRegistry(
 function openConfigs({
   registry,
   events,
+  leaderStore,
   ...parts
-}: Pick<Services, 'registry' | 'events' | 'fleet' | 'clock'> & { readonly store: Store }): ConfigVersions {
+}: Pick<Services, 'registry' | 'events' | 'fleet' | 'clock'> & {
+  readonly store: Store;
+  readonly leaderStore: Store;
+}): ConfigVersions {
   const onVerdict = (scope: string, version: number, verdict: string): void =>
     events.configJudged(scope, version, verdict);
-  return new ConfigVersions({ ...parts, kv: registry.kv, onVerdict });
+  const leader = { store: leaderStore, kv: registry.leaderKv };
+  return new ConfigVersions({ ...parts, kv: registry.kv, leader, onVerdict });
 }
 
 async function openKeys(state: State): Promise<Pick<Services, 'signer' | 'credentialKey'>> {

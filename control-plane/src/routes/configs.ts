@@ -18,7 +18,12 @@ const CANARY_PERCENT = 10;
 const NEW_VERSION = z.strictObject({
   scope: SCOPE.default(ALL_STREAMS),
   settings: SETTINGS,
-  sharePercent: z.number().min(1).max(100).default(CANARY_PERCENT),
+  sharePercent: z
+    .number()
+    .min(1)
+    .max(100)
+    .default(CANARY_PERCENT)
+    .describe('of the nodes; more when no edge that lives would be among them'),
 });
 const ROLLBACK = z.strictObject({ version: z.int().min(0).exactOptional() });
 
@@ -129,11 +134,11 @@ function changingRoutes({ configs, events }: Services): Route[] {
       const before = await configs.running(scope);
       const rolled = await configs.roll(scope, { settings, sharePercent }, (now) => ifMatch({ scope, ...now }));
       if (rolled === null) return problemResponse('precondition_failed');
-      const { version } = rolled;
+      const { version, sharePercent: share } = rolled;
       const base = await configs.version(scope, before.version);
-      events.configRolled(scope, version, sharePercent);
+      events.configRolled(scope, version, share);
       const diff = differences(base?.settings ?? {}, settings);
-      return context.json({ scope, version, sharePercent, diff }, 201);
+      return context.json({ scope, version, sharePercent: share, diff }, 201);
     },
   );
 

@@ -60,8 +60,18 @@ export function isInShare(
   entry: Pick<ConfigEntry, 'scope' | 'version'>,
   sharePercent: number,
 ): boolean {
+  return pointOf(nodeId, entry, 0) < sharePercent;
+}
+
+/** The least share, in percent, that a node is among. */
+export function leastShareOf(nodeId: string, entry: Pick<ConfigEntry, 'scope' | 'version'>): number {
+  return pointOf(nodeId, entry, 1);
+}
+
+/** Where a node stands from 0 to 100, and so many steps above it. */
+function pointOf(nodeId: string, entry: Pick<ConfigEntry, 'scope' | 'version'>, steps: number): number {
   const digest = createHash('sha256').update(`${entry.scope}\n${entry.version}\n${nodeId}`).digest();
-  return (digest.readUInt32BE(0) / 2 ** 32) * 100 < sharePercent;
+  return ((digest.readUInt32BE(0) + steps) / 2 ** 32) * 100;
 }
 
 /** The version that a node runs of a scope's configuration. */

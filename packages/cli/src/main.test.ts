@@ -49,6 +49,9 @@ test('tells what it can do, and what it cannot', () => {
   assert.deepEqual([unknown.code, unknown.out], [64, '']);
   assert.match(unknown.err, /^headwater: unknown command 'fly'/);
   assert.equal(headwater(['token', 'create', '--ttl', 'soon']).code, 64);
+  // As of a variable that is not set: it must not go to version 0, which is the defaults.
+  for (const version of ['', 'x', '1.5'])
+    assert.equal(headwater(['config', 'rollback', `--to=${version}`]).code, 64, `--to=${version}`);
 });
 
 test('without a control plane, or without its token, there is one line that says so', () => {

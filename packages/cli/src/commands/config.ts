@@ -40,7 +40,7 @@ export function addConfigCommands(program: Command, connect: () => Promise<Opera
   config
     .command('rollback [scope]')
     .description('take the canary back, or go to an earlier version')
-    .option('--to <version>', 'the version', Number)
+    .option('--to <version>', 'the version; 0: the defaults', parseVersion)
     .option('--json', 'for programs')
     .action(async (scope: string | undefined, { to, ...options }: { to?: number; json?: boolean }) => {
       const body = to === undefined ? {} : { version: to };
@@ -51,6 +51,11 @@ export function addConfigCommands(program: Command, connect: () => Promise<Opera
 function describe({ version, sharePercent, diff }: Rolled): string {
   const lines = diff.map(({ path, from, to }) => `  ${path}: ${JSON.stringify(from)} → ${JSON.stringify(to)}`);
   return [`version ${version} for ${sharePercent}% of the nodes`, ...lines].join('\n');
+}
+
+function parseVersion(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('wants the number of a version.');
+  return Number(text);
 }
 
 function parsePercent(text: string): number {

@@ -54,9 +54,10 @@ test('directives that make no sense are 400; those that nobody knows are ignored
     const answer = await ask(edge, `${MEDIA}?${query}`);
     assert.deepEqual([answer.status, answer.code], [status, code], query);
   }
-  assert.equal(
-    (await ask(edge, `${ROOT}/v180/classic.m3u8?_HLS_msn=${at + 9}`)).status,
-    200,
+  const classic = await ask(edge, `${ROOT}/v180/classic.m3u8?_HLS_msn=${at + 9}`);
+  assert.deepEqual(
+    [classic.status, classic.headers['cache-control']],
+    [200, 'private, max-age=1'],
     'not offered, so ignored',
   );
 });

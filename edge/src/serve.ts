@@ -339,7 +339,8 @@ function sendManifest(
 function freshnessOf(resource: ManifestResource, { wanted }: Directives, timeline: Timeline): string {
   if (resource.kind !== 'playlist') return reply.NO_STORE;
   const targetS = targetMs(timeline) / 1000;
-  return `max-age=${wanted === null ? Math.max(1, Math.floor(targetS / 2)) : targetS * BLOCKED_FRESH_TARGETS}`;
+  const mayBlock = wanted !== null && resource.flavour === 'low-latency';
+  return `max-age=${mayBlock ? targetS * BLOCKED_FRESH_TARGETS : Math.max(1, Math.floor(targetS / 2))}`;
 }
 
 function targetMs(timeline: Timeline): number {

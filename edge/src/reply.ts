@@ -27,12 +27,15 @@ export interface CacheStatuses {
   readonly blocked: string;
 }
 
+/** Added when the cache has it by then (RFC 9211 §2.5); of what is still growing nobody knows. */
+export const STATUS_STORED = '; stored';
+
 /** The statuses under an edge's name; made once. */
 export function cacheStatuses(edgeId: string): CacheStatuses {
   return {
     hit: `"${edgeId}"; hit`,
-    miss: `"${edgeId}"; fwd=uri-miss; stored`,
-    joined: `"${edgeId}"; fwd=uri-miss; collapsed; stored`,
+    miss: `"${edgeId}"; fwd=uri-miss`,
+    joined: `"${edgeId}"; fwd=uri-miss; collapsed`,
     blocked: `"${edgeId}"; hit; detail=blocked`,
   };
 }

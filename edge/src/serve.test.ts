@@ -424,12 +424,13 @@ describe('limits', () => {
     const size = origin.bytesOf('v180', FIRST_NUMBER).length;
     const path = `/t/${mint('show')}/live/show/v180/${EPOCH}/${FIRST_NUMBER}.m4s`;
     await using exact = await startRig(feedOf(origin.url), { limits: { objectBytes: size } });
-    assert.equal((await ask(exact, path)).status, 200);
+    const kept = await ask(exact, path, { method: 'HEAD' });
+    assert.deepEqual([kept.status, kept.headers['cache-status']], [200, '"edge-1"; fwd=uri-miss; stored']);
     await using small = await startRig(feedOf(origin.url), { limits: { objectBytes: size - 1 } });
     assert.deepEqual(codes(await ask(small, path)), [429, 'media_unavailable']);
     await using tiny = await startRig(feedOf(origin.url), { limits: { ramBytes: size } });
     assert.equal((await ask(tiny, path)).status, 200);
-    assert.match((await ask(tiny, path)).headers['cache-status'] as string, /uri-miss/);
+    assert.equal((await ask(tiny, path, { method: 'HEAD' })).headers['cache-status'], '"edge-1"; fwd=uri-miss');
     await until(tiny, /headwater_edge_cache_bytes 0\n/);
   });
 });

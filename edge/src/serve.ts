@@ -19,7 +19,7 @@ import type { Fill, Fills } from './fill.ts';
 import { CLOCK_PATH, hasBegun, isUnknownTrack, writeManifest } from './manifest.ts';
 import type { MediaDesk } from './media-desk.ts';
 import * as reply from './reply.ts';
-import { mediaTypeOf } from './stored.ts';
+import { type Stored, mediaTypeOf, nameOf } from './stored.ts';
 import { complaintOf, hasBody } from './request-form.ts';
 import { type Pathways, pathwaysOf, prioritize } from './pathways.ts';
 import type { StreamView } from './stream-view.ts';
@@ -199,13 +199,12 @@ async function fillMedia(
   const mayGrow = resource.kind === 'segment' && !reply.wantsWhole(exchange);
   if (mayGrow) await fill.begun(patience);
   if (!isStillGranted(edge, exchange, target)) return;
-  const telling = fillTelling(edge, joined, startedMs);
   if (mayGrow && fill.result === null && fill.filledBytes > 0)
-    return growMedia(edge, exchange, target, { fill, telling });
+    return growMedia(edge, exchange, target, { fill, telling: fillTelling(edge, joined, startedMs) });
   const result = await fill.whole(patience);
   if (!isStillGranted(edge, exchange, target)) return;
   if (!result.ok) return fail(edge, exchange, target, codeOfFill(result.reason));
-  const sentBytes = reply.replyStored(exchange, result.stored, fillTelling(edge, joined, startedMs));
+  const sentBytes = reply.replyStored(exchange, result.stored, fillTelling(edge, joined, startedMs, result.stored));
   edge.events.answered(target.resource.kind, joined ? 'joined' : 'miss', sentBytes);
 }
 
@@ -233,9 +232,10 @@ async function growMedia(
   edge.events.answered(target.resource.kind, sent.whole ? 'miss' : outcome, sent.bytes);
 }
 
-function fillTelling(edge: Edge, joined: boolean, startedMs: number): reply.Telling {
+function fillTelling(edge: Edge, joined: boolean, startedMs: number, stored?: Stored): reply.Telling {
   const tookMs = (edge.clock.monotonicMs() - startedMs).toFixed(1);
-  const cacheStatus = joined ? edge.statuses.joined : edge.statuses.miss;
+  const isKept = stored !== undefined && edge.cache.peek(nameOf(stored)) === stored;
+  const cacheStatus = edge.statuses[joined ? 'joined' : 'miss'] + (isKept ? reply.STATUS_STORED : '');
   return { edgeId: edge.id, cacheStatus, freshness: reply.IMMUTABLE, timing: `cache;desc=miss, fill;dur=${tookMs}` };
 }
 

@@ -9,12 +9,13 @@ import { Hono } from 'hono';
 interface AdminOptions {
   readonly metrics: Metrics;
   readonly isReady: () => boolean;
+  readonly connections: number;
 }
 
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** A server that is not listening yet. */
-export function createAdminServer({ metrics, isReady }: AdminOptions): Server {
+export function createAdminServer({ metrics, isReady, connections }: AdminOptions): Server {
   const app = new Hono();
   app.get('/healthz', (context) => context.json({ status: 'ok' }));
   app.get('/readyz', (context) => (isReady() ? context.json({ status: 'ready' }) : problemResponse('not_ready')));
@@ -23,6 +24,7 @@ export function createAdminServer({ metrics, isReady }: AdminOptions): Server {
   app.onError(() => problemResponse('internal'));
   const handle = getRequestListener(app.fetch, { errorHandler: refuseUnhandled });
   const server = createServer({ requireHostHeader: false }, (request, response) => void handle(request, response));
+  server.maxConnections = connections;
   refuseOddities(server);
   return server;
 }

@@ -26,6 +26,8 @@ export interface EdgeLimits {
   readonly objectBytes: number;
   readonly connections: number;
   readonly connectionsPerAddress: AddressCap;
+  /** of those who ask for health and metrics */
+  readonly adminConnections: number;
   readonly idleMs: number;
   readonly waiters: number;
   readonly fills: number;
@@ -68,6 +70,7 @@ function readLimits(env: Environment): EdgeLimits {
     objectBytes: limit('HEADWATER_EDGE_MAX_OBJECT_BYTES', 64 * MIB, 2 ** 31, 1024),
     connections: limit('HEADWATER_EDGE_MAX_CONNECTIONS', 20_000, 1_000_000),
     connectionsPerAddress: addressCap(env, 'HEADWATER_MAX_CONNECTIONS_PER_IP', DEFAULT_CONNECTIONS_PER_ADDRESS),
+    adminConnections: limit('HEADWATER_EDGE_MAX_ADMIN_CONNECTIONS', 256, 65_536),
     idleMs: limit('HEADWATER_EDGE_IDLE_MS', 65_000, 3_600_000),
     waiters: limit('HEADWATER_EDGE_MAX_WAITERS', 10_000, 1_000_000),
     fills: limit('HEADWATER_EDGE_MAX_FILLS', 1_000, 100_000),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { type Socket, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { ManualClock } from '@headwater/service/clock';
@@ -309,6 +309,22 @@ describe('limits', () => {
       assert.match(metrics.text, /connections_refused_total 1\n/);
       sockets[1]?.destroy();
     }
+  });
+
+  test('connections of operators', async () => {
+    await using edge = await startRig(feedOf(origin.url), { limits: { adminConnections: 2 } });
+    const open = async (): Promise<Socket> => {
+      const socket = connect(edge.adminPort, '127.0.0.1');
+      socket.on('error', () => undefined);
+      await once(socket.resume(), 'connect');
+      return socket;
+    };
+    const [first, second] = [await open(), await open()];
+    await once(await open(), 'close');
+    first.destroy();
+    second.write('GET /healthz HTTP/1.1\r\nHost: e\r\n\r\n');
+    await once(second, 'data');
+    second.destroy();
   });
 
   test('a connection on which nothing moves is closed, one in use is not', async () => {

@@ -64,7 +64,7 @@ export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {
     onConnectionRefused: () => events.connectionRefused(),
   });
   const open = countConnections(viewers);
-  const admin = createAdminServer({ metrics, isReady });
+  const admin = createAdminServer({ metrics, isReady, connections: config.limits.adminConnections });
   const port = await listen(viewers, { port: config.port, variable: 'HEADWATER_EDGE_PORT' });
   const adminPort = await listen(admin, { port: config.adminPort, variable: 'HEADWATER_EDGE_ADMIN_PORT' });
   const url = config.publicUrl ?? `http://${config.publicHost}:${port}`;

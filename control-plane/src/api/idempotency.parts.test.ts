@@ -3,7 +3,8 @@ import { suite, test } from 'node:test';
 import { ManualClock } from '@headwater/service/clock';
 import { STORES } from '../state/test-stores.ts';
 import type { Store } from '../state/store.ts';
-import { type Answer, startTestPlane } from '../test-plane.ts';
+import { addPerson } from '../test-accounts.ts';
+import { ADMIN, type Answer, startTestPlane } from '../test-plane.ts';
 import { startTestRedis } from '../test-redis.ts';
 import { Idempotency, dropOldAnswers, readIdempotencyKey } from './idempotency.ts';
 
@@ -51,7 +52,7 @@ function countLists(store: Store): { count: number } {
   return looked;
 }
 
-const REQUEST = { key: 'a-key-of-the-client', principal: 'admin', asked: 'POST /v1/things\n{}' };
+const REQUEST = { key: 'a-key-of-the-client', principal: 'admin', share: 1, asked: 'POST /v1/things\n{}' };
 
 for (const [name, makePlace] of STORES) {
   suite(`idempotency over the ${name} store`, () => {
@@ -228,6 +229,26 @@ test('of a request that reaches two replicas at once one makes the stream, and b
     const again = await plane.send('POST', '/v1/streams', withKey('k', SHOW));
     assert.deepEqual([again.status, again.body['key']], [201, key]);
   }
+});
+
+test('a program that keys every request leaves room for people, and those for root', async () => {
+  await using plane = await startTestPlane({ env: { HEADWATER_MAX_IDEMPOTENCY_KEYS: '10' } });
+  await plane.call('POST', '/v1/streams', { name: 'show', policy: 'token' });
+  const { key } = (await plane.call('POST', '/v1/api-keys', { label: 'backend', role: 'viewer-issuer' })).body;
+  const { bearer } = await addPerson(plane, { name: 'anna', role: 'operator' });
+  let made = 0;
+  const mintAll = async (token: string): Promise<number> => {
+    for (let count = 0; ; count += 1) {
+      const keyed = withKey(`k${(made += 1)}`, { stream: 'show', ttlSeconds: 60 });
+      const headers = { ...keyed.headers, authorization: `Bearer ${token}` };
+      const { status } = await plane.send('POST', '/v1/tokens', { ...keyed, headers });
+      if (status === 429) return count;
+      assert.equal(status, 201);
+    }
+  };
+  assert.equal(await mintAll(key as string), 8);
+  assert.equal(await mintAll(bearer), 1);
+  assert.equal(await mintAll(ADMIN), 1);
 });
 
 test('the limit of keys is the configured one', async () => {

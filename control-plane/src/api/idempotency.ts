@@ -47,6 +47,8 @@ interface KeyedRequest {
   readonly key: string;
   /** whose key it is: others' are others */
   readonly principal: string;
+  /** of the room for keys, 0…1: beyond it there is none for new ones of this principal, though there be some for others */
+  readonly share: number;
   /** method, path and body */
   readonly asked: string;
 }
@@ -76,9 +78,10 @@ export class Idempotency {
   async once(request: KeyedRequest, attempt: () => Promise<Response>): Promise<Response> {
     const id = digest(request.principal, request.key);
     const asked = digest(request.asked);
-    const begun = await this.#begin(id, asked);
+    const most = Math.ceil(this.#options.limit * request.share);
+    const begun = await this.#begin(id, asked, most);
     if (begun === 'full') {
-      const detail = `the limit is ${this.#options.limit} idempotency keys in 24 hours`;
+      const detail = `the limit is ${most} idempotency keys in 24 hours`;
       return problemResponse('too_many_requests', { detail });
     }
     if (!begun.isNew) return answerAgain(begun.attempt, asked, request.key);
@@ -91,8 +94,8 @@ export class Idempotency {
     return answer;
   }
 
-  async #begin(id: string, asked: string): Promise<Begun | 'full'> {
-    const { store, clock, limit } = this.#options;
+  async #begin(id: string, asked: string, most: number): Promise<Begun | 'full'> {
+    const { store, clock } = this.#options;
     const nowMs = clock.nowMs();
     const body: Attempt = { id: randomBytes(9).toString('base64url'), asked, atMs: nowMs, answer: null };
     const there = await store.get(COLLECTION, id);
@@ -101,11 +104,11 @@ export class Idempotency {
       return { isNew: false, attempt: known };
     }
     const changes = [{ collection: COLLECTION, id, expect: there?.revision ?? 0, body } as const];
-    const room = known === null ? { room: { collection: COLLECTION, most: limit } as const } : {};
+    const room = known === null ? { room: { collection: COLLECTION, most } as const } : {};
     const outcome = await store.commit({ changes, ...room });
     if (outcome === 'done') return { isNew: true, attempt: body };
-    if (outcome === 'conflict') return this.#begin(id, asked);
-    return (await this.#makeRoom(nowMs)) ? this.#begin(id, asked) : 'full';
+    if (outcome === 'conflict') return this.#begin(id, asked, most);
+    return (await this.#makeRoom(nowMs)) ? this.#begin(id, asked, most) : 'full';
   }
 
   /** While the store is away the attempt stays as one that was not answered; one that came too late changes nothing. */

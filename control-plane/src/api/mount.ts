@@ -6,7 +6,7 @@ import { askingNode, bearerOf, unauthorized } from '../bearer.ts';
 import { looksLikeJoinToken } from '../join-tokens.ts';
 import { isSameToken } from '../kept-token.ts';
 import { authenticate } from '../people/authenticate.ts';
-import { principalId } from '../people/principal.ts';
+import { type Principal, principalId } from '../people/principal.ts';
 import { describeIssue, readBody } from '../request-body.ts';
 import type { Services } from '../services.ts';
 import { entityTag, isNamed, isOfState } from './entity-tag.ts';
@@ -83,6 +83,9 @@ async function answer(one: Route, context: ApiContext, services: Services): Prom
 
 const NO_BODY = { ok: true, value: undefined } as const;
 
+/** Of the room for idempotency keys: a busy program must not be what keeps an operator from purging, nor people root. */
+const SHARE: Readonly<Record<Principal['kind'], number>> = { key: 0.8, person: 0.9, root: 1 };
+
 async function atMostOnce(
   context: ApiContext,
   attempt: () => Promise<Response>,
@@ -93,7 +96,8 @@ async function atMostOnce(
   const key = readIdempotencyKey(header);
   if (key === null) return problemResponse('idempotency_key_malformed', { detail: 'wants 1 to 255 ASCII characters' });
   const asked = `${context.req.method} ${context.req.path}\n${await context.req.text()}`;
-  return idempotency.once({ key, principal: principalId(context.get('principal')), asked }, attempt);
+  const principal = context.get('principal');
+  return idempotency.once({ key, principal: principalId(principal), share: SHARE[principal.kind], asked }, attempt);
 }
 
 function conditionOf(context: ApiContext): (state: unknown) => boolean {

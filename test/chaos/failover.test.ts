@@ -22,6 +22,14 @@ const FAULTS = [
   { name: 'hung', movedMs: 5_000 },
   { name: 'drained', movedMs: (STEERING_TTL_SECONDS + 2) * 1_000 },
 ] as const;
+/** Who comes while an edge hangs, and which one. */
+const NEWCOMERS = [
+  ['hls', 'edge-1'],
+  ['dash', 'edge-2'],
+  ['shaka', 'edge-3'],
+] as const;
+/** Within which time a player that was sent to an edge which hangs must play. */
+const BEGUN_MS = 12_000;
 /** From such a buffer on nothing may be seen. */
 const ENOUGH_SECONDS = 4.5;
 const SEGMENTS = 6;
@@ -43,6 +51,27 @@ suite('an edge fails under a player', () => {
     await fleet?.[Symbol.asyncDispose]();
   });
 
+  // Before all others: an edge that fell too often lately would not be named first.
+  for (const [player, named] of NEWCOMERS) {
+    test(`${player}: its edge hangs as it comes`, async (context) => {
+      await using _drained = await drainOthers(named);
+      const asked: string[] = [];
+      const startMs = performance.now();
+      await using _hung = await inflict('hung', named);
+      const onRequest = (url: string): void => void asked.push(url);
+      await using page = await openWatchPage(browser, show.viewer.urls.watch, { player, onRequest });
+      await page.playing(30_000);
+      const tookMs = Math.round(performance.now() - startMs);
+      context.diagnostic(`played after ${tookMs} ms from ${(await page.seen()).stats.edge}, sent to ${named} first`);
+      const { url = '' } = fleet.plan.services.find(({ name }) => name === named) ?? {};
+      assert.ok(
+        asked.some((one) => one.startsWith(url)),
+        'it was sent there',
+      );
+      assert.ok(tookMs < BEGUN_MS);
+    });
+  }
+
   for (const { name: fault, movedMs } of FAULTS) {
     for (const { player, seesNothing } of PLAYERS) {
       test(`${player}: ${fault}`, async (context) => {
@@ -59,6 +88,18 @@ suite('an edge fails under a player', () => {
         assert.equal(second, null, `${first}; and again: ${second}`);
       });
     }
+  }
+
+  /** So that all who come are sent to the one that is left. */
+  async function drainOthers(edge: string): Promise<AsyncDisposable> {
+    const others = [...fleet.services.keys()].filter((name) => name.startsWith('edge-') && name !== edge);
+    await Promise.all(others.map((other) => fleet.api.drain(other, true)));
+    await until('geo to know', 40_000, async () => {
+      const response = await fetch(show.viewer.urls.hls, { headers: { accept: 'application/json' } });
+      const { edges } = (await response.json()) as { readonly edges: readonly { id: string; condition: string }[] };
+      return edges.every(({ id, condition }) => (id === edge ? condition === 'serving' : condition === 'draining'));
+    });
+    return undo(() => Promise.all(others.map((other) => fleet.api.drain(other, false))));
   }
 
   interface Scene {

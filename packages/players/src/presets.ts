@@ -34,6 +34,12 @@ function loadPolicy(firstByteMs: number, wholeMs: number): HlsConfig['fragLoadPo
   };
 }
 
+/** hls.js, for the first playlist: the door is asked again, and after as long knows that the edge which it named hangs. */
+function doorPolicy(): HlsConfig['manifestLoadPolicy'] {
+  const { default: policy } = loadPolicy(BLOCKED_MS, SEGMENT_DEADLINE_MS);
+  return { default: { ...policy, timeoutRetry: { maxNumRetry: 2, retryDelayMs: 0, maxRetryDelayMs: 0 } } };
+}
+
 /** hls.js. */
 export const HLS_PRESET: Partial<HlsConfig> = {
   lowLatencyMode: true,
@@ -43,6 +49,7 @@ export const HLS_PRESET: Partial<HlsConfig> = {
   backBufferLength: 30,
   // The defaults wait 10 s on an edge that hangs, and then ask it again.
   fragLoadPolicy: loadPolicy(SILENCE_MS, SEGMENT_DEADLINE_MS),
+  manifestLoadPolicy: doorPolicy(),
   playlistLoadPolicy: loadPolicy(BLOCKED_MS, BLOCKED_MS),
   steeringManifestLoadPolicy: loadPolicy(SILENCE_MS, SILENCE_MS),
 };

@@ -66,8 +66,19 @@ test('a database of IPv4 alone says nothing of IPv6', async () => {
   });
 });
 
-/** A MaxMind DB (version 2.0) of one node, whose every address is in one country. */
-function ipv4Database(country: string): Buffer {
+test('a damaged database costs nobody the way in, and is told of once', async () => {
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-mmdb-'));
+  const databaseFile = join(directory.path, 'damaged.mmdb');
+  await writeFile(databaseFile, ipv4Database('FJ', 200));
+  const told: string[] = [];
+  const sources = { databaseFile, asnFile: null, zonesFile: null, beside: HERE };
+  using locator = await openLocator(sources, (file) => told.push(file));
+  for (const address of ['203.0.113.1', '203.0.113.2']) assert.equal(locator.locate(address).source, 'unknown');
+  assert.deepEqual(told, [databaseFile]);
+});
+
+/** A MaxMind DB (version 2.0) of one node, whose every address is in one country; `at`: where its record is said to be. */
+function ipv4Database(country: string, at = 0): Buffer {
   const text = (value: string): Buffer => Buffer.concat([Buffer.of((2 << 5) | value.length), Buffer.from(value)]);
   const short = (value: number): Buffer => Buffer.of((5 << 5) | 1, value);
   const map = (fields: Readonly<Record<string, Buffer>>): Buffer => {
@@ -75,7 +86,7 @@ function ipv4Database(country: string): Buffer {
     return Buffer.concat([Buffer.of((7 << 5) | (pairs.length / 2)), ...pairs]);
   };
   const nodes = 1;
-  const record = Buffer.of(0, 0, nodes + 16);
+  const record = Buffer.of(0, 0, nodes + 16 + at);
   return Buffer.concat([
     record,
     record,

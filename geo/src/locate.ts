@@ -39,7 +39,7 @@ export interface LiveLocator extends Disposable {
 /**
  * Opens them. Zones come first; records with coordinates are taken at their word; of others the country counts. Addresses that
  * belong to no country (private, loopback, link-local) are taken to stand beside this service. A file that is replaced is read
- * anew; one that cannot be read then leaves what was read before.
+ * anew; one that cannot be read then leaves what was read before, and one that turns out to be damaged is told of once.
  * @throws Error when a file cannot be read at the start
  */
 export async function openLocator(
@@ -58,8 +58,8 @@ export async function openLocator(
       const source = beside === null ? 'unknown' : 'default';
       return zoneOf(null) ?? { place: beside, country: null, asn: null, source };
     }
-    const found = locationOf(recordOf(places.value, address));
-    const asn = systems === null ? found.asn : locationOf(recordOf(systems.value, address)).asn;
+    const found = locationOf(recordOf(places.value, address, onReload));
+    const asn = systems === null ? found.asn : locationOf(recordOf(systems.value, address, onReload)).asn;
     return zoneOf(asn) ?? { ...found, asn };
   }
   return {
@@ -70,13 +70,28 @@ export async function openLocator(
   };
 }
 
-async function readDatabase(file: string): Promise<Reader<Response>> {
-  return new Reader<Response>(await readFile(file));
+interface Database {
+  readonly file: string;
+  readonly reader: Reader<Response>;
+  /** known, and told */
+  isDamaged: boolean;
 }
 
-/** A database of IPv4 alone takes the first 32 bits of an IPv6 address for an address of its own. */
-function recordOf(database: Reader<Response>, address: string): Response | null {
-  return database.metadata.ipVersion === 4 && !isIPv4(address) ? null : database.get(address);
+async function readDatabase(file: string): Promise<Database> {
+  return { file, reader: new Reader<Response>(await readFile(file)), isDamaged: false };
+}
+
+/** What a database says of an address. A damaged one costs those their place whom it fails, and nobody the way in. */
+function recordOf(database: Database, address: string, onError: (file: string, error: unknown) => void): unknown {
+  // One of IPv4 alone takes the first 32 bits of an IPv6 address for an address of its own.
+  if (database.reader.metadata.ipVersion === 4 && !isIPv4(address)) return null;
+  try {
+    return database.reader.get(address);
+  } catch (error) {
+    if (!database.isDamaged) onError(database.file, error);
+    database.isDamaged = true;
+    return null;
+  }
 }
 
 async function readZones(file: string): Promise<Coverage> {

@@ -8,7 +8,7 @@ export interface Directives {
   readonly wanted: Wanted | null;
   /** `_HLS_skip`: a delta update will do */
   readonly skip: boolean;
-  /** `from`: time shift, Unix time */
+  /** `from`: time shift, Unix time in whole milliseconds */
   readonly fromMs: number | undefined;
 }
 
@@ -38,13 +38,19 @@ export function readDirectives(query: string): DirectivesVerdict {
     directives: {
       wanted: msn === null ? null : { msn: Number(msn), part: part === null ? null : Number(part) },
       skip: skip === 'YES' || skip === 'v2',
-      fromMs: from === null ? undefined : Number(from) * 1000,
+      fromMs: from === null ? undefined : wholeMs(from),
     },
   };
 }
 
 function bad(detail: string): DirectivesVerdict {
   return { ok: false, code: 'bad_field', detail };
+}
+
+/** Exactly: what is written of it into a playlist must read as the same moment. */
+function wholeMs(seconds: string): number {
+  const [whole, fraction = ''] = seconds.split('.');
+  return Number(whole) * 1000 + Number(fraction.slice(0, 3).padEnd(3, '0'));
 }
 
 function valueOf(query: string, name: string): string | null {

@@ -321,6 +321,14 @@ test('time shift: nothing before that moment is shown', async () => {
   assert.equal((await ask(edge, `${ROOT}/v180/classic.m3u8?from=99999999999`)).status, 200);
 });
 
+test('time shift: what a multivariant playlist names is a moment that may be asked for', async () => {
+  for (const from of [`${FIRST_NUMBER * 2}.0056`, '0.000001', '999999999999.999999']) {
+    const master = await ask(edge, `${ROOT}/classic.m3u8?from=${from}`);
+    const [uri] = /^v180.*$/m.exec(master.text) ?? [];
+    assert.equal((await ask(edge, `${ROOT}/${uri}`)).status, 200, uri);
+  }
+});
+
 /** Waits until the edge has heard that sound is whole up to a number. */
 async function heard(number: number): Promise<void> {
   while (!(await ask(edge, `${ROOT}/a0/classic.m3u8`)).text.includes(`/${number}.m4s`));

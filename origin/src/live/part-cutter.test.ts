@@ -63,6 +63,16 @@ test('a gap ends the part and the segment before it', () => {
   assert.deepEqual(shape(cutter.push(sample(5 * SEGMENT))), [[3, 4, true]]);
 });
 
+test('a sample that begins a little before it was due goes where it was due: a part that was the last stays the last', () => {
+  const cutter = new PartCutter(SEGMENT, PART);
+  const parts = cutAll(cutter, [...frames(59, 0), sample(177_000, 3_001), sample(180_000 - 1), sample(183_000)]);
+  parts.push(cutter.flush() as CutPart);
+  assert.deepEqual(shape(parts).slice(-2), [
+    [0, 10, true],
+    [1, 2, true],
+  ]);
+});
+
 test('a repeated sample is dropped', () => {
   const cutter = new PartCutter(SEGMENT, PART);
   cutAll(cutter, frames(4, 0));

@@ -44,7 +44,8 @@ export class PartCutter {
   push(sample: Sample): CutPart[] {
     if (sample.dtsTicks < this.#nextDtsTicks - sample.durationTicks / 2) return [];
     const cut: CutPart[] = [];
-    const cell = this.#cellAt(sample.dtsTicks);
+    // Durations are rounded: one that begins a tick before it was due must not reopen what was closed.
+    const cell = this.#cellAt(Math.max(sample.dtsTicks, this.#nextDtsTicks));
     if (this.#pending.length > 0 && !same(cell, this.#cell)) cut.push(this.#take(cell.number !== this.#cell.number));
     this.#pending.push(sample);
     this.#cell = cell;

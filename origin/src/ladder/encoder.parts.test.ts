@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readAudioBody, readVideoBody } from '@headwater/media/flv/tag-body';
 import { FastClock, isHeader, makeSource } from '../test-publisher.ts';
 import { Encoder } from './encoder.ts';
+import { checkFfmpeg } from './ffmpeg-process.ts';
 import { AUDIO_SAMPLE_RATE, AUDIO_TRACK_ID, planLadder } from './plan.ts';
 import { type AacSource, GroupCache, type TimedPacket, readAacSource, readAvcSource } from './source.ts';
 
@@ -151,3 +152,35 @@ test('an encoder that is stopped before its process is there starts none', async
   await encoder[Symbol.asyncDispose]();
   assert.equal(started, 0);
 });
+
+test('an encoder that hangs at every start is given up, however long each took', async () => {
+  // What ffmpeg can do is asked once; this one would never tell.
+  assert.equal(await checkFfmpeg('ffmpeg'), null);
+  const { aac, frames } = soundOnly();
+  const ffmpegPath = join(folder, 'deaf');
+  await writeFile(ffmpegPath, '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+  // Time flies: each start is looked at for ten seconds and more.
+  const clock = { nowMs: () => monotonicMs(), monotonicMs };
+  const group = new GroupCache(false);
+  group.push({ kind: 'audio', keyframe: false, timeMs: 0, ptsMs: 0, payload: frames[0] as Uint8Array });
+  const exits: string[] = [];
+  await using encoder = new Encoder({
+    plan: planLadder({ video: null, ladder: null, segmentDurationMs: 2_000, cores: 1 }),
+    avc: () => null,
+    aac: () => aac,
+    group,
+    target: { ...NO_TARGET, sample: () => undefined },
+    ffmpegPath,
+    socketFolder: folder,
+    clock,
+    random: () => 0,
+    onExit: ({ reason, failures }) => exits.push(`${failures}: ${reason}`),
+  });
+  assert.match(await encoder.failed, /nothing came out/);
+  assert.equal(exits.length, 6);
+  assert.match(exits.at(-1) ?? '', /^6: nothing came out/);
+});
+
+function monotonicMs(): number {
+  return performance.now() * 20;
+}

@@ -43,7 +43,7 @@ export interface EncoderOptions {
   readonly onExit: (exit: { readonly reason: string; readonly failures: number }) => void;
 }
 
-/** In a row, each within `STEADY_MS` of its start: then the stream is given up. */
+/** In a row, none of which put anything out `STEADY_MS` after its start: then the stream is given up. */
 const MAX_FAILURES = 6;
 const STEADY_MS = 10_000;
 const RETRY = { firstMs: 200, maxMs: 3_000 } as const;
@@ -68,6 +68,7 @@ interface Run {
   readonly baseMs: number;
   readonly beginMs: number;
   readonly sound: SoundGrid;
+  readonly startedMs: number;
   outputAtMs: number;
   /** from when on it is expected to keep up, on the monotonic clock */
   readonly settledAtMs: number;
@@ -81,6 +82,7 @@ export class Encoder implements AsyncDisposable {
   readonly #failed = Promise.withResolvers<string>();
   readonly #supervising: Promise<void>;
   #run: Run | null = null;
+  #failures = 0;
   #startable = Promise.withResolvers<void>();
   readonly #newestOutputMs = new Map<string, number>();
 
@@ -164,16 +166,17 @@ export class Encoder implements AsyncDisposable {
   }
 
   async #supervise(): Promise<void> {
-    const { clock, random, onExit } = this.#options;
-    let failures = 0;
+    const { random, onExit } = this.#options;
     try {
       while (!this.#stop.signal.aborted) {
-        const startedMs = clock.monotonicMs();
         const exit = await this.#runOnce();
         if (exit === null || this.#stop.signal.aborted) continue;
-        if (exit.clean || clock.monotonicMs() - startedMs > STEADY_MS) failures = 0;
-        if (exit.clean) continue;
-        failures += 1;
+        if (exit.clean) {
+          this.#failures = 0;
+          continue;
+        }
+        this.#failures += 1;
+        const failures = this.#failures;
         onExit({ reason: exit.reason, failures });
         if (failures >= MAX_FAILURES) return this.#failed.resolve(exit.reason);
         // The first time at once: one fallen process is an accident.
@@ -249,6 +252,7 @@ export class Encoder implements AsyncDisposable {
       process,
       baseMs,
       beginMs: begin.videoMs,
+      startedMs,
       outputAtMs: startedMs + START_MS,
       settledAtMs: startedMs + SETTLE_MS,
       givenMs: begin.videoMs,
@@ -281,6 +285,7 @@ export class Encoder implements AsyncDisposable {
 
   #take(run: Run, trackId: string, sample: Sample): void {
     run.outputAtMs = this.#options.clock.monotonicMs();
+    if (run.outputAtMs - run.startedMs > STEADY_MS) this.#failures = 0;
     const isSound = trackId === AUDIO_TRACK_ID;
     const timescale = isSound ? AUDIO_SAMPLE_RATE : VIDEO_TIMESCALE;
     const shiftTicks = run.baseMs * (timescale / 1000);

@@ -154,6 +154,20 @@ test(
   },
 );
 
+test('a connection that breaks again and again leaves nothing behind', async () => {
+  await using redis = await startTestRedis();
+  await using store = await open(redis);
+  await woken(store);
+  const warnings: Error[] = [];
+  const note = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', note);
+  for (let round = 0; round < 12; round += 1) {
+    await Promise.all([woken(store), redis.client.call('CLIENT', 'KILL', 'TYPE', 'NORMAL', 'SKIPME', 'YES')]);
+  }
+  process.off('warning', note);
+  assert.deepEqual(warnings, []);
+});
+
 test('room is made among as many revocations as there may be, in a step that stays short', async () => {
   await using redis = await startTestRedis();
   await using store = await open(redis);

@@ -213,10 +213,11 @@ class RedisStore implements Store {
     if (this.#closed) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     // A server that answers with an error is asked again after a pause, too.
-    if (this.#blocking.status === 'ready') setTimeout(resolve, BREAKER.pauseMs).unref();
-    else this.#blocking.once('ready', resolve);
-    this.#blocking.once('end', resolve);
+    const pause = this.#blocking.status === 'ready' ? setTimeout(resolve, BREAKER.pauseMs).unref() : undefined;
+    this.#blocking.once('ready', resolve).once('end', resolve);
     await promise;
+    clearTimeout(pause);
+    this.#blocking.off('ready', resolve).off('end', resolve);
   }
 
   /** The commands of one connection are answered in their order: what was there before its log was, was not lost. */

@@ -175,7 +175,8 @@ test('a replica that is killed loses no node: they go on at the other, and nobod
     assert.equal(events.filter((event) => event === 'fleet_joined').length, 1);
   }
   // What the dead one had left in Consul is the older generation, and goes.
-  await until('nothing stale is left', async () => (await servicesOf(agents[1])).length === 4);
+  const known = async () => (await agents[1].ask('/catalog/service/headwater-node')) as readonly unknown[];
+  await until('nothing stale is left', async () => (await known()).length === 4);
   assert.equal((await two.call('POST', '/v1/streams', { body: { name: 'show', policy: 'token' } })).status, 201);
   await until('all know it', () => nodes.every(({ state }) => state.streams.has('show')));
 });

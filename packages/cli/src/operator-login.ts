@@ -22,16 +22,20 @@ export async function connectOperator(config: CliConfig): Promise<OperatorApi> {
   const { controlUrls: urls } = config;
   const given = config.apiKey ?? config.adminToken;
   if (given !== null) return new OperatorApi(urls, fixedBearer(given));
-  const file = openLoginFile(config);
-  const url = loginKey(config);
-  if ((await file.read(url)) !== null) {
-    const renew = async (refreshToken: string): Promise<Login | null> =>
-      renewed(connectAnonymous(config), refreshToken);
-    return new OperatorApi(urls, new LoginSession({ file, url, clock: systemClock, renew }));
-  }
+  const loggedIn = await connectLoggedIn(config);
+  if (loggedIn !== null) return loggedIn;
   const kept = await readSecret(join(config.dataDir, 'admin-token'));
   if (kept !== null) return new OperatorApi(urls, fixedBearer(kept));
   throw new CommandError('log in (headwater login NAME), or set HEADWATER_API_KEY or HEADWATER_ADMIN_TOKEN', EX_NOPERM);
+}
+
+/** As who is logged in, and nobody else; null where nobody is. */
+export async function connectLoggedIn(config: CliConfig): Promise<OperatorApi | null> {
+  const file = openLoginFile(config);
+  const url = loginKey(config);
+  if ((await file.read(url)) === null) return null;
+  const renew = async (refreshToken: string): Promise<Login | null> => renewed(connectAnonymous(config), refreshToken);
+  return new OperatorApi(config.controlUrls, new LoginSession({ file, url, clock: systemClock, renew }));
 }
 
 /** The API for who is not logged in. */

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { CliConfig } from '../config.ts';
 import { CommandError } from '../command-error.ts';
 import type { OperatorApi } from '../operator-api.ts';
-import { type Tokens, connectAnonymous, loginKey, openLoginFile } from '../operator-login.ts';
+import { type Tokens, connectAnonymous, connectLoggedIn, loginKey, openLoginFile } from '../operator-login.ts';
 import { print, printDone } from '../output.ts';
 import { askSecret } from '../prompt.ts';
 
@@ -41,9 +41,10 @@ export function addLoginCommands(
     .action(async (options: { json?: boolean }) => {
       const config = readConfig();
       const file = openLoginFile(config);
-      if ((await file.read(loginKey(config))) === null) return printDone(null, options);
+      const session = await connectLoggedIn(config);
+      if (session === null) return printDone(null, options);
       try {
-        await (await connect()).ask('DELETE', '/v1/me/sessions/current');
+        await session.ask('DELETE', '/v1/me/sessions/current');
       } finally {
         await file.locked(() => file.write(loginKey(config), null));
       }

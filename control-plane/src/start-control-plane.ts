@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { acceptAbsoluteForm } from '@headwater/service/absolute-form';
 import { type Clock, systemClock } from '@headwater/service/clock';
+import { closeServer } from '@headwater/service/close-server';
 import { listen } from '@headwater/service/listen';
 import { createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
@@ -110,7 +111,7 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
   const app = createApp({ ...services, stopping: stopping.signal }, metrics);
   const server = openServer(app, config.limits);
   const port = await listen(server, { port: config.port, variable: 'HEADWATER_CONTROL_PORT' });
-  cleanup.defer(() => closeServer(server));
+  cleanup.defer(() => closeServer(server, CLOSE_DEADLINE_MS));
   cleanup.defer(startChores({ ...services, stopping: stopping.signal }, leaderStore));
   // Those who wait are answered before the server waits for them.
   cleanup.defer(() => {
@@ -194,16 +195,6 @@ function openServer(app: ReturnType<typeof createApp>, limits: ControlPlaneConfi
   refuseOddities(server);
   acceptAbsoluteForm(server);
   return server;
-}
-
-async function closeServer(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-  server.closeIdleConnections();
-  const late = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS);
-  await closed;
-  clearTimeout(late);
 }
 
 function measure(metrics: Metrics, { feed, fleet, people }: Pick<Services, 'feed' | 'fleet' | 'people'>): void {

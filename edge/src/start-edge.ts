@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { FeedState } from '@headwater/protocol/feed-state';
 import type { Load } from '@headwater/protocol/node';
 import { type Clock, systemClock } from '@headwater/service/clock';
+import { closeServer } from '@headwater/service/close-server';
 import { startFleetLink } from '@headwater/service/fleet-link';
 import { listen } from '@headwater/service/listen';
 import { LoadMeter } from '@headwater/service/load-meter';
@@ -109,7 +110,7 @@ export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {
     url,
     async [Symbol.asyncDispose]() {
       state.draining = true;
-      await Promise.all([leaveFleet(), closeServer(viewers), closeServer(admin)]);
+      await Promise.all([leaveFleet(), closeServer(viewers, DRAIN_MS), closeServer(admin, DRAIN_MS)]);
       await closeMedia();
     },
   };
@@ -218,12 +219,4 @@ function rateOf(clock: Clock, total: () => number): () => number {
     before = now;
     return Math.round(rate);
   };
-}
-
-async function closeServer(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-  await closed;
-  clearTimeout(timer);
 }

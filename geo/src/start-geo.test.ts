@@ -232,3 +232,20 @@ test('an odd request target is an answer, not a crash', async () => {
     assert.ok(status !== undefined && status >= 400 && status < 500, `${path}: ${status}`);
   }
 });
+
+test('a client that does not finish does not keep it from stopping', { timeout: 15_000 }, async () => {
+  const config = readConfig({
+    HEADWATER_GEO_PORT: '0',
+    HEADWATER_DATA_DIR: directory,
+    HEADWATER_CONTROL_URL: 'http://127.0.0.1:9',
+  });
+  const stopping = await startGeo(config, { log: () => {} });
+  const socket = connect(stopping.port, '127.0.0.1');
+  socket.write('GET /healthz HTTP/1.1\r\nhost: a\r\n\r\nGET /healthz HTTP/1.1\r\n');
+  await once(socket, 'data');
+  const startMs = performance.now();
+  await stopping[Symbol.asyncDispose]();
+  const tookMs = performance.now() - startMs;
+  socket.destroy();
+  assert.ok(tookMs < 4_000, `${tookMs} ms`);
+});

@@ -6,6 +6,7 @@ import { loadWatchPage } from '@headwater/players/page';
 import { FeedState } from '@headwater/protocol/feed-state';
 import { IDLE_LOAD, type Load } from '@headwater/protocol/node';
 import { type Clock, systemClock } from '@headwater/service/clock';
+import { closeServer } from '@headwater/service/close-server';
 import { startFleetLink } from '@headwater/service/fleet-link';
 import { listen } from '@headwater/service/listen';
 import { LoadMeter } from '@headwater/service/load-meter';
@@ -38,6 +39,8 @@ export interface Geo extends AsyncDisposable {
 }
 
 const VERSION = '0.1.0';
+/** Answers under way have so long to end. */
+const DRAIN_MS = 2_000;
 
 /** Starts geo. It serves what it knew before even while no control plane answers. */
 export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}): Promise<Geo> {
@@ -98,8 +101,7 @@ export async function startGeo(config: GeoConfig, overrides: GeoOverrides = {}):
       await dns?.[Symbol.asyncDispose]();
       locator[Symbol.dispose]();
       await link[Symbol.asyncDispose]();
-      server.closeIdleConnections();
-      await server[Symbol.asyncDispose]();
+      await closeServer(server, DRAIN_MS);
     },
   };
 }

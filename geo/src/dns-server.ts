@@ -4,7 +4,7 @@ import { type RemoteInfo, type Socket, createSocket } from 'node:dgram';
 import { type Server, type Socket as TcpSocket, createServer } from 'node:net';
 import type { Clock } from '@headwater/service/clock';
 import { capPerAddress } from '@headwater/service/connection-caps';
-import { listen } from '@headwater/service/listen';
+import { listen, listenError } from '@headwater/service/listen';
 import { type DecodedPacket, type OptAnswer, type Packet, TRUNCATED_RESPONSE, decode, encode } from 'dns-packet';
 import { type DnsZone, UDP_PAYLOAD_BYTES, answerDns } from './dns-answer.ts';
 import { ResponseRate } from './response-rate.ts';
@@ -42,7 +42,10 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
   const cap = { loopback: TCP_CONNECTIONS_PER_ADDRESS, elsewhere: TCP_CONNECTIONS_PER_ADDRESS };
   capPerAddress(tcp, { cap, onRefused: () => options.onAnswered('limited') });
   const port = await listen(tcp, { port: options.port, variable: 'HEADWATER_DNS_PORT' });
-  const udp = await bindUdp(port, options);
+  const udp = await bindUdp(port, options).catch((error: unknown) => {
+    tcp.close();
+    throw error;
+  });
   return {
     port,
     async [Symbol.asyncDispose]() {
@@ -61,7 +64,7 @@ async function bindUdp(port: number, options: DnsServerOptions): Promise<Socket>
     if (response !== null) socket.send(response, from.port, from.address);
   });
   await new Promise<void>((resolve, reject) => {
-    socket.once('error', reject);
+    socket.once('error', (cause) => reject(listenError(cause, { port, variable: 'HEADWATER_DNS_PORT' })));
     socket.bind(port, resolve);
   });
   // From here on only what one datagram does wrong.

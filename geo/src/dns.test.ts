@@ -188,6 +188,21 @@ test('a flood over UDP is cut short, and the same question is answered over TCP'
   await once(tcp, 'close');
 });
 
+test('a port that is taken for UDP alone is named, and left', async () => {
+  const taken = createSocket({ type: 'udp6' }).bind(0);
+  await once(taken, 'listening');
+  const { port } = taken.address();
+  const options = { zone: zone(), port, clock: systemClock, onAnswered: () => undefined };
+  await assert.rejects(startDnsServer(options), {
+    name: 'ListenError',
+    message: /^port \d+ \(HEADWATER_DNS_PORT\) is taken/,
+  });
+  taken.close();
+  await once(taken, 'close');
+  await using server = await startDnsServer(options);
+  assert.equal(server.port, port);
+});
+
 test('a datagram from port 0, where nothing can be sent, ends nothing', async () => {
   const how: string[] = [];
   let socket: Socket | undefined;

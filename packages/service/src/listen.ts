@@ -21,7 +21,7 @@ interface ListenOptions {
 export async function listen(server: Server, options: ListenOptions): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      reject(new ListenError(explain(cause, options), { cause }));
+      reject(listenError(cause, options));
     });
     server.listen({ port: options.port, host: options.host }, () => {
       server.removeAllListeners('error');
@@ -29,6 +29,11 @@ export async function listen(server: Server, options: ListenOptions): Promise<nu
     });
   });
   return (server.address() as AddressInfo).port;
+}
+
+/** What to say of a port that could not be bound, for sockets of other kinds as well. */
+export function listenError(cause: NodeJS.ErrnoException, options: ListenOptions): ListenError {
+  return new ListenError(explain(cause, options), { cause });
 }
 
 function explain(cause: NodeJS.ErrnoException, options: ListenOptions): string {

@@ -25,12 +25,12 @@ done
 exec ffmpeg "\${args[@]}"
 `;
 
-test('an encoder that falls behind for seconds sheds its highest rung, and the rest catches up', async () => {
+test('an encoder that falls behind for seconds sheds its highest rung, the rest catches up, and on air anew it has all', async () => {
   const ffmpegPath = join(folder, 'slow-ffmpeg');
   await writeFile(ffmpegPath, SLOW, { mode: 0o755 });
   await using rig = await startRig(folder, 'slow', { ffmpegPath });
-  const sink = await rig.open();
-  const playing = play(sink, makeSource({ seconds: 4 }), { clock: rig.clock, forMs: 20_000 });
+  const source = makeSource({ seconds: 4 });
+  const playing = play(await rig.open(), source, { clock: rig.clock, forMs: 20_000 });
   const sheds = () => rig.lines.filter((line) => line.startsWith('rung_shed'));
   await rig.clock.until('a rung to be shed', () => sheds().length > 0);
   const [before] = wholeTimeline(rig.stream()).epochs;
@@ -44,7 +44,7 @@ test('an encoder that falls behind for seconds sheds its highest rung, and the r
   assert.match(sheds()[0] ?? '', /"trackId":"v180","left":1,"behindMs":[2-9]\d{3}/);
   assert.match(rig.metrics.format(), /^headwater_origin_rungs_shed_total 1$/m);
   const stream = rig.stream();
-  await rig.desk[Symbol.asyncDispose]();
+  await rig.desk.broadcasts.get('show')?.broadcast.end('over');
 
   const { tracks, epochs, windows } = wholeTimeline(stream);
   assert.deepEqual(
@@ -76,4 +76,11 @@ test('an encoder that falls behind for seconds sheds its highest rung, and the r
   // What is left of the shed rung is nothing that anybody waits for.
   assert.equal(stream.hasTrack('v180'), false);
   assert.equal(stream.segment('v180', before?.id ?? '', stream.newestNumber).kind, 'never');
+
+  // On air anew it is tried with the whole ladder.
+  const ladders = () =>
+    rig.lines.filter((line) => line.startsWith('on_air')).map((line) => /"rungs":"([^"]+)"/.exec(line)?.[1]);
+  await play(await rig.open(), source, { clock: rig.clock, forMs: 1_000 });
+  await rig.clock.until('the stream to be on air again', () => ladders().length > 2);
+  assert.deepEqual(ladders(), ['320x180 160x90', '160x90', '320x180 160x90']);
 });

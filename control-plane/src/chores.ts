@@ -55,7 +55,7 @@ export function startChores(services: Services, leaderStore: Store): () => void 
     every(
       TRIM_MS,
       'trim',
-      asLeader(() => people.audit.trim()),
+      asLeader(() => people.audit.trim(leaderStore)),
     ),
     every(
       STALE_MS,

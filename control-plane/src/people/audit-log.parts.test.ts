@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { Deposed, FencedStore } from '../state/fenced-store.ts';
 import { STORES } from '../state/test-stores.ts';
 import { type Store, StoreUnavailable } from '../state/store.ts';
 import { type AuditEntry, type AuditEvent, linked } from './audit-chain.ts';
@@ -148,6 +149,8 @@ for (const [name, makePlace] of STORES) {
       await appendMany(audit, 30);
       assert.equal(await audit.trim(), 0);
       await appendMany(audit, 5, 30);
+      const deposed = new FencedStore(rig.people.store, () => ({ isLeader: false, fence: null }));
+      await assert.rejects(audit.trim(deposed), Deposed);
       assert.equal(await audit.trim(), 6);
       assert.equal(await audit.trim(), 0, 'its own entry has room');
       const told = rig.audited.at(-1);

@@ -101,9 +101,12 @@ export class AuditLog implements AsyncDisposable {
     }
   }
 
-  /** Takes out the oldest entries beyond the retention, and tells so in the log itself. Returns how many went. */
-  async trim(): Promise<number> {
-    const { store, clock, retention } = this.#options;
+  /**
+   * Takes out the oldest entries beyond the retention, and tells so in the log itself. Returns how many went.
+   * @param store what to write through, such as a leader's fence
+   */
+  async trim(store: Store = this.#options.store): Promise<number> {
+    const { clock, retention } = this.#options;
     const anchor = await this.#read(ANCHOR);
     const head = await this.#read(HEAD);
     const held = head.link.seq - anchor.link.seq;

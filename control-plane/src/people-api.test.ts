@@ -317,6 +317,19 @@ test('a key or an account for some streams sees, makes and mints for those alone
   }
 });
 
+test('a program that revokes without end leaves operators what they need', async () => {
+  await using plane = await startTestPlane({ env: { HEADWATER_MAX_REVOCATIONS: '10' } });
+  await plane.call('POST', '/v1/streams', { name: 'show', policy: 'token' });
+  const made = await plane.call('POST', '/v1/api-keys', { label: 'backend', role: 'viewer-issuer' });
+  const key = made.body['key'] as string;
+  const revoke = (session: number) => plane.call('POST', '/v1/revocations', { session: `s${session}` }, key);
+  for (let n = 0; n < 8; n += 1) assert.equal((await revoke(n)).status, 201);
+  assertProblem(await revoke(8), 429, 'too_many_requests');
+  assert.equal((await revoke(7)).status, 201, 'what is revoked already takes no room');
+  const { bearer } = await addPerson(plane, { name: 'anna', role: 'operator' });
+  assert.equal((await plane.call('POST', '/v1/revocations', { stream: 'show' }, bearer)).status, 201);
+});
+
 test('brute force over HTTP is delayed, told of once, and counted; a forged X-Forwarded-For helps nobody', async () => {
   await using plane = await startTestPlane();
   await addPerson(plane, { name: 'anna', role: 'admin' });

@@ -97,7 +97,7 @@ export async function startControlPlane(config: ControlPlaneConfig, overrides: O
     onAdmitted: (id) => events.nodeAdmitted(id),
   });
   const purges = cleanup.use(new Purges({ store, fleet, clock }));
-  const idempotency = new Idempotency({ store, clock, limit: config.limits.idempotencyKeys });
+  const idempotency = new Idempotency({ store, clock });
   const { hashCost } = overrides;
   const told = { events: createPeopleEvents(log, metrics), retention: config.audit };
   const people = cleanup.use(await patiently(() => openPeople({ state, clock, ...config, ...told, hashCost })));

@@ -52,7 +52,7 @@ function countLists(store: Store): { count: number } {
   return looked;
 }
 
-const REQUEST = { key: 'a-key-of-the-client', principal: 'admin', share: 1, asked: 'POST /v1/things\n{}' };
+const REQUEST = { key: 'a-key-of-the-client', principal: 'admin', most: 3, asked: 'POST /v1/things\n{}' };
 
 for (const [name, makePlace] of STORES) {
   suite(`idempotency over the ${name} store`, () => {
@@ -62,7 +62,7 @@ for (const [name, makePlace] of STORES) {
       const place = await makePlace(LOG_LIMIT);
       const store = await place.reopen();
       const clock = new ManualClock(Date.UTC(2026, 10, 24));
-      const options = { store, clock, limit: 3 };
+      const options = { store, clock };
       const [one, two] = [new Idempotency(options), new Idempotency(options)];
       return { store, clock, one, two, [Symbol.asyncDispose]: () => place[Symbol.asyncDispose]() };
     }

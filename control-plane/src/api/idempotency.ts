@@ -47,8 +47,8 @@ interface KeyedRequest {
   readonly key: string;
   /** whose key it is: others' are others */
   readonly principal: string;
-  /** of the room for keys, 0…1: beyond it there is none for new ones of this principal, though there be some for others */
-  readonly share: number;
+  /** keys in all; beyond, there is no room for a new one of this principal, though there be some for others */
+  readonly most: number;
   /** method, path and body */
   readonly asked: string;
 }
@@ -56,7 +56,6 @@ interface KeyedRequest {
 interface IdempotencyOptions {
   readonly store: Store;
   readonly clock: Clock;
-  readonly limit: number;
 }
 
 /** The key of a header: a string as the draft has it (RFC 8941 §3.3.3), or bare. Null for what is none. */
@@ -78,10 +77,9 @@ export class Idempotency {
   async once(request: KeyedRequest, attempt: () => Promise<Response>): Promise<Response> {
     const id = digest(request.principal, request.key);
     const asked = digest(request.asked);
-    const most = Math.ceil(this.#options.limit * request.share);
-    const begun = await this.#begin(id, asked, most);
+    const begun = await this.#begin(id, asked, request.most);
     if (begun === 'full') {
-      const detail = `the limit is ${most} idempotency keys in 24 hours`;
+      const detail = `the limit is ${request.most} idempotency keys in 24 hours`;
       return problemResponse('too_many_requests', { detail });
     }
     if (!begun.isNew) return answerAgain(begun.attempt, asked, request.key);

@@ -6,7 +6,7 @@ import { askingNode, bearerOf, unauthorized } from '../bearer.ts';
 import { looksLikeJoinToken } from '../join-tokens.ts';
 import { isSameToken } from '../kept-token.ts';
 import { authenticate } from '../people/authenticate.ts';
-import { type Principal, principalId } from '../people/principal.ts';
+import { principalId, roomFor } from '../people/principal.ts';
 import { describeIssue, readBody } from '../request-body.ts';
 import type { Services } from '../services.ts';
 import { entityTag, isNamed, isOfState } from './entity-tag.ts';
@@ -83,13 +83,10 @@ async function answer(one: Route, context: ApiContext, services: Services): Prom
 
 const NO_BODY = { ok: true, value: undefined } as const;
 
-/** Of the room for idempotency keys: a busy program must not be what keeps an operator from purging, nor people root. */
-const SHARE: Readonly<Record<Principal['kind'], number>> = { key: 0.8, person: 0.9, root: 1 };
-
 async function atMostOnce(
   context: ApiContext,
   attempt: () => Promise<Response>,
-  { idempotency }: Services,
+  { idempotency, config }: Services,
 ): Promise<Response> {
   const header = context.req.header('idempotency-key');
   if (header === undefined) return attempt();
@@ -97,7 +94,10 @@ async function atMostOnce(
   if (key === null) return problemResponse('idempotency_key_malformed', { detail: 'wants 1 to 255 ASCII characters' });
   const asked = `${context.req.method} ${context.req.path}\n${await context.req.text()}`;
   const principal = context.get('principal');
-  return idempotency.once({ key, principal: principalId(principal), share: SHARE[principal.kind], asked }, attempt);
+  return idempotency.once(
+    { key, principal: principalId(principal), most: roomFor(principal, config.limits.idempotencyKeys), asked },
+    attempt,
+  );
 }
 
 function conditionOf(context: ApiContext): (state: unknown) => boolean {

@@ -42,6 +42,14 @@ export function principalId(principal: Principal): string {
   return `${principal.kind}:${principal.kind === 'key' ? principal.id : principal.name}`;
 }
 
+/** Of room that all share: a busy program leaves some for people, and those for root. */
+const SHARE: Readonly<Record<Principal['kind'], number>> = { key: 0.8, person: 0.9, root: 1 };
+
+/** Up to where a principal may fill what has so much room. */
+export function roomFor({ kind }: Principal, limit: number): number {
+  return Math.ceil(limit * SHARE[kind]);
+}
+
 export const ROOT: Root = { kind: 'root', name: 'root', role: 'admin', streams: null };
 
 /** A second factor that was shown within this time counts for what is sensitive. */

@@ -5,6 +5,7 @@ import { problemResponse } from '@headwater/service/problem-response';
 import { z } from 'zod';
 import { type Route, route } from '../api/operation.ts';
 import { demandStream } from '../api/permission.ts';
+import { roomFor } from '../people/principal.ts';
 import type { Services } from '../services.ts';
 import { STREAM_NAME } from '../stream-schema.ts';
 
@@ -44,9 +45,10 @@ export function revocationRoutes(services: Services): Route[] {
       if (stream !== undefined && (await state.stream(stream)) === null) return problemResponse('stream_not_found');
       const subject = session === undefined ? { stream: stream ?? '' } : { session };
       const atMs = Math.floor(clock.nowMs());
-      const made = await state.revoke({ ...subject, atMs }, { count: config.limits.revocations, keepMs: KEEP_MS });
+      const count = roomFor(context.get('principal'), config.limits.revocations);
+      const made = await state.revoke({ ...subject, atMs }, { count, keepMs: KEEP_MS });
       if (made === 'full') {
-        const detail = `the limit is ${config.limits.revocations} revocations`;
+        const detail = `the limit is ${count} revocations`;
         return problemResponse('too_many_requests', { detail });
       }
       events.revoked(session === undefined ? 'stream' : 'session', session ?? stream ?? '');

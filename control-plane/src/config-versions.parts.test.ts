@@ -62,6 +62,19 @@ test('settings that do not fit the schema are refused by the name of the field, 
   assert.deepEqual((await plane.call('GET', '/v1/configs')).body, { configs: [] });
 });
 
+test('without Consul nothing is changed, and the answer says that it may be asked again', async () => {
+  await using plane = await startTestPlane({ env: { CONSUL_HTTP_ADDR: '127.0.0.1:9' } });
+  for (const [method, path, body] of [
+    ['GET', '/v1/configs/*', undefined],
+    ['POST', '/v1/configs', { settings: { edgeDeadlineMs: 500 } }],
+    ['POST', '/v1/configs/*/promote', undefined],
+  ] as const) {
+    const answer = await plane.call(method, path, body);
+    assert.deepEqual([answer.status, answer.body['code']], [503, 'state_unavailable'], path);
+    assert.equal(answer.headers.get('retry-after'), '1');
+  }
+});
+
 /** A fleet in which the canaries of a version fare as told, and the clock moves on until it is judged. */
 async function watchCanary(canaryLoad: Partial<Load>): Promise<{ readonly plane: TestPlane; readonly log: string }> {
   const plane = await startTestPlane();

@@ -3,6 +3,7 @@
 import { Agent } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
 import Consul from 'consul';
+import { StoreUnavailable } from '../state/store.ts';
 import type { KeyValue } from './registry.ts';
 
 /**
@@ -71,15 +72,24 @@ export function keyValueOver(consul: Consul): KeyValue {
   return {
     async get(key) {
       // No such key is undefined.
-      const kept = await consul.kv.get(KEYS + key);
+      const kept = await answerOf(consul.kv.get(KEYS + key));
       return kept === undefined || kept === null ? null : { value: kept.Value ?? '', index: kept.ModifyIndex };
     },
     async cas(key, value, index) {
       // A false answer comes back as undefined.
-      const done: boolean | undefined = await consul.kv.set({ key: KEYS + key, value, cas: index });
+      const done: boolean | undefined = await answerOf(consul.kv.set({ key: KEYS + key, value, cas: index }));
       return done ?? false;
     },
   };
+}
+
+/** Who asks for a value is told that it cannot be had now, as of what the store keeps. */
+async function answerOf<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (cause) {
+    throw new StoreUnavailable(`Consul gave no value: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /**

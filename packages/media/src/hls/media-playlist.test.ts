@@ -186,6 +186,11 @@ test('a delta update leaves out what ended before the skip boundary, and nothing
   assert.equal(read(delta).skip?.skippedSegments, 24);
 });
 
+test('a segment that ends at the skip boundary itself stays', () => {
+  const delta = renderDeltaUpdate(lowLatency(30, 0));
+  assert.equal(read(delta).skip?.skippedSegments, 23);
+});
+
 test('a delta update names the map again where it changes after the skip', () => {
   const playlist = lowLatency(30, 3);
   const segments = playlist.segments.map((found, index) => (index < 26 ? found : { ...found, mapUri: 'e2/init.mp4' }));

@@ -228,6 +228,19 @@ suite('a fragment of ours', () => {
     assert.equal(size({ ptsTicks: START + 3000 }), least + 8, 'composition offsets');
   });
 
+  test('says of key frames that they depend on none, of others that they do and that decoding cannot start there', () => {
+    const flagsOf = (...list: Partial<Sample>[]): string[] => {
+      const bytes = Buffer.from(writeFragment({ sequence: 1, trackId: 1, samples: samples(...list) }));
+      const moof = bytes.subarray(0, bytes.indexOf('mdat'));
+      const words = moof.toString('hex').match(/.{8}/g) ?? [];
+      return words.filter((word) => word === '02000000' || word === '01010000');
+    };
+    assert.deepEqual(flagsOf({}), ['02000000']);
+    assert.deepEqual(flagsOf({ sync: false }), ['01010000']);
+    // The default of the tfhd comes first, then what differs.
+    assert.deepEqual(flagsOf({}, {}), ['01010000', '02000000']);
+  });
+
   test('keeps decode times where a sample is missing', () => {
     const list = samples({}, { dtsTicks: START + 9000, ptsTicks: START + 9000 });
     const back = parseFragments(writeFragment({ sequence: 1, trackId: 1, samples: list }));

@@ -44,13 +44,13 @@ test('frames become ADTS frames, as many to a packet as 100 ms hold', () => {
   assert.equal(body(packets[0]), `${header}010101${header}020202${header}030303${header}040404`);
 });
 
-test('a gap starts a packet, so that its time is said', () => {
-  const packets = mux([...frames(2), ...frames(2, 3, 10_000)]);
+test('a gap starts a packet, so that its time is said, also one that a packet could span', () => {
+  const packets = mux([...frames(2), ...frames(2, 3, 3_000)]);
   assert.deepEqual(
     packets.map((pes) => [pes.ptsTicks, pes.bodyBytes]),
     [
       [0, 20],
-      [18_750, 20],
+      [5_625, 20],
     ],
   );
 });

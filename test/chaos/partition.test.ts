@@ -55,7 +55,7 @@ suite('an edge is cut off from the control plane', () => {
   }
 
   function isOffered(found: string): boolean {
-    return ['serving', 'starting', 'suspect'].includes(found);
+    return ['serving', 'starting', 'busy', 'suspect'].includes(found);
   }
 
   /** The number of the newest segment that the edge plays to a viewer, read to its end. */

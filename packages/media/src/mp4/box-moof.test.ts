@@ -56,11 +56,14 @@ test('defaults of the header stand in where neither run nor traf says anything',
 });
 
 test('samples of all tracks together are no more than the bytes of the mdat', () => {
+  const [, track] = MOVIE.tracks;
+  assert.ok(track !== undefined);
+  const movie = { ...MOVIE, tracks: [{ ...track, header: HEADER }, track] };
   const read = (mediaBytes: number) => () =>
     parsed(
-      written((writer) => writeMovieFragment(writer, MOVIE)),
+      written((writer) => writeMovieFragment(writer, movie)),
       (bytes, found) => parseMovieFragment(bytes, found, { defaults: NO_DEFAULTS, mediaBytes }),
     );
-  assert.equal(read(3)().tracks.length, 2);
-  assertMediaError(read(2), 'sample_count');
+  assert.equal(read(6)().tracks.length, 2);
+  assertMediaError(read(5), 'sample_count');
 });

@@ -151,3 +151,22 @@ test('what a leader writes holds only while it has the lock, before it knows its
   await one.removeStale(() => false);
   assert.equal(await isThere(), false);
 });
+
+test('a leader whose token is revoked leads no more, and keeps the lock from nobody for long', async () => {
+  const token = 'b1gs3cr3-7000-0000-0000-000000000000';
+  await using consul = await startTestConsul({ masterToken: token });
+  const body = { Policies: [{ Name: 'global-management' }] };
+  const made = await consul.ask('/acl/token', { method: 'PUT', body, token });
+  const { SecretID: revoked, AccessorID: accessor } = made as { SecretID: string; AccessorID: string };
+  const open = (replica: string, of: string) =>
+    openConsulRegistry({ url: consul.url, token: of, replica, clock: systemClock });
+  await using one = open('one', revoked);
+  await until('it leads', () => one.leadership.isLeader);
+  await using two = open('two', token);
+  await consul.ask(`/acl/token/${accessor}`, { method: 'DELETE', token });
+  await until('it does not', () => !one.leadership.isLeader);
+  // Twice the time of `until`: Consul waits up to twice the session's.
+  await until('the other one leads', () => two.leadership.isLeader).catch(() =>
+    until('the other one leads', () => two.leadership.isLeader),
+  );
+});

@@ -18,6 +18,8 @@ const SCOPE = 'headwater/scope';
 /** A leader that cannot confirm the lock for this long is none: by then another one may have it. */
 const UNCONFIRMED_LIMIT_MS = 1_500;
 const TTL = '1500ms';
+/** Consul waits up to twice as long; only where an agent cannot tell of the check, since its token was revoked, does it count. */
+const SESSION_TTL = '10s';
 const FORGET_AFTER = '1h';
 
 interface ConsulLeaderOptions {
@@ -49,11 +51,10 @@ export class ConsulLeader {
     const startedMs = this.#options.clock.monotonicMs();
     await this.#passCheck();
     this.#session ??= await this.#makeSession();
-    if (!(await this.#acquire(this.#session))) {
-      this.#fence = null;
-      await this.#renewSession(this.#session);
-      return;
-    }
+    const isOurs = await this.#acquire(this.#session);
+    if (!isOurs) this.#fence = null;
+    await this.#renewSession(this.#session);
+    if (!isOurs) return;
     this.#fence ??= await this.#readFence();
     this.#confirmedAtMs = startedMs;
   }
@@ -103,6 +104,7 @@ export class ConsulLeader {
   async #makeSession(): Promise<string> {
     const { ID: id } = await this.#options.consul.session.create({
       name: LOCK,
+      ttl: SESSION_TTL,
       lockdelay: '0s',
       behavior: 'release',
       checks: ['serfHealth', `service:${this.#serviceId}`],
@@ -137,7 +139,12 @@ export class ConsulLeader {
 
   /** A session ends with its check, such as after a pause of this process. */
   async #renewSession(session: string): Promise<void> {
-    const found: unknown = await this.#options.consul.session.get({ id: session });
-    if (found === undefined || found === null || (Array.isArray(found) && found.length === 0)) this.#session = null;
+    try {
+      await this.#options.consul.session.renew({ id: session });
+    } catch (error) {
+      if (!isAnswer(error)) throw error;
+      this.#session = null;
+      this.#fence = null;
+    }
   }
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import type { StreamEntry } from '@headwater/protocol/feed';
+import type { FeedMessage, StreamEntry } from '@headwater/protocol/feed';
+import { FeedState } from '@headwater/protocol/feed-state';
 import type { ControlAnswer } from '@headwater/service/control-client';
-import { authorise } from './authorise.ts';
+import { authorise, mayGoOn } from './authorise.ts';
 import type { Authorisation } from './publish.ts';
 
 const keyHash = createHash('sha256').update('right').digest('base64url');
@@ -78,3 +79,24 @@ for (const { name, answer, key = 'right', stream = 'show', known = [], expected 
     assert.deepEqual(decision, expected);
   });
 }
+
+test('a publish goes on until the feed tells that its stream was deleted, or has another key', () => {
+  const state = new FeedState();
+  const goesOn = (messages: FeedMessage[], { key = 'right', snapshot = false } = {}): boolean => {
+    const page = { cursor: '1', snapshot, messages };
+    state.apply(page);
+    return mayGoOn({ stream: 'show', key }, page, state.streams);
+  };
+  const told: FeedMessage = { type: 'stream', stream: entry };
+  const other: FeedMessage = { type: 'stream', stream: { ...entry, name: 'other' } };
+  const anew: FeedMessage = { type: 'stream', stream: { ...entry, keyHash: 'another' } };
+  const removed: FeedMessage = { type: 'stream-removed', name: 'show' };
+  assert.equal(goesOn([other]), true, 'it was made a moment ago');
+  assert.equal(goesOn([told]), true);
+  assert.equal(goesOn([{ ...told, stream: { ...entry, origin: 'o' } }]), true, 'it was claimed');
+  assert.equal(goesOn([removed, anew]), false);
+  assert.equal(goesOn([removed, told]), true, 'it came with the new key before the page did');
+  assert.equal(goesOn([removed]), false);
+  assert.equal(goesOn([other], { snapshot: true }), false);
+  assert.equal(goesOn([told], { snapshot: true }), true);
+});

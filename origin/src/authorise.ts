@@ -1,7 +1,7 @@
 /** Asks the control plane whether a publish may be; in its absence the feed's key hash decides. */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Ladder, StreamEntry } from '@headwater/protocol/feed';
+import type { FeedPage, Ladder, StreamEntry } from '@headwater/protocol/feed';
 import { isStreamName } from '@headwater/protocol/names';
 import type { FleetLink } from '@headwater/service/fleet-link';
 import type { Authorisation, PublishRequest } from './publish.ts';
@@ -32,8 +32,32 @@ function authoriseAlone({ stream, key }: PublishRequest, streams: ReadonlyMap<st
   const entry = streams.get(stream);
   // A node that has never heard the feed knows no streams, and must not say that there are none.
   if (entry === undefined) return { ok: false, code: streams.size === 0 ? 'not_ready' : 'publish_denied' };
+  if (!isKeyOf(key, entry)) return { ok: false, code: 'publish_denied' };
+  return { ok: true, ladder: entry.ladder, lastOrdinal: -1 };
+}
+
+/**
+ * Whether a publish may go on after a page of the feed: its stream may have been deleted, or made anew with another key. What a
+ * page does not tell of stays: of a stream that was made a moment ago the feed may not have told yet.
+ * @param streams with the page taken in
+ */
+export function mayGoOn(
+  { stream, key }: Pick<PublishRequest, 'stream' | 'key'>,
+  page: FeedPage,
+  streams: ReadonlyMap<string, StreamEntry>,
+): boolean {
+  const isTold = page.messages.some(
+    (message) =>
+      (message.type === 'stream' && message.stream.name === stream) ||
+      (message.type === 'stream-removed' && message.name === stream),
+  );
+  if (!isTold && !page.snapshot) return true;
+  const entry = streams.get(stream);
+  return entry !== undefined && isKeyOf(key, entry);
+}
+
+function isKeyOf(key: string, { keyHash }: StreamEntry): boolean {
   const offered = createHash('sha256').update(key).digest();
-  const known = Buffer.from(entry.keyHash, 'base64url');
-  const matches = known.length === offered.length && timingSafeEqual(known, offered);
-  return matches ? { ok: true, ladder: entry.ladder, lastOrdinal: -1 } : { ok: false, code: 'publish_denied' };
+  const known = Buffer.from(keyHash, 'base64url');
+  return known.length === offered.length && timingSafeEqual(known, offered);
 }

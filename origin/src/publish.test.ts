@@ -112,6 +112,19 @@ test('a publisher that comes back while its stream is going off air is told to c
   await desk[Symbol.asyncDispose]();
 });
 
+test('what may not go on is ended, whether its publisher is there or awaited, and nothing else', async () => {
+  const { desk, request, released } = makeDesk(3, granted);
+  const [gone, stays, awaited] = await Promise.all(['a', 'b', 'c'].map((name) => desk.open(request(name))));
+  assert.ok(gone?.ok === true && stays?.ok === true && awaited?.ok === true);
+  awaited.sink.close('gone');
+  desk.judge(({ stream, key }) => stream === 'b' && key === 'k');
+  assert.match((await gone.sink.closed).reason, /deleted/);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(released, ['a', 'c']);
+  assert.deepEqual([...desk.broadcasts.keys()], ['b']);
+  await desk[Symbol.asyncDispose]();
+});
+
 test('a refusal is passed on, and the stream stays free', async () => {
   let code: 'publish_denied' | null = 'publish_denied';
   const { desk, request } = makeDesk(1, async () => (code === null ? granted() : { ok: false, code }));

@@ -71,6 +71,8 @@ interface DeskOptions {
 
 interface OnAir {
   readonly broadcast: Broadcast;
+  /** that its publisher showed */
+  key: string;
   session: Session | null;
 }
 
@@ -95,10 +97,17 @@ export class Desk implements PublishDesk, AsyncDisposable {
     // The key first: who does not hold it learns nothing of the stream, and stands in nobody's way.
     const granted = await this.#options.authorise(request);
     if (!granted.ok) return granted;
-    const decision = this.#admit(stream, granted);
+    const decision = this.#admit(request, granted);
     // The claim came with the grant, and another origin may have room.
     if (!decision.ok && !this.#onAir.has(stream)) this.#release(stream);
     return decision;
+  }
+
+  /** Ends what may not be on air any more. */
+  judge(mayGoOn: (publish: Pick<PublishRequest, 'stream' | 'key'>) => boolean): void {
+    for (const [stream, { broadcast, key }] of this.#onAir) {
+      if (!mayGoOn({ stream, key })) void broadcast.end('the stream was deleted, or has another key');
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,7 +116,8 @@ export class Desk implements PublishDesk, AsyncDisposable {
     await Promise.all(this.#releasing);
   }
 
-  #admit(stream: string, granted: Extract<Authorisation, { ok: true }>): PublishDecision {
+  #admit(request: PublishRequest, granted: Extract<Authorisation, { ok: true }>): PublishDecision {
+    const { stream, key } = request;
     const { maxStreams, replaceAfterMs, events } = this.#options;
     if (this.#closed) return { ok: false, code: 'not_ready' };
     const known = this.#onAir.get(stream);
@@ -120,7 +130,8 @@ export class Desk implements PublishDesk, AsyncDisposable {
       events.publisherReplaced(stream);
       known.session.end('replaced');
     }
-    const onAir = known ?? this.#start(stream, granted);
+    const onAir = known ?? this.#start(request, granted);
+    onAir.key = key;
     onAir.broadcast.beginSession();
     const session = new Session(onAir.broadcast, () => {
       if (onAir.session === session) onAir.session = null;
@@ -129,8 +140,8 @@ export class Desk implements PublishDesk, AsyncDisposable {
     return { ok: true, sink: session };
   }
 
-  #start(stream: string, granted: Extract<Authorisation, { ok: true }>): OnAir {
-    const onAir: OnAir = { broadcast: this.#options.start(stream, granted), session: null };
+  #start({ stream, key }: PublishRequest, granted: Extract<Authorisation, { ok: true }>): OnAir {
+    const onAir: OnAir = { broadcast: this.#options.start(stream, granted), key, session: null };
     this.#onAir.set(stream, onAir);
     void this.#follow(stream, onAir);
     return onAir;

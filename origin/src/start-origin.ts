@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FeedState } from '@headwater/protocol/feed-state';
-import type { Ladder } from '@headwater/protocol/feed';
+import type { FeedPage, Ladder } from '@headwater/protocol/feed';
 import { IDLE_LOAD, type Load, type NodeDescription } from '@headwater/protocol/node';
 import { type Clock, systemClock } from '@headwater/service/clock';
 import { type FleetLink, type FleetLinkOptions, startFleetLink } from '@headwater/service/fleet-link';
@@ -13,7 +13,7 @@ import { LoadMeter } from '@headwater/service/load-meter';
 import { type Log, createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
 import { describeNode } from '@headwater/service/node-identity';
-import { authorise } from './authorise.ts';
+import { authorise, mayGoOn } from './authorise.ts';
 import { Broadcast } from './broadcast.ts';
 import type { OriginConfig } from './config.ts';
 import { EncoderMissingError } from './errors.ts';
@@ -102,7 +102,7 @@ export async function startOrigin(config: OriginConfig, overrides: OriginOverrid
   const served = (): Load => ({ ...IDLE_LOAD, egressBytesPerSecond: rate.read(), connections: desk.broadcasts.size });
   const load = (): Load => ({ ...served(), ...meter.read() });
   const told = { node: () => node, load, draining: () => life.draining, streams: () => onAir(streams) };
-  links.link = opened.use(await startLink(config, { ...told, state: feed, clock, log }));
+  links.link = opened.use(await startLink(config, { ...told, state: feed, clock, log }, desk));
   const running = opened.move();
   return {
     httpPort: http.port,
@@ -201,9 +201,11 @@ async function release(stream: string, link: Pick<FleetLink, 'ask'>, events: Ori
 
 async function startLink(
   { controlUrls, joinToken, stateFile }: OriginConfig,
-  told: Omit<FleetLinkOptions, 'controlUrls' | 'joinToken' | 'stateFile'>,
+  told: Omit<FleetLinkOptions, 'controlUrls' | 'joinToken' | 'stateFile' | 'onPage'>,
+  desk: Pick<Desk, 'judge'>,
 ): Promise<FleetLink & AsyncDisposable> {
-  return startFleetLink({ ...told, controlUrls, joinToken, stateFile });
+  const onPage = (page: FeedPage): void => desk.judge((publish) => mayGoOn(publish, page, told.state.streams));
+  return startFleetLink({ ...told, controlUrls, joinToken, stateFile, onPage });
 }
 
 async function startRtmp(

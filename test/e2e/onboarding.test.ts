@@ -157,4 +157,13 @@ suite('onboarding', () => {
       return ((await answer.json()) as { TTL: number }).TTL === 3;
     });
   });
+
+  test('whoever publishes a stream that is deleted is cut off, also when it is made anew at once', async () => {
+    await fleet.api.request('DELETE', '/v1/streams/show');
+    assert.notEqual((await fleet.api.createStream({ name: 'show', policy: 'token' })).key, show.key);
+    await until('the publisher to be cut off', 5_000, () => show.publisher.exit !== undefined);
+    await until('the stream to be free', 5_000, async () => {
+      return ((await (await fleet.api.request('GET', '/v1/streams/show')).json()) as { origin: null }).origin === null;
+    });
+  });
 });

@@ -163,7 +163,8 @@ function subjectsOf({ name, address }: LoginAttempt, account: Account | null): r
   const isAtHome = account?.places.includes(place) === true;
   return [
     { kind: 'source', name: customerOf(address) },
-    { kind: 'account', name: isAtHome ? `${name} at ${place}` : name },
+    // Written so that nothing typed as a name is another name at a place.
+    { kind: 'account', name: JSON.stringify(isAtHome ? [name, place] : [name]) },
   ];
 }
 

@@ -238,6 +238,9 @@ for (const [name, makePlace] of STORES) {
       await rig.add({ name: 'anna', password: PASSWORD });
       await enter(rig);
       for (let n = 0; n < 30; n += 1) await logIn(rig.people, attempt({ password: 'guess', address: `198.51.${n}.1` }));
+      const forged = ['anna at 203.0.113.0/24', JSON.stringify(['anna', '203.0.113.0/24'])];
+      for (const name of forged)
+        for (let n = 0; n < 30; n += 1) await logIn(rig.people, attempt({ name, address: `198.51.${n}.1` }));
       assert.equal(codeOf(await logIn(rig.people, attempt({ address: AWAY }))), 'login_throttled');
       assert.equal(codeOf(await logIn(rig.people, attempt())), 'ok');
     });

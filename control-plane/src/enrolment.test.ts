@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { IDLE_LOAD, type NodeDescription } from '@headwater/protocol/node';
+import { IDLE_LOAD, type NodeDescription, type NodeRole } from '@headwater/protocol/node';
 import { PROOF_SKEW_SECONDS, nodeKeyOf, signNodeProof } from '@headwater/protocol/node-credential';
 import { testNode } from '@headwater/protocol/test-node';
 import { ManualClock } from '@headwater/service/clock';
@@ -17,6 +17,7 @@ import { Admission, PROBE_LIMIT } from './admission.ts';
 import type { EnrolledNode } from './enrolled-nodes.ts';
 import type { Member } from './fleet.ts';
 import { openDatabase } from './database.ts';
+import { createJoinToken, readJoinToken } from './join-tokens.ts';
 import { openEmbeddedStore } from './state/embedded-store.ts';
 import { type Answer, JOIN, type TestPlane, startTestPlane } from './test-plane.ts';
 
@@ -92,6 +93,20 @@ test('a token that was used is nothing without the key that it let in', async ()
   const late = signNodeProof('edge-1', plane.clock.nowMs() - (PROOF_SKEW_SECONDS + 1) * 1000, edge.privateKey);
   assert.deepEqual(verdict(await edge.join(token, { proof: late })), [403, 'node_clock']);
   assert.equal((await edge.join(token)).status, 201);
+});
+
+test('who comes again by a used token has the role that it was made for', async () => {
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-tokens-'));
+  using database = openDatabase(join(directory.path, 'state.db'));
+  const store = openEmbeddedStore(database);
+  const made = await createJoinToken(store, { role: 'edge', zone: null, ttlMs: 60_000, nowMs: 0 }, 9);
+  assert.ok(made !== 'full');
+  const read = (role: NodeRole) => readJoinToken(store, made.secret, { node: 'edge-1', role, publicKey: 'its own' }, 1);
+  const first = await read('edge');
+  assert.ok(first.ok && first.use !== null);
+  await store.commit({ changes: [first.use] });
+  assert.equal((await read('edge')).ok, true);
+  assert.deepEqual(await read('origin'), { ok: false, code: 'join_token_role' });
 });
 
 test('of many who come with one token at once, one is let in', async () => {

@@ -92,12 +92,12 @@ export async function readJoinToken(
   const kept = await store.get('join-token', credentialHash(secret));
   if (kept === null) return { ok: false, code: 'join_token_unknown' };
   const token = kept.body as JoinToken;
+  if (token.role !== role) return { ok: false, code: 'join_token_role' };
   if (token.usedBy !== null) {
     const isSame = token.usedBy.node === node && token.usedBy.publicKey === publicKey;
     return isSame ? { ok: true, token, use: null } : { ok: false, code: 'join_token_used' };
   }
   if (token.expiresAtMs <= nowMs) return { ok: false, code: 'join_token_expired' };
-  if (token.role !== role) return { ok: false, code: 'join_token_role' };
   const used: JoinToken = { ...token, usedBy: { node, publicKey } };
   return { ok: true, token, use: { collection: 'join-token', id: kept.id, expect: kept.revision, body: used } };
 }

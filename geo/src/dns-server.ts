@@ -27,8 +27,11 @@ const TCP_CONNECTIONS = 256;
 const TCP_CONNECTIONS_PER_ADDRESS = 32;
 /** Within it a question must be whole, the first as the next. */
 const TCP_QUESTION_MS = 5_000;
-/** No question is longer; a resolver that says otherwise is none. */
-const TCP_QUERY_BYTES = 4_096;
+/** No question is longer; a resolver that says otherwise is none. Over UDP that is also what we announce to take. */
+const QUERY_BYTES = UDP_PAYLOAD_BYTES;
+const HEAD_BYTES = 12;
+/** Of a question or a record: a root name, a type and a class (RFC 1035 §4.1.2). */
+const SHORTEST_BYTES = 5;
 
 /** Answers on one port of both protocols. */
 export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
@@ -126,7 +129,7 @@ function serveConnection(socket: TcpSocket, { zone, onAnswered }: DnsServerOptio
     received = Buffer.concat([received, chunk]);
     while (received.length >= 2) {
       const length = received.readUInt16BE(0);
-      if (length > TCP_QUERY_BYTES) return void socket.destroy();
+      if (length > QUERY_BYTES) return void socket.destroy();
       if (received.length < 2 + length) return;
       const query = read(received.subarray(2, 2 + length));
       received = received.subarray(2 + length);
@@ -148,11 +151,19 @@ function framed(response: Packet): Buffer {
 }
 
 function read(message: Buffer): DecodedPacket | null {
+  if (message.length > QUERY_BYTES || !hasRoom(message)) return null;
   try {
     return decode(message);
   } catch {
     return null;
   }
+}
+
+/** Whether a message can hold what its head counts: room is made for that before any of it is read. */
+function hasRoom(message: Buffer): boolean {
+  if (message.length < HEAD_BYTES) return false;
+  const counted = [4, 6, 8, 10].reduce((sum, at) => sum + message.readUInt16BE(at), 0);
+  return counted * SHORTEST_BYTES <= message.length - HEAD_BYTES;
 }
 
 function plain(address: string): string {

@@ -28,6 +28,8 @@ export interface TestConsul extends AsyncDisposable {
 interface TestConsulOptions {
   /** a client agent that joins this server */
   readonly join?: TestConsul;
+  /** a server that comes back with what it knew, which takes it some seconds */
+  readonly durable?: boolean;
   /** deny by default, with this management token */
   readonly masterToken?: string;
 }
@@ -44,7 +46,7 @@ export async function startTestConsul(options: TestConsulOptions = {}): Promise<
   const directory = await mkdtemp(join(tmpdir(), 'headwater-consul-'));
   const [http = 0, dns = 0, serfLan = 0, serfWan = 0, server = 0, grpc = 0] = await freePorts(6);
   const url = `http://127.0.0.1:${http}`;
-  const { masterToken, join: other } = options;
+  const { masterToken, join: other, durable = false } = options;
   const config = {
     node_name: `node-${http}`,
     bind_addr: '127.0.0.1',
@@ -53,10 +55,11 @@ export async function startTestConsul(options: TestConsulOptions = {}): Promise<
     ports: { http, dns, serf_lan: serfLan, serf_wan: serfWan, server, grpc },
     ...(masterToken === undefined ? {} : { acl: { ...CLOSED, tokens: { master: masterToken, agent: masterToken } } }),
     ...(other === undefined ? {} : { retry_join: [other.serfAddress], data_dir: directory }),
+    ...(durable ? { server: true, bootstrap_expect: 1, data_dir: directory, performance: { raft_multiplier: 1 } } : {}),
   };
   const file = join(directory, 'agent.json');
   await writeFile(file, JSON.stringify(config));
-  const args = ['agent', ...(other === undefined ? ['-dev'] : []), '-config-file', file];
+  const args = ['agent', ...(other === undefined && !durable ? ['-dev'] : []), '-config-file', file];
   let child: ChildProcess | null = null;
 
   const ask: TestConsul['ask'] = async (path, { method = 'GET', body, token } = {}) => {

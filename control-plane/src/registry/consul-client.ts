@@ -32,7 +32,16 @@ export function connectConsul({ url, token }: ConsulAgent, sockets: number): Con
 
 /** Consul said no, as opposed to not saying anything. */
 export function isAnswer(error: unknown): boolean {
-  return (error as { readonly response?: { readonly statusCode?: number } }).response?.statusCode !== undefined;
+  return statusOf(error) !== undefined;
+}
+
+/** Consul has no such thing, as opposed to an agent that cannot ask its servers just now: that is an answer, too. */
+export function isUnknown(error: unknown): boolean {
+  return statusOf(error) === 404;
+}
+
+function statusOf(error: unknown): number | undefined {
+  return (error as { readonly response?: { readonly statusCode?: number } }).response?.statusCode;
 }
 
 /** One operation of a transaction, as Consul's API has it. */

@@ -170,3 +170,18 @@ test('a leader whose token is revoked leads no more, and keeps the lock from nob
     until('the other one leads', () => two.leadership.isLeader),
   );
 });
+
+test('a leader whose agent cannot reach its servers for a moment leads again as soon as they are back', async () => {
+  await using server = await startTestConsul({ durable: true });
+  await using agent = await startTestConsul({ join: server });
+  await using one = openConsulRegistry({ url: agent.url, token: null, replica: 'one', clock: systemClock });
+  await until('it leads', () => one.leadership.isLeader);
+  const { fence: before } = one.leadership;
+  await server.kill();
+  await until('it does not', () => !one.leadership.isLeader);
+  await server.start();
+  // A session that nobody renews keeps the lock for 20 s.
+  const tookMs = await until('it leads again', () => one.leadership.isLeader);
+  assert.ok(tookMs < 5_000, `${tookMs} ms`);
+  assert.equal(one.leadership.fence?.scope, before?.scope);
+});

@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '@headwater/service/clock';
 import type Consul from 'consul';
 import { Deposed } from '../state/fenced-store.ts';
-import { type Operation, isAnswer, transact } from './consul-client.ts';
+import { type Operation, isAnswer, isUnknown, transact } from './consul-client.ts';
 import type { Fence, Leadership } from './registry.ts';
 
 const CONTROL_SERVICE = 'headwater-control';
@@ -137,12 +137,12 @@ export class ConsulLeader {
     return { scope: scope?.Value ?? '', index: lock?.LockIndex ?? 0 };
   }
 
-  /** A session ends with its check, such as after a pause of this process. */
+  /** A session ends with its check, such as after a pause of this process. One that may still be there keeps the lock from ours. */
   async #renewSession(session: string): Promise<void> {
     try {
       await this.#options.consul.session.renew({ id: session });
     } catch (error) {
-      if (!isAnswer(error)) throw error;
+      if (!isUnknown(error)) throw error;
       this.#session = null;
       this.#fence = null;
     }

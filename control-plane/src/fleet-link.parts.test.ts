@@ -1,7 +1,10 @@
 /** A node's link against the real control plane. */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempDisposable, readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -237,6 +240,25 @@ test('a replica that does not answer is left for the next', async () => {
   const url = `http://127.0.0.1:9,${plane.url}`;
   await using node = await startNode({ plane, url, stateFile: join(directory.path, 'state.json') });
   await node.until(() => node.state.streams.has('show'));
+});
+
+test('who answers in the control plane\u2019s stead ends no node, and is left', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  await makeStream(plane, 'show');
+  const pages = ['', '{}', '"up"', '{"cursor":"c","snapshot":true}'];
+  const session = JSON.stringify({ credential: 'x', expiresAtMs: plane.clock.nowMs() + 900_000, heartbeatMs: 1_000 });
+  await using stranger = createServer(({ url = '' }, response) => {
+    if (url === '/v1/nodes/join') response.end(session);
+    else if (url !== '/v1/feed') response.end();
+    else if (pages.length > 0) response.end(pages.shift());
+    else response.writeHead(401).end();
+  }).listen(0, '127.0.0.1');
+  await once(stranger, 'listening');
+  const url = `http://127.0.0.1:${(stranger.address() as AddressInfo).port},${plane.url}`;
+  await using node = await startNode({ plane, url, stateFile: join(directory.path, 'state.json') });
+  await node.until(() => node.state.streams.has('show'));
+  assert.deepEqual(pages, []);
 });
 
 test('a wrong join token is told once, however often it is refused', async () => {

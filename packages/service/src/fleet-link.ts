@@ -20,6 +20,7 @@ import { nodeKeyOf, signNodeProof } from '@headwater/protocol/node-credential';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import { backoffMs } from './backoff.ts';
 import type { Clock } from './clock.ts';
+import { pageOf, sessionOf } from './control-answers.ts';
 import { type ControlAnswer, ControlClient } from './control-client.ts';
 import type { Log } from './log.ts';
 import { readNodeState, writeNodeState } from './node-state-file.ts';
@@ -176,20 +177,21 @@ class Link implements FleetLink {
     const { log } = this.#options;
     for (let attempt = 0; !this.#stop.signal.aborted; attempt += 1) {
       const answer = await this.#knock();
-      if (answer.kind === 'answer' && isGranted(answer)) {
+      const session = sessionOf(answer);
+      if (session !== null) {
         if (!this.#isEnrolled) log('info', 'fleet_joined', { attempt });
         this.#isEnrolled = true;
         this.#isStarting = false;
         this.#isRemoved = false;
         this.#saveSoon();
-        return answer.body as NodeSession;
+        return session;
       }
       // One line for the first refusal; the rest of a long outage is not news.
       if (attempt === 0) log('warn', 'fleet_join_failed', describe(answer));
       if (hasCode(answer, 'node_removed')) await this.#afterRemoval();
       else await this.#pause(attempt);
       // Nothing holds this node to a replica that cannot let anybody in.
-      if (answer.kind === 'answer' && answer.status >= 500) this.#client.moveOn();
+      if (answer.kind === 'answer' && (answer.status >= 500 || answer.status < 400)) this.#client.moveOn();
     }
     return null;
   }
@@ -200,7 +202,7 @@ class Link implements FleetLink {
     const isStranger = answer !== null && STRANGER_CODES.some((code) => hasCode(answer, code));
     if (answer !== null && !(isStranger && this.#options.joinToken !== '')) return answer;
     const joined = await this.#join();
-    return answer === null || isGranted(joined) ? joined : answer;
+    return answer === null || sessionOf(joined) !== null ? joined : answer;
   }
 
   async #join(): Promise<ControlAnswer> {
@@ -283,7 +285,7 @@ class Link implements FleetLink {
   /** A renewal that fails is tried again in time; one that is refused shows at the next heartbeat. */
   async #renew(): Promise<void> {
     const answer = await this.#introduce();
-    if (answer.kind === 'answer' && answer.status === 200) this.#session = answer.body as NodeSession;
+    this.#session = sessionOf(answer) ?? this.#session;
   }
 
   #heartbeat(): Heartbeat {
@@ -306,7 +308,8 @@ class Link implements FleetLink {
         signal: over,
       });
       if (isRefused(answer)) return;
-      if (answer.kind === 'answer' && answer.status === 200 && this.#take(answer.body as FeedPage)) {
+      const page = pageOf(answer);
+      if (page !== null && this.#take(page)) {
         failures = 0;
         continue;
       }
@@ -354,10 +357,6 @@ class Link implements FleetLink {
       .catch((error: unknown) => log('error', 'fleet_state_not_saved', { file: stateFile, reason: String(error) }));
     return this.#saving;
   }
-}
-
-function isGranted(answer: ControlAnswer): boolean {
-  return answer.kind === 'answer' && (answer.status === 200 || answer.status === 201);
 }
 
 /** The control plane does not take this credential (any more): show the key again. */

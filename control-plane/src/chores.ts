@@ -47,11 +47,7 @@ export function startChores(services: Services, leaderStore: Store): () => void 
       'probe',
       asLeader(() => admission.probe()),
     ),
-    every(
-      JUDGE_MS,
-      'judge',
-      asLeader(() => configs.judge()),
-    ),
+    every(JUDGE_MS, 'judge', () => configs.judge()),
     every(
       TRIM_MS,
       'trim',

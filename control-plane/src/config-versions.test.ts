@@ -29,6 +29,7 @@ interface Place extends AsyncDisposable {
   readonly verdicts: string[];
   /** how edges fare, by id */
   readonly edges: Map<string, Partial<Load>>;
+  leads: boolean;
   /** Another process over the same place. */
   open(change?: { readonly store?: Store; readonly kv?: KeyValue }): ConfigVersions;
   told(): Promise<ConfigEntry | undefined>;
@@ -50,18 +51,19 @@ async function makePlace(...edges: readonly string[]): Promise<Place> {
   };
   const verdicts: string[] = [];
   const loads = new Map<string, Partial<Load>>(edges.map((id) => [id, { requestsPerSecond: 100 }]));
-  return {
+  const place: Place = {
     store,
     clock,
     kept,
     kv,
     verdicts,
     edges: loads,
+    leads: true,
     open({ store: ofStore = store, kv: ofKv = kv } = {}) {
       return new ConfigVersions({
         store: ofStore,
         kv: ofKv,
-        leader: { store: ofStore, kv: ofKv },
+        leader: { store: ofStore, kv: ofKv, leads: () => place.leads },
         clock,
         fleet: { members: () => [...loads].map(([id, load]) => memberOf(id, load)) },
         onVerdict: (scope, version, verdict) => verdicts.push(`${scope} ${version} ${verdict}`),
@@ -73,6 +75,7 @@ async function makePlace(...edges: readonly string[]): Promise<Place> {
       await directory.remove();
     },
   };
+  return place;
 }
 
 function memberOf(id: string, load: Partial<Load>): Member {
@@ -214,6 +217,32 @@ test('a leader that has not seen a canary fare for a minute gives it to nobody',
   await place.open().roll('*', { settings: SLOW, sharePercent: 50 });
   place.clock.advance(10 * CANARY_MS);
   const configs = place.open();
+  await look(configs, place, CANARY_MS / LOOK_MS);
+  assert.deepEqual(place.verdicts, []);
+  await look(configs, place, 1);
+  assert.deepEqual(place.verdicts, ['* 1 promoted']);
+});
+
+test('a leader that did not lead for a while, or could not look, begins its minute anew', async () => {
+  await using place = await makePlace('edge-1', 'edge-2');
+  let isAway = false;
+  const store = storeWith(place.store, {
+    async list(...asked) {
+      if (isAway) throw new StoreUnavailable('not now');
+      return place.store.list(...asked);
+    },
+  });
+  const configs = place.open({ store });
+  await configs.roll('*', { settings: SLOW, sharePercent: 50 });
+  await look(configs, place, 2);
+  place.leads = false;
+  await look(configs, place, 2 * (CANARY_MS / LOOK_MS));
+  place.leads = true;
+  await look(configs, place, CANARY_MS / LOOK_MS);
+  assert.deepEqual(place.verdicts, []);
+  isAway = true;
+  for (let n = 0; n < CANARY_MS / LOOK_MS; n += 1) await assert.rejects(look(configs, place, 1), StoreUnavailable);
+  isAway = false;
   await look(configs, place, CANARY_MS / LOOK_MS);
   assert.deepEqual(place.verdicts, []);
   await look(configs, place, 1);

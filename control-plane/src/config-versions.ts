@@ -42,9 +42,13 @@ interface Place {
   readonly kv: KeyValue;
 }
 
+interface LeaderPlace extends Place {
+  readonly leads: () => boolean;
+}
+
 interface ConfigVersionsOptions extends Place {
   /** the same, where only the leader writes */
-  readonly leader: Place;
+  readonly leader: LeaderPlace;
   readonly fleet: Pick<Fleet, 'members'>;
   readonly clock: Clock;
   readonly onVerdict: (scope: string, version: number, verdict: Verdict) => void;
@@ -133,11 +137,12 @@ export class ConfigVersions {
 
   /**
    * The leader's look at every canary, once a second, and at one scope more each time: nodes may not have been told of what
-   * runs there, since whoever changed it died or could not.
+   * runs there, since whoever changed it died or could not. Who does not lead has seen nothing.
    */
   async judge(): Promise<void> {
     const { leader } = this.#options;
-    const entries = await this.entries();
+    if (!leader.leads()) return this.#watched.clear();
+    const entries = await this.#entriesInSight();
     this.#turn += 1;
     for (const [index, told] of entries.entries()) {
       const { scope } = told;
@@ -145,6 +150,16 @@ export class ConfigVersions {
       const running = await this.running(scope);
       if (!isTold(running, told)) await this.#tell(scope, leader.store);
       await this.#judgeOne(scope, running);
+    }
+  }
+
+  /** Nobody saw how a canary fared while they could not be read. */
+  async #entriesInSight(): Promise<readonly ConfigEntry[]> {
+    try {
+      return await this.entries();
+    } catch (error) {
+      this.#watched.clear();
+      throw error;
     }
   }
 

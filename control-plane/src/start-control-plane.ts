@@ -167,7 +167,7 @@ function openConfigs({
 }): ConfigVersions {
   const onVerdict = (scope: string, version: number, verdict: string): void =>
     events.configJudged(scope, version, verdict);
-  const leader = { store: leaderStore, kv: registry.leaderKv };
+  const leader = { store: leaderStore, kv: registry.leaderKv, leads: () => registry.leadership.isLeader };
   return new ConfigVersions({ ...parts, kv: registry.kv, leader, onVerdict });
 }
 

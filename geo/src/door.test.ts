@@ -184,3 +184,25 @@ test('by DNS only the best edges are named, since whoever asks takes any of them
     '2001:db8::6',
   ]);
 });
+
+test('by DNS each kind of address has its best edges, whatever stands before them in the ranking', () => {
+  const at = (id: string, host: string, change: Parameters<typeof testRecord>[0] = {}): FeedMessage => {
+    const place = { latitude: 50, longitude: 8 };
+    return { type: 'node', node: testRecord({ id, url: `http://${host}:8080`, place, failureDomain: 'x', ...change }) };
+  };
+  const hosts = (...more: FeedMessage[]): string[] => {
+    const door = openDoor({ type: 'node-removed', id: 'edge-1' }, ...more);
+    return edgeHostsFor('198.51.100.7', 'show', door);
+  };
+  const far = { failureDomain: 'y', load: { cpu: 0.95 } };
+  assert.deepEqual(
+    hosts(
+      at('a', '192.0.2.1'),
+      at('near', '[2001:db8::1]', { place: { latitude: 54, longitude: 8 } }),
+      at('busy', '[2001:db8::2]', far),
+    ).toSorted(),
+    ['192.0.2.1', '2001:db8::1'],
+  );
+  const many = Array.from({ length: 12 }, (_, n) => at(`v4-${n}`, `192.0.2.${n}`));
+  assert.ok(hosts(...many, at('six', '[2001:db8::6]')).includes('2001:db8::6'));
+});

@@ -57,8 +57,6 @@ export type DoorAnswer =
 
 /** So many edges are named at the most. */
 const RANKED = 8;
-/** Of both address families together. */
-const DNS_EDGES = 6;
 /** What an edge writes for a whole stream. */
 const PRESENTATIONS = new Set(['master.m3u8', 'classic.m3u8', 'ts.m3u8', 'manifest.mpd']);
 
@@ -114,15 +112,15 @@ export function policyFor(stream: string, { state, nodeId }: Door): RankingPolic
  * address only its equals are named.
  */
 export function edgeHostsFor(address: string, stream: string, door: Door): string[] {
-  const bestOrders = new Map<number, number>();
-  const hosts = rankFor({ stream, address, location: door.locate(address) }, door).flatMap(({ edge, standing }) => {
+  // The whole fleet: the ranking puts what fails apart from its first before better ones, and the first may be of another kind.
+  const ranked = rankFor({ stream, address, location: door.locate(address), limit: Infinity }, door);
+  const hosts = ranked.map(({ edge, standing: { order } }) => {
     const host = new URL(edge.url).hostname.replace(/^\[|\]$/g, '');
-    const family = isIP(host);
-    const bestOrder = bestOrders.get(family) ?? standing.order;
-    bestOrders.set(family, bestOrder);
-    return standing.order === bestOrder ? [host] : [];
+    return { host, family: isIP(host), order };
   });
-  return hosts.slice(0, DNS_EDGES);
+  const bestOrders = new Map<number, number>();
+  for (const { family, order } of hosts) bestOrders.set(family, Math.min(order, bestOrders.get(family) ?? Infinity));
+  return hosts.filter(({ family, order }) => order === bestOrders.get(family)).map(({ host }) => host);
 }
 
 interface Admitted extends Session {

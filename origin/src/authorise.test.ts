@@ -61,6 +61,13 @@ const cases: {
     known: [entry],
     expected: { ok: true, ladder: null, lastOrdinal: -1 },
   },
+  ...[null, {}, 'up'].map((body) => ({
+    name: `a stranger's ${JSON.stringify(body)}, a wrong key`,
+    answer: answers(200, body),
+    key: 'wrong',
+    known: [entry],
+    expected: { ok: false, code: 'publish_denied' } as const,
+  })),
   {
     name: 'a name that is none',
     answer: answers(200, {}),

@@ -12,6 +12,12 @@ interface AuthoriseOptions {
   readonly streams: () => ReadonlyMap<string, StreamEntry>;
 }
 
+interface Claim {
+  readonly stream?: string;
+  readonly ladder?: Ladder | null;
+  readonly lastEpochOrdinal?: number | null;
+}
+
 /** The decision of `POST /v1/publishes`, which also claims the stream for this origin. */
 export async function authorise(request: PublishRequest, options: AuthoriseOptions): Promise<Authorisation> {
   const { stream, key } = request;
@@ -21,8 +27,10 @@ export async function authorise(request: PublishRequest, options: AuthoriseOptio
     return authoriseAlone(request, options.streams());
   }
   if (answer.status === 200) {
-    const { ladder, lastEpochOrdinal } = answer.body as { ladder?: Ladder | null; lastEpochOrdinal?: number | null };
-    return { ok: true, ladder: ladder ?? null, lastOrdinal: lastEpochOrdinal ?? -1 };
+    const claim = answer.body as Claim | null;
+    // Something between may answer 200 to whatever it is asked, such as a balancer with a page of its own.
+    if (claim?.stream !== stream) return authoriseAlone(request, options.streams());
+    return { ok: true, ladder: claim.ladder ?? null, lastOrdinal: claim.lastEpochOrdinal ?? -1 };
   }
   return { ok: false, code: answer.status === 409 ? 'stream_claimed' : 'publish_denied' };
 }

@@ -182,6 +182,6 @@ test('a leader whose agent cannot reach its servers for a moment leads again as 
   await server.start();
   // A session that nobody renews keeps the lock for 20 s.
   const tookMs = await until('it leads again', () => one.leadership.isLeader);
-  assert.ok(tookMs < 5_000, `${tookMs} ms`);
+  assert.ok(tookMs < 8_000, `${tookMs} ms`);
   assert.equal(one.leadership.fence?.scope, before?.scope);
 });

@@ -347,10 +347,13 @@ test('a join or heartbeat that does not fit is refused by the name of its field'
   const node = join.node;
   const joins: [object, RegExp][] = [
     [{ ...node, id: 'Edge' }, /^node\.id: /],
+    [{ ...node, id: 'join' }, /^node\.id: /],
     [{ ...node, role: 'door' }, /^node\.role: /],
     [{ ...node, url: 'ftp://h' }, /^node\.url: /],
     [{ ...node, url: 'http://h/' }, /^node\.url: /],
+    [{ ...node, url: 'http://2001:db8::1:8080' }, /^node\.url: /],
     [{ ...node, rtmpUrl: 'http://h' }, /^node\.rtmpUrl: /],
+    [{ ...node, rtmpUrl: 'rtmp://2001:db8::1:1935' }, /^node\.rtmpUrl: /],
     [{ ...node, place: { latitude: 91, longitude: 0 } }, /^node\.place\.latitude: /],
     [{ ...node, zone: 'E U' }, /^node\.zone: /],
     [{ ...node, version: 'x'.repeat(65) }, /^node\.version: /],

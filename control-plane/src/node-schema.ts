@@ -3,7 +3,10 @@
 import { isNodeId, isZone } from '@headwater/protocol/names';
 import { z } from 'zod';
 
-const URL_TEXT = z.string().max(300);
+const URL_TEXT = z
+  .string()
+  .max(300)
+  .refine((text) => URL.canParse(text), 'is no URL; an IPv6 address stands in brackets');
 export const PLACE = z.strictObject({
   latitude: z.number().min(-90).max(90),
   longitude: z.number().min(-180).max(180),
@@ -13,9 +16,14 @@ const AMOUNT = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 export const NODE_ROLE = z.enum(['edge', 'origin', 'geo']);
 export const ZONE = z.string().refine(isZone, 'wants a DNS label in lower case');
 
+/** `/v1/nodes/join` is where nodes come in: one of that name could be neither looked at nor removed. */
+function isFreeId(text: string): boolean {
+  return isNodeId(text) && text !== 'join';
+}
+
 export const NODE = z
   .strictObject({
-    id: z.string().refine(isNodeId, 'wants a DNS label in lower case'),
+    id: z.string().refine(isFreeId, 'wants a DNS label in lower case other than join'),
     role: NODE_ROLE,
     url: URL_TEXT.regex(/^https?:\/\/[^/?#\s]+$/, 'wants http(s)://HOST:PORT'),
     rtmpUrl: URL_TEXT.regex(/^rtmp:\/\/[^/?#\s]+$/, 'wants rtmp://HOST:PORT').exactOptional(),

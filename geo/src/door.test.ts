@@ -183,6 +183,7 @@ test('by DNS only the best edges are named, since whoever asks takes any of them
     '192.0.2.1',
     '2001:db8::6',
   ]);
+  assert.deepEqual(hosts(at('a', '192.0.2.1'), at('bare', '2001:db8::7', { draining: true })), ['192.0.2.1']);
 });
 
 test('by DNS each kind of address has its best edges, whatever stands before them in the ranking', () => {

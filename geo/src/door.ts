@@ -114,9 +114,11 @@ export function policyFor(stream: string, { state, nodeId }: Door): RankingPolic
 export function edgeHostsFor(address: string, stream: string, door: Door): string[] {
   // The whole fleet: the ranking puts what fails apart from its first before better ones, and the first may be of another kind.
   const ranked = rankFor({ stream, address, location: door.locate(address), limit: Infinity }, door);
-  const hosts = ranked.map(({ edge, standing: { order } }) => {
+  const hosts = ranked.flatMap(({ edge, standing: { order } }) => {
+    // One that says something else of itself is its own loss, and nobody else's.
+    if (!URL.canParse(edge.url)) return [];
     const host = new URL(edge.url).hostname.replace(/^\[|\]$/g, '');
-    return { host, family: isIP(host), order };
+    return [{ host, family: isIP(host), order }];
   });
   const bestOrders = new Map<number, number>();
   for (const { family, order } of hosts) bestOrders.set(family, Math.min(order, bestOrders.get(family) ?? Infinity));

@@ -13,6 +13,6 @@ export function formatTable(columns: readonly string[], rows: readonly (readonly
 }
 
 /** A request's path, a node's word: whoever wrote it must not write to the terminal. */
-function visible(cell: string): string {
+export function visible(cell: string): string {
   return cell.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 }

@@ -19,6 +19,17 @@ test('shows warnings and what is no log line, and keeps the rest for the file', 
   assert.deepEqual(lines, ['geo: lost reason=gone', 'geo: {"cut', 'geo: TypeError: x']);
 });
 
+test('what somebody else wrote moves no cursor and makes no line', () => {
+  const { terminal, lines } = watchTerminal();
+  const path = JSON.stringify('/v1/\u001b[1A\u001b[2K\nadmin token  forged\u202e');
+  terminal.serviceLine('control-plane', `{"level":"warn","event":"bearer_refused","path":${path}}`);
+  terminal.serviceLine('origin', 'x\u001b[2Jy');
+  assert.deepEqual(lines, [
+    'control-plane: bearer_refused path=/v1/\\u{1b}[1A\\u{1b}[2K\\u{a}admin token  forged\\u{202e}',
+    'origin: x\\u{1b}[2Jy',
+  ]);
+});
+
 test('twelve lines in ten seconds, then one that says there are more', () => {
   const { terminal, clock, lines } = watchTerminal();
   for (let n = 0; n < 20; n += 1) terminal.notice(`line ${n}`);

@@ -2,6 +2,7 @@
 
 import type { Clock } from '@headwater/service/clock';
 import { OWN_LINE } from './supervised.ts';
+import { visible } from './table.ts';
 
 const WINDOW_MS = 10_000;
 const LINES_PER_WINDOW = 12;
@@ -23,7 +24,7 @@ export class Terminal {
   /** A service's own line: shown when it is a warning, an error, or not of the log's form at all. */
   serviceLine(service: string, line: string): void {
     const text = readable(line);
-    if (text !== null) this.#limited(`${service}: ${text}`.slice(0, LINE_CHARS));
+    if (text !== null) this.#limited(visible(`${service}: ${text}`.slice(0, LINE_CHARS)));
   }
 
   /** A line of the supervisor's own. */

@@ -52,6 +52,12 @@ export async function joinFleet(config: CliConfig, { role, urls, options, fixed 
   const joined = readConfig({ ...config.environment, ...kept });
   const node = describe(role, joined);
   const stateFile = join(config.dataDir, `${node.id}.json`);
+  if (stateFile === keptFile(config, role)) {
+    throw new CommandError(
+      `a node that joins cannot be called ${node.id}, as a file of it is: choose another --id`,
+      64,
+    );
+  }
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const state = await stateOf(stateFile);
   const proof = signNodeProof(node.id, systemClock.nowMs(), state.privateKey);

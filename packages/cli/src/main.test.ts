@@ -74,6 +74,18 @@ test('a data directory that cannot be is one line too', () => {
   assert.deepEqual([code, err], [1, "headwater: ENOTDIR: not a directory, mkdir '/dev/null/data'\n"]);
 });
 
+test('a node is not called as what is kept of it, which would overwrite its key', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'headwater-id-'));
+  try {
+    const args = ['edge', 'join', 'http://127.0.0.1:9', '--token', 'x', '--public-host', '127.0.0.1', '--id', 'edge'];
+    const { code, err } = headwater(args, { HEADWATER_DATA_DIR: directory });
+    assert.equal(code, 64);
+    assert.match(err, /^headwater: .* cannot be called edge, .*--id\n$/);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
 test('completions know every command and its options', () => {
   const { out } = headwater(['completion']);
   assert.match(out, /^    nodes\) words="list drain undrain remove .*--wait.*--help" ;;$/m);

@@ -62,6 +62,22 @@ test('settings that do not fit the schema are refused by the name of the field, 
   assert.deepEqual((await plane.call('GET', '/v1/configs')).body, { configs: [] });
 });
 
+test('what is no scope has no settings, and nothing is kept of it', async () => {
+  await using plane = await startTestPlane();
+  for (const scope of ['a.b', '__proto__', 'x'.repeat(65)]) {
+    for (const [method, path, body] of [
+      ['GET', `/v1/configs/${scope}`, undefined],
+      ['GET', `/v1/configs/${scope}/versions/1`, undefined],
+      ['POST', `/v1/configs/${scope}/promote`, undefined],
+      ['POST', `/v1/configs/${scope}/rollback`, { version: 0 }],
+    ] as const) {
+      const answer = await plane.call(method, path, body);
+      assert.deepEqual([answer.status, answer.body['code']], [404, 'config_not_found'], path);
+    }
+  }
+  assert.deepEqual((await plane.call('GET', '/v1/configs')).body, { configs: [] });
+});
+
 test('without Consul nothing is changed, and the answer says that it may be asked again', async () => {
   await using plane = await startTestPlane({ env: { CONSUL_HTTP_ADDR: '127.0.0.1:9' } });
   for (const [method, path, body] of [

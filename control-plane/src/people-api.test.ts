@@ -205,6 +205,11 @@ test('an entry says who did what to what, and no secret; the API has no way to c
   assert.deepEqual(first.body['entries'], (await audit(plane)).slice(0, 2));
   const [, next = ''] = /^<(.*)>; rel="next"$/.exec(first.headers.get('link') ?? '') ?? [];
   assert.deepEqual((await plane.call('GET', next)).body['entries'], (await audit(plane)).slice(2, 4));
+  for (const cursor of ['1.5', '-1', 'x', '1e400'])
+    assert.equal(
+      (await plane.call('GET', `/v1/audit?cursor=${Buffer.from(cursor).toString('base64url')}`)).status,
+      200,
+    );
 });
 
 test('a password or a second factor that an admin replaced is told of, the password itself is not', async () => {

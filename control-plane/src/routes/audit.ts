@@ -54,7 +54,7 @@ export function auditRoutes({ people }: Services): Route[] {
     async (context, { query }) =>
       sendPage(context, query, {
         name: 'entries',
-        load: ({ after, limit }) => people.audit.page(after === '' ? Infinity : Number(after), limit),
+        load: ({ after, limit }) => people.audit.page(after === '' ? Infinity : Math.floor(Number(after)), limit),
         idOf: ({ seq }) => String(seq),
         describe,
       }),

@@ -11,7 +11,7 @@ import { differences } from '../config-versions.ts';
 import type { Services } from '../services.ts';
 import { CONFIG_ENTRY, SETTINGS } from '../settings-schema.ts';
 
-const SCOPE = z.string().refine((text) => text === ALL_STREAMS || isStreamName(text), 'wants * or a stream');
+const SCOPE = z.string().refine(isScope, 'wants * or a stream');
 /** Given to so many of the nodes first, where nothing else is said. */
 const CANARY_PERCENT = 10;
 
@@ -46,6 +46,10 @@ const VERSION = z
 
 export function configRoutes(services: Services): Route[] {
   return [...readingRoutes(services), ...changingRoutes(services)];
+}
+
+function isScope(text: string): boolean {
+  return text === ALL_STREAMS || isStreamName(text);
 }
 
 function readingRoutes({ configs }: Services): Route[] {
@@ -83,8 +87,8 @@ function readingRoutes({ configs }: Services): Route[] {
       problems: ['config_not_found'],
     },
     async (context, { params: { scope } }) => {
-      const running = await configs.running(scope);
-      if (running.newest === 0) return problemResponse('config_not_found');
+      const running = isScope(scope) ? await configs.running(scope) : null;
+      if (running === null || running.newest === 0) return problemResponse('config_not_found');
       const settings = (await configs.version(scope, running.version))?.settings ?? {};
       // A version's settings never change: what runs says it all.
       return context.json({ scope, ...running, settings }, 200, { etag: entityTag({ scope, ...running }) });
@@ -105,7 +109,7 @@ function readingRoutes({ configs }: Services): Route[] {
     },
     async (context, { params: { scope, version: text } }) => {
       const number = Number(text);
-      const found = Number.isSafeInteger(number) ? await configs.version(scope, number) : null;
+      const found = isScope(scope) && Number.isSafeInteger(number) ? await configs.version(scope, number) : null;
       if (found === null) return problemResponse('config_not_found');
       const previous = await configs.version(scope, number - 1);
       return context.json({ ...found, diff: differences(previous?.settings ?? {}, found.settings) });
@@ -155,10 +159,9 @@ function changingRoutes({ configs, events }: Services): Route[] {
       problems: ['config_not_found'],
     },
     async (context, { params: { scope }, ifMatch }) => {
+      if (!isScope(scope)) return problemResponse('config_not_found');
       if (await configs.promote(scope, (now) => ifMatch({ scope, ...now }))) return context.body(null, 204);
-      return problemResponse(
-        ifMatch({ scope, ...(await configs.running(scope)) }) ? 'config_not_found' : 'precondition_failed',
-      );
+      return unchanged(ifMatch({ scope, ...(await configs.running(scope)) }));
     },
   );
 
@@ -176,12 +179,15 @@ function changingRoutes({ configs, events }: Services): Route[] {
       problems: ['config_not_found'],
     },
     async (context, { params: { scope }, body: { version }, ifMatch }) => {
+      if (!isScope(scope)) return problemResponse('config_not_found');
       if (await configs.rollBack(scope, version, (now) => ifMatch({ scope, ...now }))) return context.body(null, 204);
-      return problemResponse(
-        ifMatch({ scope, ...(await configs.running(scope)) }) ? 'config_not_found' : 'precondition_failed',
-      );
+      return unchanged(ifMatch({ scope, ...(await configs.running(scope)) }));
     },
   );
 
   return [roll, promote, rollBack];
+}
+
+function unchanged(isMeant: boolean): Response {
+  return problemResponse(isMeant ? 'config_not_found' : 'precondition_failed');
 }

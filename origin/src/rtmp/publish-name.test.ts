@@ -8,6 +8,12 @@ test('knows its one application', () => {
   for (const app of ['', 'Live', 'live2', '/live', 'live/x', '?live']) assert.ok(!isLiveApp(app), app);
 });
 
+test('an application of slashes takes no time', () => {
+  const startMs = performance.now();
+  for (const start of ['', 'live']) assert.ok(!isLiveApp(`${start}${'/'.repeat(2 ** 18)}x`));
+  assert.ok(performance.now() - startMs < 1_000);
+});
+
 test('takes the key from the publish name, else from the server URL', () => {
   const server = 'rtmp://h/live';
   assert.deepEqual(readPublishName('show?key=a%2Fb', server), { stream: 'show', key: 'a/b' });

@@ -9,7 +9,8 @@ const APP = 'live';
 /** Whether a connect command's `app` is ours. Encoders leave slashes and the query of the server's URL on it. */
 export function isLiveApp(app: string): boolean {
   const [path = ''] = app.split('?', 1);
-  return path.replace(/\/+$/, '') === APP;
+  // Anchored at both ends: a search for the slashes at the end takes the square of how many there are.
+  return path.startsWith(APP) && /^\/*$/.test(path.slice(APP.length));
 }
 
 /**

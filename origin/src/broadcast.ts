@@ -262,8 +262,10 @@ export class Broadcast implements AsyncDisposable {
     const arrivalMs = this.#retimer.mediaMs(ptsMs);
     const wantedMs = this.#grid === null ? arrivalMs : this.#place(this.#grid, kind, arrivalMs);
     if (kind === 'audio' && wantedMs < this.#filler.soundEndMs - LATE_SOUND_MS) return true;
-    // Times never go back: one frame from the future would hold all that follow it there.
-    if (wantedMs > arrivedMs + AHEAD_LIMIT_MS) return true;
+    // Times never go back: one frame from the future would hold all that follow it there, also one whose composition time
+    // puts it, or its decoding, there.
+    const decodeMs = Math.max(wantedMs - compositionMs, this.#retimer.lastMs(kind));
+    if (Math.max(wantedMs, decodeMs, decodeMs + compositionMs) > arrivedMs + AHEAD_LIMIT_MS) return true;
     const returns = this.#filler.heard(kind, arrivedMs, wantedMs);
     if (returns && kind === 'video' && !keyframe) this.#replay();
     const timeMs = this.#retimer.give(kind, wantedMs - compositionMs);

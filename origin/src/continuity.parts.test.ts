@@ -32,6 +32,12 @@ async function finish(rig: Rig, slackTicks = 0): Promise<LiveStream> {
   return stream;
 }
 
+function withComposition(packet: PublishPacket, compositionMs: number): PublishPacket {
+  const payload = Buffer.from(packet.payload);
+  payload.writeIntBE(compositionMs, 2, 3);
+  return { ...packet, payload };
+}
+
 function framesOf(rig: Rig): number {
   return samplesOf(rig.stream()).get('v180')?.length ?? 0;
 }
@@ -130,6 +136,18 @@ suite('continuity', { concurrency: 3 }, () => {
           `${track}: ${spanMs(stream, track)} ms in ${forMs} ms`,
         );
       }
+    });
+  }
+
+  for (const compositionMs of [600_000, -600_000]) {
+    test(`a frame with a composition time of ${compositionMs} ms is passed over`, async () => {
+      await using rig = await startRig(folder, `composition${compositionMs}`);
+      const odd = both.findIndex(({ kind, timestampMs }) => kind === 'video' && timestampMs > 2_500);
+      const source = both.with(odd, withComposition(both[odd] as PublishPacket, compositionMs));
+      await play(await rig.open(), source, { clock: rig.clock, forMs: 6_000 });
+      const stream = await finish(rig);
+      assert.ok(stream.newestNumber * 2_000 < rig.clock.nowMs(), 'numbers from the future');
+      assert.ok(spanMs(stream, 'v180') > 5_700, `${spanMs(stream, 'v180')} ms came out`);
     });
   }
 

@@ -18,6 +18,7 @@ import { Broadcast } from './broadcast.ts';
 import type { OriginConfig } from './config.ts';
 import { EncoderMissingError } from './errors.ts';
 import { type OriginEvents, createEvents } from './events.ts';
+import { heldStreams } from './held-streams.ts';
 import { startHttpServer } from './http-server.ts';
 import { checkFfmpeg } from './ladder/ffmpeg-process.ts';
 import { Ledger } from './live/ledger.ts';
@@ -101,7 +102,8 @@ export async function startOrigin(config: OriginConfig, overrides: OriginOverrid
   const rate = new ByteRate(clock, () => events.sentBytes());
   const served = (): Load => ({ ...IDLE_LOAD, egressBytesPerSecond: rate.read(), connections: desk.broadcasts.size });
   const load = (): Load => ({ ...served(), ...meter.read() });
-  const told = { node: () => node, load, draining: () => life.draining, streams: () => onAir(streams) };
+  const held = () => heldStreams(desk.broadcasts, streams);
+  const told = { node: () => node, load, draining: () => life.draining, streams: held };
   links.link = opened.use(await startLink(config, { ...told, state: feed, clock, log }, desk));
   const running = opened.move();
   return {
@@ -234,12 +236,6 @@ function describeOrigin(
     ...(ports.rtmps === null ? {} : { rtmpsUrl: `rtmps://${publicHost}:${ports.rtmps}` }),
     version: VERSION,
   });
-}
-
-function onAir(streams: LiveStreams): { name: string; epochOrdinal: number }[] {
-  return [...streams.values()].flatMap(({ name, epoch, ended }) =>
-    epoch === undefined || ended ? [] : [{ name, epochOrdinal: epoch.ordinal }],
-  );
 }
 
 /** Bytes per second between one reading and the next. */

@@ -58,7 +58,7 @@ export interface Heartbeat {
   readonly cursor: string | null;
   readonly load: Load;
   readonly draining: boolean;
-  /** origin only: the streams on air here with the newest epoch's ordinal, so that ordinals survive this origin */
+  /** origin only: the streams that it holds with the newest epoch’s ordinal (-1: none yet), so that ordinals survive this origin */
   readonly streams?: readonly { readonly name: string; readonly epochOrdinal: number }[];
 }
 

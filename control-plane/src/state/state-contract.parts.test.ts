@@ -104,6 +104,18 @@ for (const [name, makeStore] of STORES) {
       assert.deepEqual(told, { type: 'path-keys', keys: [KEY, { kid: 'k2', secret: 'y', state: 'previous' }] });
     });
 
+    test('looks through all revocations for room only when one of them may go', async (context) => {
+      await using place = await makePlace();
+      const state = await place.reopen();
+      const { mock } = context.mock.method(state.store, 'list');
+      for (const atMs of [1_000, 1_001, 1_002]) await state.revoke(revocation(`s${atMs}`, atMs), LIMITS);
+      for (const atMs of [1_500, 1_500, 2_000])
+        assert.equal(await state.revoke(revocation('one-more', atMs), LIMITS), 'full');
+      assert.equal(mock.callCount(), 1);
+      assert.equal(await state.revoke(revocation('one-more', 2_001), LIMITS), 'created');
+      assert.equal(mock.callCount(), 2);
+    });
+
     test('keeps revocations to the limit, and lets go only of those that no token outlives', async () => {
       await using place = await makePlace();
       const state = await place.reopen();

@@ -55,6 +55,8 @@ const PATH_KEYS = { collection: 'path-keys', id: 'all' } as const;
 
 export class State {
   readonly store: Store;
+  /** wall clock; until then no revocation is old enough to go, and looking through all of them is in vain */
+  #keptUntilMs = 0;
 
   constructor(store: Store) {
     this.store = store;
@@ -140,9 +142,9 @@ export class State {
       const room = there === null ? { room: { collection: 'revocation', most: limits.count } as const } : {};
       const changes = [{ collection: 'revocation', id, expect: there?.revision ?? 0, body: revocation } as const];
       const tried = await this.store.commit({ changes, log, ...room });
-      if (tried !== 'full' || trimmed) return tried;
+      if (tried !== 'full' || trimmed || revocation.atMs <= this.#keptUntilMs) return tried;
       trimmed = true;
-      await this.#trimRevocations(revocation.atMs - limits.keepMs);
+      this.#keptUntilMs = await this.#trimRevocations(revocation.atMs, limits.keepMs);
       return 'conflict';
     });
     return outcome === 'done' ? 'created' : 'full';
@@ -230,16 +232,19 @@ export class State {
     return outcome;
   }
 
-  /** Those older than any token that they could refuse, the oldest first, so many that a step stays short. */
-  async #trimRevocations(beforeMs: number): Promise<void> {
+  /**
+   * Those older than any token that they could refuse, the oldest first, so many that a step stays short.
+   * @returns until when none can go, as far as is known
+   */
+  async #trimRevocations(nowMs: number, keepMs: number): Promise<number> {
     const documents = await this.store.list('revocation');
     const atMs = ({ body }: Document): number => (body as Revocation).atMs;
-    const old = documents
-      .filter((document) => atMs(document) < beforeMs)
-      .toSorted((a, b) => atMs(a) - atMs(b))
-      .slice(0, TRIM_BATCH);
+    const oldest = documents.toSorted((a, b) => atMs(a) - atMs(b)).slice(0, TRIM_BATCH);
+    const old = oldest.filter((document) => atMs(document) < nowMs - keepMs);
     const step: Step = { changes: old.map(({ id, revision }) => removal('revocation', id, revision)) };
     if (old.length > 0) await this.store.commit(step);
+    const [first] = oldest;
+    return old.length > 0 || first === undefined ? 0 : atMs(first) + keepMs;
   }
 
   async #readPathKeys(): Promise<{ readonly keys: readonly StoredPathKey[]; readonly revision: number }> {

@@ -10,6 +10,7 @@ import { closeServer } from '@headwater/service/close-server';
 import { listen } from '@headwater/service/listen';
 import { createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
+import { capPipeline } from '@headwater/service/pipeline-cap';
 import { refuseOddities, refuseUnhandled } from '@headwater/service/problem-response';
 import { Admission } from './admission.ts';
 import { Idempotency } from './api/idempotency.ts';
@@ -193,6 +194,7 @@ function openServer(app: ReturnType<typeof createApp>, limits: ControlPlaneConfi
   );
   server.maxConnections = limits.connections;
   refuseOddities(server);
+  capPipeline(server);
   acceptAbsoluteForm(server);
   return server;
 }

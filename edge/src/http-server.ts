@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { AddressCap } from '@headwater/protocol/address-cap';
 import { acceptAbsoluteForm } from '@headwater/service/absolute-form';
 import { capPerAddress } from '@headwater/service/connection-caps';
+import { capPipeline } from '@headwater/service/pipeline-cap';
 import { refuseOddities } from '@headwater/service/problem-response';
 
 interface ViewerServerOptions {
@@ -46,6 +47,7 @@ export function createViewerServer(options: ViewerServerOptions): Server {
   refuseOddities(server, { 'access-control-allow-origin': '*' });
   closeIdle(server, options.idleMs);
   acceptAbsoluteForm(server);
+  capPipeline(server);
   capPerAddress(server, { cap: options.connectionsPerAddress, onRefused: options.onConnectionRefused });
   return server;
 }

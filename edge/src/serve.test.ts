@@ -4,6 +4,7 @@ import { type Socket, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { ManualClock } from '@headwater/service/clock';
+import { PIPELINE_LIMIT } from '@headwater/service/pipeline-cap';
 import { type Answer, FOREIGN_KEYS, ask, feedOf, mint, startRig, until } from './edge-rig.ts';
 import { FIRST_NUMBER, type MediaTrack, PARTS, makeMedia } from './fake-media.ts';
 import { FakeOrigin } from './fake-origin.ts';
@@ -372,6 +373,18 @@ describe('limits', () => {
     greedy.destroy();
   });
 
+  test('requests sent ahead: one more and their connection is cut', async () => {
+    await using edge = await startRig(feedOf(origin.url));
+    const root = `/t/${mint('show')}/live/show`;
+    assert.equal((await ask(edge, `${root}/master.m3u8`)).status, 200);
+    const blocked = `GET ${root}/v180/media.m3u8?_HLS_msn=${FIRST_NUMBER + 2} HTTP/1.1\r\nHost: e\r\n\r\n`;
+    const greedy = connect(edge.port, '127.0.0.1').on('error', () => undefined);
+    greedy.resume().write(blocked.repeat(1 + PIPELINE_LIMIT + 1));
+    const startedMs = performance.now();
+    await once(greedy, 'close');
+    assert.ok(performance.now() - startedMs < 5_000, 'before the first of them was answered');
+  });
+
   test('a viewer that leaves waits no longer', async () => {
     await using edge = await startRig(feedOf(origin.url), { limits: { waiters: 1 } });
     const root = `/t/${mint('show')}/live/show`;
@@ -425,7 +438,7 @@ describe('limits', () => {
       await using edge = await startRig(feedOf(origin.url), { limits: { ramBytes: size + 2_000, unsentBytes } });
       assert.equal((await ask(edge, path)).status, 200);
       const stuck = connect(edge.port, '127.0.0.1').pause();
-      stuck.write(`GET ${path} HTTP/1.1\r\nHost: e\r\n\r\n`.repeat(200));
+      stuck.write(`GET ${path} HTTP/1.1\r\nHost: e\r\n\r\n`.repeat(50));
       await until(edge, /kind="segment",outcome="hit"\} [1-9]/);
       await until(edge, /headwater_edge_unsent_bytes 0\n/);
       assert.equal((await ask(edge, `${root}/a0/${EPOCH}/${FIRST_NUMBER}.m4s`)).status, 200);

@@ -4,6 +4,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import { type IpPrefix, isInPrefix } from '@headwater/protocol/ip-prefix';
 import { acceptAbsoluteForm } from '@headwater/service/absolute-form';
 import { capPerAddress } from '@headwater/service/connection-caps';
+import { capPipeline } from '@headwater/service/pipeline-cap';
 import { refuseOddities } from '@headwater/service/problem-response';
 import type { GeoLimits } from './config.ts';
 
@@ -36,6 +37,7 @@ export function createGeoServer({ limits, trustedProxies, onRequest, onConnectio
   server.maxConnections = limits.connections;
   refuseOddities(server, { 'access-control-allow-origin': '*' });
   acceptAbsoluteForm(server);
+  capPipeline(server);
   capPerAddress(server, {
     cap: limits.connectionsPerAddress,
     isSpared: (address) => trustedProxies.some((proxy) => isInPrefix(address, proxy)),

@@ -12,6 +12,7 @@ import type { FeedMessage } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
 import type { NodeRecord } from '@headwater/protocol/node';
 import { mintSessionToken } from '@headwater/protocol/session-token';
+import { PIPELINE_LIMIT } from '@headwater/service/pipeline-cap';
 import { testRecord } from '@headwater/protocol/test-node';
 import { readConfig } from './config.ts';
 import { type Geo, startGeo } from './start-geo.ts';
@@ -155,6 +156,11 @@ test('each limit holds at one more', async () => {
   assert.match(await get('/healthz?'.padEnd(301, 'x'), ''), /^HTTP\/1\.1 414/);
   assert.match(await get('/healthz', 'x'.repeat(1_900)), /^HTTP\/1\.1 200/);
   assert.match(await get('/healthz', 'x'.repeat(2_049)), /^HTTP\/1\.1 431/);
+  const ahead = connect(small.port, '127.0.0.1').on('error', () => undefined);
+  ahead.resume().write('GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(1 + PIPELINE_LIMIT + 1));
+  const startedMs = performance.now();
+  await once(ahead, 'close');
+  assert.ok(performance.now() - startedMs < 10_000, 'not for being idle');
 });
 
 test('connections are capped, in all and from one address, and a proxy stands for many', async () => {

@@ -261,6 +261,29 @@ test('who answers in the control plane\u2019s stead ends no node, and is left', 
   assert.deepEqual(pages, []);
 });
 
+test('a replica that hangs as a credential is renewed is left as soon as one that hangs at a heartbeat', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  await makeStream(plane, 'show');
+  const session = JSON.stringify({ credential: 'x', expiresAtMs: plane.clock.nowMs() + 900_000, heartbeatMs: 100 });
+  const renewing = Promise.withResolvers<void>();
+  await using hung = createServer(({ url = '' }, response) => {
+    if (url === '/v1/nodes/join') response.end(session);
+    else if (url.endsWith('/heartbeat')) response.writeHead(204).end();
+    else if (url.endsWith('/credential')) renewing.resolve();
+  }).listen(0, '127.0.0.1');
+  await once(hung, 'listening');
+  const url = `http://127.0.0.1:${(hung.address() as AddressInfo).port},${plane.url}`;
+  await using node = await startNode({ plane, url, stateFile: join(directory.path, 'state.json') });
+  await node.until(() => node.events.includes('fleet_joined'));
+  plane.clock.advance(500_000);
+  await renewing.promise;
+  const startMs = performance.now();
+  await node.until(() => node.state.streams.has('show'));
+  const tookMs = performance.now() - startMs;
+  assert.ok(tookMs < 3_500, `${tookMs} ms`);
+});
+
 test('a wrong join token is told once, however often it is refused', async () => {
   await using plane = await startTestPlane();
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));

@@ -214,11 +214,11 @@ class Link implements FleetLink {
     const description = node();
     const proof = signNodeProof(description.id, clock.nowMs(), this.#key());
     const body: JoinRequest = { node: description, publicKey, proof };
-    return this.#post('/v1/nodes/join', body, joinToken);
+    return this.#post('/v1/nodes/join', body, { bearer: joinToken });
   }
 
   /** Shows the key that this node joined with. */
-  async #introduce(): Promise<ControlAnswer> {
+  async #introduce(deadlineMs?: number): Promise<ControlAnswer> {
     const { node, clock } = this.#options;
     const description = node();
     const proof = signNodeProof(description.id, clock.nowMs(), this.#key());
@@ -229,7 +229,7 @@ class Link implements FleetLink {
       proof,
       starting: this.#isStarting && isYoung,
     };
-    return this.#post(`/v1/nodes/${description.id}/credential`, body);
+    return this.#post(`/v1/nodes/${description.id}/credential`, body, { deadlineMs });
   }
 
   /** An operator took this node out. With a token it may come back; it plays on with what it knows meanwhile. */
@@ -244,10 +244,14 @@ class Link implements FleetLink {
     return this.#privateKey;
   }
 
-  async #post(path: string, body: unknown, bearer?: string): Promise<ControlAnswer> {
+  async #post(
+    path: string,
+    body: unknown,
+    { bearer, deadlineMs = ENTER_DEADLINE_MS }: { bearer?: string; deadlineMs?: number | undefined },
+  ): Promise<ControlAnswer> {
     const token = bearer === undefined ? {} : { bearer };
     const { signal } = this.#stop;
-    return this.#client.request({ method: 'POST', path, body, deadlineMs: ENTER_DEADLINE_MS, signal, ...token });
+    return this.#client.request({ method: 'POST', path, body, deadlineMs, signal, ...token });
   }
 
   /** Heartbeats until the credential is refused or the signal falls. */
@@ -282,9 +286,9 @@ class Link implements FleetLink {
     return nowMs + Math.max(1_000, ((this.#session?.expiresAtMs ?? nowMs) - nowMs) / 2);
   }
 
-  /** A renewal that fails is tried again in time; one that is refused shows at the next heartbeat. */
+  /** A renewal that fails is tried again in time; one that is refused shows at the next heartbeat, which waits for it. */
   async #renew(): Promise<void> {
-    const answer = await this.#introduce();
+    const answer = await this.#introduce(BEAT_DEADLINE_MS);
     this.#session = sessionOf(answer) ?? this.#session;
   }
 

@@ -4,9 +4,12 @@ import type { FeedMessage, PathKey, StreamEntry } from './feed.ts';
 import { FeedState, REVOCATION_LIMIT } from './feed-state.ts';
 import type { NodeRecord } from './node.ts';
 import { testRecord } from './test-node.ts';
+import type { ZoneEntry } from './zone.ts';
 
 const KEY: PathKey = { kid: 'k1', secret: Buffer.alloc(32, 1).toString('base64url'), state: 'current' };
 const SHOW: StreamEntry = { name: 'show', policy: 'token', keyHash: 'h', origin: null, ladder: null };
+
+const SITE: ZoneEntry = { name: 'site', hosts: ['*'], pathPrefix: '/', origins: ['http://a'], policy: 'token' };
 
 function node(id: string, change: Partial<NodeRecord> = {}): NodeRecord {
   return testRecord({ id, ...change });
@@ -27,6 +30,7 @@ test('messages fold into look-ups, and a snapshot of the state gives an equal st
       { type: 'path-keys', keys: [KEY] },
       { type: 'stream', stream: SHOW },
       { type: 'issuer', issuer },
+      { type: 'zone', zone: SITE },
       { type: 'node', node: node('edge-1') },
     ),
   );
@@ -46,6 +50,7 @@ test('messages fold into look-ups, and a snapshot of the state gives an equal st
     assert.equal(each.keyring.current?.kid, 'k1');
     assert.equal(each.streams.get('show')?.origin, 'origin-1');
     assert.deepEqual(each.issuers.get('backend'), issuer);
+    assert.deepEqual(each.zones.get('site'), SITE);
     assert.equal(each.nodes.get('edge-1')?.healthy, true);
     assert.ok(each.isRevoked('s1', 'other'));
     assert.ok(each.isRevoked('s2', 'show'));
@@ -59,10 +64,11 @@ test('messages fold into look-ups, and a snapshot of the state gives an equal st
     messages: [
       { type: 'stream-removed', name: 'show' },
       { type: 'issuer-removed', iss: 'backend' },
+      { type: 'zone-removed', name: 'site' },
       { type: 'node-removed', id: 'edge-1' },
     ],
   });
-  assert.deepEqual([state.streams.size, state.issuers.size, state.nodes.size], [0, 0, 0]);
+  assert.deepEqual([state.streams.size, state.issuers.size, state.zones.size, state.nodes.size], [0, 0, 0, 0]);
 });
 
 test('a snapshot replaces what was known, but never the fleet by nothing', () => {
@@ -72,6 +78,7 @@ test('a snapshot replaces what was known, but never the fleet by nothing', () =>
     snapshot(
       { type: 'path-keys', keys: [KEY] },
       { type: 'stream', stream: SHOW },
+      { type: 'zone', zone: SITE },
       { type: 'node', node: node('edge-1') },
       { type: 'node', node: origin },
       { type: 'revocation', session: 's1', atMs: 5 },
@@ -80,7 +87,7 @@ test('a snapshot replaces what was known, but never the fleet by nothing', () =>
   state.apply(snapshot());
   assert.deepEqual([...state.nodes.keys()], ['edge-1', 'origin-1']);
   assert.equal(state.keyring.current?.kid, 'k1');
-  assert.equal(state.streams.size, 0);
+  assert.deepEqual([state.streams.size, state.zones.size], [0, 0]);
   assert.ok(!state.isRevoked('s1', 'show'));
   // Known to be down is not yet a fleet; one healthy edge replaces the edges, and the origins stay.
   state.apply(snapshot({ type: 'node', node: node('edge-2', { healthy: false }) }));
@@ -103,6 +110,21 @@ test('what makes kept verdicts stale moves the security revision; the rest does 
   assert.ok(moved({ type: 'revocation', session: 's', atMs: 1 }));
   assert.ok(moved({ type: 'path-keys', keys: [KEY] }));
   assert.ok(moved({ type: 'issuer-removed', iss: 'x' }));
+  assert.ok(moved({ type: 'zone', zone: SITE }));
+  assert.ok(moved({ type: 'zone-removed', name: 'site' }));
+});
+
+test('whatever may change a zone moves the zones’ revision; nothing else does', () => {
+  const state = new FeedState();
+  const moved = (page: { snapshot: boolean; messages: FeedMessage[] }) => {
+    const before = state.zonesRevision;
+    state.apply({ cursor: 'c', ...page });
+    return state.zonesRevision > before;
+  };
+  assert.ok(moved({ snapshot: false, messages: [{ type: 'zone', zone: SITE }] }));
+  assert.ok(!moved({ snapshot: false, messages: [{ type: 'stream', stream: SHOW }] }));
+  assert.ok(moved({ snapshot: true, messages: [] }));
+  assert.ok(moved({ snapshot: false, messages: [{ type: 'zone-removed', name: 'site' }] }));
 });
 
 test('revocations are bounded: beyond the limit the oldest goes', () => {

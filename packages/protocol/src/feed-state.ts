@@ -4,6 +4,7 @@ import type { FeedMessage, FeedPage, Issuer, PathKey, StreamEntry } from './feed
 import type { NodeRecord } from './node.ts';
 import { type PathKeyring, makeKeyring } from './path-token.ts';
 import { ALL_STREAMS, type ConfigEntry, type Settings, runningVersion } from './settings.ts';
+import type { ZoneEntry } from './zone.ts';
 
 /** A node remembers this many revocations; the control plane keeps no more. */
 export const REVOCATION_LIMIT = 100_000;
@@ -16,6 +17,8 @@ export class FeedState {
   /** `s:SESSION` or `n:STREAM` → when it was revoked */
   readonly #revokedAtMs = new Map<string, number>();
   readonly #configs = new Map<string, ConfigEntry>();
+  readonly #zones = new Map<string, ZoneEntry>();
+  #zonesRevision = 0;
   #pathKeys: readonly PathKey[] = [];
   #keyring: PathKeyring = makeKeyring([]);
   #cursor: string | null = null;
@@ -41,6 +44,16 @@ export class FeedState {
     return this.#configs;
   }
 
+  /** Pull zones by name. */
+  get zones(): ReadonlyMap<string, ZoneEntry> {
+    return this.#zones;
+  }
+
+  /** Grows whenever a zone changed: what was built from older ones is stale. */
+  get zonesRevision(): number {
+    return this.#zonesRevision;
+  }
+
   /** What a node runs with: the settings for all streams, and over them those of the stream. */
   settingsOf(nodeId: string, stream?: string): Settings {
     const scopes = stream === undefined ? [ALL_STREAMS] : [ALL_STREAMS, stream];
@@ -58,7 +71,7 @@ export class FeedState {
     return this.#cursor;
   }
 
-  /** Grows whenever keys, issuers, revocations or a stream's policy changed: a cache of verdicts older than this is stale. */
+  /** Grows whenever keys, issuers, revocations, zones or a stream's policy changed: a cache of verdicts older than this is stale. */
   get securityRevision(): number {
     return this.#securityRevision;
   }
@@ -76,6 +89,7 @@ export class FeedState {
     const messages: FeedMessage[] = [{ type: 'path-keys', keys: this.#pathKeys }];
     for (const issuer of this.#issuers.values()) messages.push({ type: 'issuer', issuer });
     for (const stream of this.#streams.values()) messages.push({ type: 'stream', stream });
+    for (const zone of this.#zones.values()) messages.push({ type: 'zone', zone });
     for (const node of this.#nodes.values()) messages.push({ type: 'node', node });
     for (const config of this.#configs.values()) messages.push({ type: 'config', config });
     for (const [key, atMs] of this.#revokedAtMs) {
@@ -129,6 +143,14 @@ export class FeedState {
       case 'node-removed':
         this.#nodes.delete(message.id);
         return;
+      case 'zone':
+        this.#zones.set(message.zone.name, message.zone);
+        this.#noteZones();
+        return;
+      case 'zone-removed':
+        this.#zones.delete(message.name);
+        this.#noteZones();
+        return;
       case 'config':
         this.#configs.set(message.config.scope, message.config);
         return;
@@ -152,6 +174,12 @@ export class FeedState {
     if (this.#revokedAtMs.size > REVOCATION_LIMIT && oldest !== undefined) this.#revokedAtMs.delete(oldest);
   }
 
+  /** A zone's name may be made again, under another policy: what was granted before is not for it. */
+  #noteZones(): void {
+    this.#zonesRevision += 1;
+    this.#securityRevision += 1;
+  }
+
   /**
    * Before a snapshot: forgets what it will not name. Nodes of a role of which it names no healthy one stay known: it is then
    * the snapshot of a control plane that is still gathering its fleet, and an old address is better than none.
@@ -163,6 +191,8 @@ export class FeedState {
     this.#issuers.clear();
     this.#revokedAtMs.clear();
     this.#configs.clear();
+    this.#zones.clear();
+    this.#zonesRevision += 1;
     this.#securityRevision += 1;
   }
 }

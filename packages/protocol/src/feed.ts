@@ -2,6 +2,7 @@
 
 import type { NodeRecord } from './node.ts';
 import type { ConfigEntry } from './settings.ts';
+import type { ZoneEntry } from './zone.ts';
 
 /** A stream as every node must know it. The publish key itself never travels, only its hash. */
 export interface StreamEntry {
@@ -58,6 +59,8 @@ export type FeedMessage =
   /** for the control plane's other replicas: what is kept of a node has changed */
   | { readonly type: 'node-changed'; readonly id: string }
   | { readonly type: 'purge'; readonly purge: Purge }
+  | { readonly type: 'zone'; readonly zone: ZoneEntry }
+  | { readonly type: 'zone-removed'; readonly name: string }
   | { readonly type: 'config'; readonly config: ConfigEntry }
   | { readonly type: 'config-removed'; readonly scope: string };
 

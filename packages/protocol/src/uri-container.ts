@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { compilePosixRegex, matchesWhole } from './posix-regex.ts';
 import { stripSigningPackage } from './signing-package.ts';
+import { normalizePercent, removeDotSegments } from './uri-path.ts';
 
 /** Longer URIs match no container: it bounds the time of a match. */
 const URI_LIMIT_CHARS = 4_096;
@@ -49,24 +50,4 @@ export function normalizeUri(uri: string): string | null {
     removeDotSegments(normalizePercent(path)) || '/',
     normalizePercent(query),
   ].join('');
-}
-
-function normalizePercent(text: string): string {
-  return text.replace(/%([0-9A-Fa-f]{2})/g, (encoded, hex: string) => {
-    const char = String.fromCharCode(Number.parseInt(hex, 16));
-    return /[A-Za-z0-9._~-]/.test(char) ? char : encoded.toUpperCase();
-  });
-}
-
-/** RFC 3986 §5.2.4 for a path that is empty or starts with a slash. */
-function removeDotSegments(path: string): string {
-  const kept: string[] = [];
-  const segments = path.split('/');
-  for (const [index, segment] of segments.entries()) {
-    const last = index === segments.length - 1;
-    if (segment === '..' && kept.length > 1) kept.pop();
-    if (segment !== '.' && segment !== '..') kept.push(segment);
-    else if (last) kept.push('');
-  }
-  return kept.join('/');
 }

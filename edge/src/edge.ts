@@ -1,0 +1,41 @@
+/** What serving needs: made once by the composition root, the same for every request. */
+
+import type { FeedState } from '@headwater/protocol/feed-state';
+import type { Clock } from '@headwater/service/clock';
+import type { Gate } from './authorise.ts';
+import type { Cache } from './cache.ts';
+import type { EdgeEvents } from './events.ts';
+import type { Fills } from './fill.ts';
+import type { MediaDesk } from './media-desk.ts';
+import type { CacheStatuses } from './reply.ts';
+import type { Unsent } from './unsent.ts';
+import type { Views } from './views.ts';
+import type { Waiters } from './waiters.ts';
+
+interface ServeLimits {
+  readonly urlBytes: number;
+  /** a media object's first byte, and a manifest's stream, must be there by then */
+  readonly deadlineMs: number;
+}
+
+export interface Edge {
+  readonly id: string;
+  /** scheme that viewers use, for session tokens that name whole URIs */
+  readonly scheme: string;
+  /** our name in a session token's `aud` */
+  readonly audience: string;
+  readonly feed: FeedState;
+  readonly gate: Gate;
+  readonly views: Views;
+  readonly desk: MediaDesk;
+  readonly cache: Cache;
+  readonly fills: Fills;
+  readonly events: EdgeEvents;
+  readonly clock: Clock;
+  readonly limits: ServeLimits;
+  readonly statuses: CacheStatuses;
+  readonly waiters: Waiters;
+  readonly unsent: Unsent;
+  /** false before the feed's first page and while draining */
+  readonly isReady: () => boolean;
+}

@@ -1,0 +1,93 @@
+/** ★ A media object: a hit is answered at once; what is absent is filled once, and sent while it comes. */
+
+import { deadlineMs, fail, isStillGranted, later } from './answering.ts';
+import type { Edge } from './edge.ts';
+import { codeOfFill, codeOfStanding } from './errors.ts';
+import type { Fill } from './fill.ts';
+import * as reply from './reply.ts';
+import { type Stored, mediaTypeOf, nameOf } from './stored.ts';
+import { type MediaResource, type Target, formatKey } from './target.ts';
+import { whereabouts } from './timeline-reading.ts';
+
+export type MediaTarget = Target & { readonly resource: MediaResource };
+
+/** A new epoch is in every timeline within a poll; a name under one that is in none by then is nothing. */
+const EPOCH_NEWS_MS = 1_500;
+
+export function serveMedia(edge: Edge, exchange: reply.Exchange, target: MediaTarget): void {
+  const stored = edge.desk.stored(target.key);
+  if (stored === undefined) return later(edge, exchange, target, (signal) => fillMedia(edge, exchange, target, signal));
+  const nowMs = edge.clock.monotonicMs();
+  const sentBytes = reply.replyStored(exchange, stored, {
+    edgeId: edge.id,
+    cacheStatus: edge.statuses.hit,
+    timing: reply.TIMING_HIT,
+    age: String(Math.floor((nowMs - (stored.madeMs ?? nowMs)) / 1000)),
+    freshness: reply.IMMUTABLE,
+  });
+  edge.events.answered(target.resource.kind, 'hit', sentBytes);
+}
+
+/** The object is not here: ask where it stands, join or start its fill, and answer from that. */
+async function fillMedia(
+  edge: Edge,
+  exchange: reply.Exchange,
+  target: MediaTarget,
+  signal: AbortSignal,
+): Promise<void> {
+  const startedMs = edge.clock.monotonicMs();
+  const patience = { withinMs: deadlineMs(edge, target), signal };
+  const view = edge.views.open(target.stream);
+  if (view === null) return fail(edge, exchange, target, 'too_many_streams');
+  await view.until(() => view.standing !== 'unknown', patience);
+  const { resource } = target;
+  const isUnheard = (): boolean => view.timeline !== undefined && whereabouts(view.timeline, resource) === 'unheard';
+  if (isUnheard()) await view.until(() => !isUnheard(), { ...patience, withinMs: EPOCH_NEWS_MS });
+  if (view.timeline === undefined) return fail(edge, exchange, target, codeOfStanding(view.standing));
+  switch (whereabouts(view.timeline, resource)) {
+    case 'no-track':
+      return fail(edge, exchange, target, 'track_not_found');
+    case 'gone':
+    case 'unheard':
+      return fail(edge, exchange, target, 'segment_not_found');
+    case 'too-early':
+      return fail(edge, exchange, target, 'too_early');
+    case 'there':
+    case 'ahead':
+      break;
+  }
+  const opened = edge.desk.open(view, resource);
+  if (opened === null) return fail(edge, exchange, target, 'too_many_requests');
+  const { fill, joined } = opened;
+  const mayGrow = resource.kind === 'segment' && !reply.wantsWhole(exchange);
+  if (mayGrow) await fill.begun(patience);
+  if (!isStillGranted(edge, exchange, target)) return;
+  if (mayGrow && fill.result === null && fill.filledBytes > 0)
+    return growMedia(edge, exchange, target, { fill, telling: fillTelling(edge, joined, startedMs) });
+  const result = await fill.whole(patience);
+  if (!isStillGranted(edge, exchange, target)) return;
+  if (!result.ok) return fail(edge, exchange, target, codeOfFill(result.reason));
+  const sentBytes = reply.replyStored(exchange, result.stored, fillTelling(edge, joined, startedMs, result.stored));
+  edge.events.answered(target.resource.kind, joined ? 'joined' : 'miss', sentBytes);
+}
+
+/** The fill has begun: its bytes go out as they come in. */
+async function growMedia(
+  edge: Edge,
+  exchange: reply.Exchange,
+  target: MediaTarget,
+  { fill, telling }: { readonly fill: Fill; readonly telling: reply.Telling },
+): Promise<void> {
+  const etag = `"${formatKey(target.stream, target.resource)}"`;
+  const sent = await reply.replyGrowing(exchange, fill, { mediaType: mediaTypeOf(target.resource), etag, telling });
+  if (!sent.whole && fill.result?.ok === false) edge.events.answerCut(target.key);
+  const outcome = fill.result?.ok === false ? 'failed' : 'left';
+  edge.events.answered(target.resource.kind, sent.whole ? 'miss' : outcome, sent.bytes);
+}
+
+function fillTelling(edge: Edge, joined: boolean, startedMs: number, stored?: Stored): reply.Telling {
+  const tookMs = (edge.clock.monotonicMs() - startedMs).toFixed(1);
+  const isKept = stored !== undefined && edge.cache.peek(nameOf(stored)) === stored;
+  const cacheStatus = edge.statuses[joined ? 'joined' : 'miss'] + (isKept ? reply.STATUS_STORED : '');
+  return { edgeId: edge.id, cacheStatus, freshness: reply.IMMUTABLE, timing: `cache;desc=miss, fill;dur=${tookMs}` };
+}

@@ -2,9 +2,11 @@
 
 import { join } from 'node:path';
 import type { AddressCap } from '@headwater/protocol/address-cap';
+import type { ZoneEntry } from '@headwater/protocol/zone';
 import { type Environment, addressCap, httpUrl, integer, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
 import { type NodeIdentity, readNodeIdentity } from '@headwater/service/node-identity';
+import { readZonesFile } from './zone/zones-file.ts';
 
 export interface EdgeConfig extends NodeIdentity {
   readonly port: number;
@@ -16,6 +18,8 @@ export interface EdgeConfig extends NodeIdentity {
   readonly audience: string;
   /** what the fleet told last, for a start without a control plane */
   readonly stateFile: string;
+  /** pull zones of this edge's own, which count more than those of the feed */
+  readonly zones: readonly ZoneEntry[];
   readonly logLevel: LogLevel;
   readonly limits: EdgeLimits;
 }
@@ -57,9 +61,15 @@ export function readConfig(env: Environment = process.env): EdgeConfig {
     publicUrl: httpUrl(env, 'HEADWATER_EDGE_PUBLIC_URL', undefined) ?? null,
     audience: text(env, 'HEADWATER_TOKEN_AUDIENCE', 'headwater'),
     stateFile: join(text(env, 'HEADWATER_DATA_DIR', './data'), `${identity.nodeId}.json`),
+    zones: readZones(env, 'HEADWATER_ZONES_FILE'),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
     limits: readLimits(env),
   };
+}
+
+function readZones(env: Environment, variable: string): readonly ZoneEntry[] {
+  const file = text(env, variable, undefined);
+  return file === undefined ? [] : readZonesFile(variable, file);
 }
 
 function readLimits(env: Environment): EdgeLimits {

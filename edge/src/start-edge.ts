@@ -53,7 +53,7 @@ export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {
   const metrics = new Metrics();
   const events = createEvents(log, metrics);
   const state = { draining: false };
-  const isReady = (): boolean => !state.draining && feed.cursor !== null;
+  const isReady = (): boolean => !state.draining && knowsEnough(config, feed);
 
   const { edge, closeMedia } = assemble(config, { clock, feed, events, isReady });
   const { connections, connectionsPerAddress, headerBytes, idleMs } = config.limits;
@@ -115,6 +115,11 @@ export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {
       await closeMedia();
     },
   };
+}
+
+/** Public zones of an edge's own file need nobody's word; all else begins with the feed. */
+function knowsEnough({ zones }: EdgeConfig, feed: FeedState): boolean {
+  return feed.cursor !== null || zones.some(({ policy }) => policy === 'public');
 }
 
 interface Surroundings extends Pick<Edge, 'clock' | 'feed' | 'isReady'> {

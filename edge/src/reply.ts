@@ -2,16 +2,16 @@
 
 import { EDGE_ID } from '@headwater/protocol/headers';
 import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode, problem } from '@headwater/protocol/problem';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Fill } from './fill.ts';
 import { listsTag, readRange } from './range.ts';
 import type { Stored } from './stored.ts';
 import type { Unsent } from './unsent.ts';
+import type { ViewerRequest, ViewerResponse } from './viewer-exchange.ts';
 
 /** A request on its way to its answer. */
 export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly request: ViewerRequest;
+  readonly response: ViewerResponse;
   /** the answer is one viewer's: shared caches keep their hands off */
   isPrivate: boolean;
   /** a media object was asked for: see `softenForMedia` */

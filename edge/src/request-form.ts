@@ -1,22 +1,22 @@
 /** The form of a request, before anybody looks at what it asks for. */
 
-import type { IncomingMessage } from 'node:http';
 import { isAuthority } from '@headwater/protocol/authority';
 import type { ProblemCode } from '@headwater/protocol/problem';
+import type { ViewerRequest } from './viewer-exchange.ts';
 
 /** What is wrong with it; null for nothing. Expects a GET or HEAD. */
-export function complaintOf(request: IncomingMessage, urlLimitBytes: number): ProblemCode | null {
+export function complaintOf(request: ViewerRequest, urlLimitBytes: number): ProblemCode | null {
   if ((request.url ?? '').length > urlLimitBytes) return 'uri_too_long';
   if (!hasOneHost(request)) return 'bad_request';
   return hasBody(request) ? 'body_too_large' : null;
 }
 
 /** Whether more comes after the head. Nothing that an edge serves takes a body, so whoever sends one may not go on. */
-export function hasBody({ headers }: IncomingMessage): boolean {
+export function hasBody({ headers }: ViewerRequest): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
 /** RFC 9112 §3.2. */
-function hasOneHost({ headers: { host }, httpVersion }: IncomingMessage): boolean {
+function hasOneHost({ headers: { host }, httpVersion }: ViewerRequest): boolean {
   return host === undefined ? httpVersion === '1.0' : isAuthority(host);
 }

@@ -4,7 +4,6 @@
  * bounded, and given up when its viewer leaves.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseSteering, STEERING_TTL_SECONDS, steeringManifest } from '@headwater/protocol/steering';
 import { fail, misdirect } from './answering.ts';
 import type { Viewer } from './authorise.ts';
@@ -17,9 +16,10 @@ import { complaintOf, hasBody } from './request-form.ts';
 import { type ManifestTarget, serveManifest } from './serve-manifest.ts';
 import { type MediaTarget, serveMedia } from './serve-media.ts';
 import { type Target, parseTarget } from './target.ts';
+import type { ViewerRequest, ViewerResponse } from './viewer-exchange.ts';
 
 /** Answers a viewer's request. What goes wrong with it is its own end and nobody else's. */
-export function serve(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
+export function serve(edge: Edge, request: ViewerRequest, response: ViewerResponse): void {
   const exchange: reply.Exchange = { request, response, isPrivate: false, isMedia: false, unsent: edge.unsent };
   try {
     answer(edge, exchange);

@@ -4,8 +4,8 @@
  * first are cut off.
  */
 
-import type { ServerResponse } from 'node:http';
 import type { Stored } from './stored.ts';
+import type { ViewerResponse } from './viewer-exchange.ts';
 
 interface UnsentOptions {
   /** memory of what readers alone hold */
@@ -17,7 +17,7 @@ interface UnsentOptions {
 
 export class Unsent {
   readonly #options: UnsentOptions;
-  readonly #readers = new Map<Stored, Set<ServerResponse>>();
+  readonly #readers = new Map<Stored, Set<ViewerResponse>>();
   /** those that the cache does not have, in the order in which it came so */
   readonly #dropped = new Set<Stored>();
   #heldBytes = 0;
@@ -32,7 +32,7 @@ export class Unsent {
   }
 
   /** An answer was handed over. What the kernel has taken at once is held by nobody. */
-  add(stored: Stored, response: ServerResponse): void {
+  add(stored: Stored, response: ViewerResponse): void {
     if (response.writableLength === 0 || response.req.socket.destroyed) return;
     const readers = this.#readers.get(stored) ?? new Set();
     this.#readers.set(stored, readers.add(response));

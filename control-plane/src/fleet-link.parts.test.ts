@@ -8,8 +8,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { FeedPage } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
-import { IDLE_LOAD, type NodeDescription } from '@headwater/protocol/node';
+import { IDLE_LOAD, type Load, type NodeDescription } from '@headwater/protocol/node';
 import { testNode } from '@headwater/protocol/test-node';
 import { systemClock } from '@headwater/service/clock';
 import { type FleetLink, startFleetLink } from '@headwater/service/fleet-link';
@@ -33,6 +34,9 @@ interface TestNodeOptions {
   readonly streams?: () => { name: string; epochOrdinal: number }[];
   /** whose wall clock the node's proofs are dated by */
   readonly plane: TestPlane;
+  /** what the node does after each page */
+  readonly onPage?: (page: FeedPage) => Promise<void>;
+  readonly load?: () => Load;
 }
 
 async function startNode(options: TestNodeOptions): Promise<TestNode> {
@@ -43,7 +47,7 @@ async function startNode(options: TestNodeOptions): Promise<TestNode> {
     controlUrls: (options.url ?? options.plane.url).split(','),
     joinToken: options.joinToken ?? JOIN,
     node: () => testNode({ url: 'http://h:1', ...options.node }),
-    load: () => IDLE_LOAD,
+    load: options.load ?? (() => IDLE_LOAD),
     ...(options.streams === undefined ? {} : { streams: options.streams }),
     state,
     stateFile: options.stateFile,
@@ -52,7 +56,10 @@ async function startNode(options: TestNodeOptions): Promise<TestNode> {
       events.push(event);
       changed();
     },
-    onPage: () => changed(),
+    async onPage(page) {
+      changed();
+      await options.onPage?.(page);
+    },
   });
   return {
     link,
@@ -92,6 +99,39 @@ test('a node joins, learns, hears news at once, and asks as itself', async () =>
   await node.until(() => node.state.isRevoked('s1', 'show'));
   const answer = await node.link.ask('POST', '/v1/publishes', { stream: 'show', key: 'x', origin: 'edge-1' });
   assert.ok(answer.kind === 'answer' && answer.status === 403);
+});
+
+test('an order is acknowledged once the node has carried it out, by no heartbeat and no poll before', async () => {
+  await using plane = await startTestPlane();
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-link-'));
+  const begun = Promise.withResolvers<void>();
+  const carriedOut = Promise.withResolvers<void>();
+  let beat: (() => void) | undefined;
+  await using node = await startNode({
+    plane,
+    stateFile: join(directory.path, 'state.json'),
+    load() {
+      beat?.();
+      return IDLE_LOAD;
+    },
+    async onPage({ messages }) {
+      if (!messages.some(({ type }) => type === 'purge')) return;
+      begun.resolve();
+      await carriedOut.promise;
+    },
+  });
+  const nextBeat = (): Promise<void> => new Promise((resolve) => (beat = resolve));
+  await healthOf(plane, 'edge-1', true);
+  await node.until(() => node.state.cursor !== null);
+  const { body } = await plane.call('POST', '/v1/purges', { all: true });
+  const acked = async () => (await plane.call('GET', `/v1/purges/${String(body['id'])}`)).body['acked'];
+  await begun.promise;
+  // The second is made when the first has been answered.
+  await nextBeat();
+  await nextBeat();
+  assert.equal(await acked(), 0);
+  carriedOut.resolve();
+  while ((await acked()) !== 1);
 });
 
 test('a node that starts first waits for the control plane, for as long as it takes', async () => {

@@ -44,8 +44,11 @@ export interface FleetLinkOptions {
   readonly saveDelayMs?: number;
   readonly clock: Clock;
   readonly log: Log;
-  /** after each page that `state` took in, the one from disk included: it holds what is an order and not a state, such as purges */
-  readonly onPage?: (page: FeedPage) => void;
+  /**
+   * Called after each page that `state` took in, the one from disk included: it holds what is an order and not a state, such as
+   * purges. The page is acknowledged, and the next one asked for, once it has come back; it must not throw.
+   */
+  readonly onPage?: (page: FeedPage) => void | Promise<void>;
 }
 
 export interface FleetLink {
@@ -103,6 +106,8 @@ class Link implements FleetLink {
   readonly #startedMs: number;
   #session: NodeSession | null = null;
   #connected = false;
+  /** of the newest page of which all is done: what heartbeats acknowledge */
+  #doneCursor: string | null = null;
 
   constructor(options: FleetLinkOptions) {
     this.#options = options;
@@ -131,7 +136,8 @@ class Link implements FleetLink {
       this.#isEnrolled = kept.isEnrolled;
       if (kept.page === null) return;
       state.apply(kept.page);
-      onPage?.(kept.page);
+      await onPage?.(kept.page);
+      this.#doneCursor = kept.page.cursor;
       log('info', 'fleet_state_restored', { nodes: state.nodes.size, streams: state.streams.size });
     } catch (error) {
       log('warn', 'fleet_state_unreadable', { file: stateFile, reason: String(error) });
@@ -293,8 +299,8 @@ class Link implements FleetLink {
   }
 
   #heartbeat(): Heartbeat {
-    const { load, draining, streams, state } = this.#options;
-    const beat = { cursor: state.cursor, load: load(), draining: draining?.() ?? false };
+    const { load, draining, streams } = this.#options;
+    const beat = { cursor: this.#doneCursor, load: load(), draining: draining?.() ?? false };
     return streams === undefined ? beat : { ...beat, streams: streams() };
   }
 
@@ -313,7 +319,7 @@ class Link implements FleetLink {
       });
       if (isRefused(answer)) return;
       const page = pageOf(answer);
-      if (page !== null && this.#take(page)) {
+      if (page !== null && (await this.#take(page))) {
         failures = 0;
         continue;
       }
@@ -324,7 +330,7 @@ class Link implements FleetLink {
   }
 
   /** Whether the page could be taken in. An idle poll's page is empty and costs nothing. */
-  #take(page: FeedPage): boolean {
+  async #take(page: FeedPage): Promise<boolean> {
     const { state, onPage, log } = this.#options;
     if (page.messages.length === 0 && !page.snapshot && page.cursor === state.cursor) return true;
     try {
@@ -333,7 +339,8 @@ class Link implements FleetLink {
       log('error', 'fleet_page_refused', { cursor: page.cursor, reason: String(error) });
       return false;
     }
-    onPage?.(page);
+    await onPage?.(page);
+    this.#doneCursor = page.cursor;
     this.#saveSoon();
     return true;
   }

@@ -35,8 +35,3 @@ for (const [variable, value] of wrong) {
     );
   });
 }
-
-test('half a TLS pair is refused by the name of what is missing', () => {
-  assert.throws(() => readConfig({ HEADWATER_TLS_CERT_FILE: 'a.pem' }), { variable: 'HEADWATER_TLS_KEY_FILE' });
-  assert.throws(() => readConfig({ HEADWATER_TLS_KEY_FILE: 'a.pem' }), { variable: 'HEADWATER_TLS_CERT_FILE' });
-});

@@ -2,9 +2,10 @@
 
 import { join } from 'node:path';
 import { WAIT_LIMIT_MS } from '@headwater/protocol/cmaf-path';
-import { ConfigError, type Environment, addressCap, integer, oneOf, port, text } from '@headwater/service/env';
+import { type Environment, addressCap, integer, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
 import { type NodeIdentity, readNodeIdentity } from '@headwater/service/node-identity';
+import { type TlsFiles, readTlsFiles } from '@headwater/service/tls-files';
 import type { LiveLimits } from './live/stream.ts';
 import { DEFAULT_RTMP_LIMITS, type RtmpLimits } from './rtmp/rtmp-limits.ts';
 
@@ -12,8 +13,8 @@ export interface OriginConfig extends NodeIdentity {
   readonly httpPort: number;
   readonly rtmpPort: number;
   readonly rtmpsPort: number;
-  readonly tlsCertFile: string | undefined;
-  readonly tlsKeyFile: string | undefined;
+  /** of RTMPS; undefined: a pair of our own is made */
+  readonly tlsFiles: TlsFiles | undefined;
   readonly dataDirectory: string;
   readonly stateFile: string;
   readonly ffmpegPath: string;
@@ -51,23 +52,13 @@ export function readConfig(env: Environment = process.env): OriginConfig {
     httpPort: port(env, 'HEADWATER_ORIGIN_PORT', 7200),
     rtmpPort: port(env, 'HEADWATER_RTMP_PORT', 1935),
     rtmpsPort: port(env, 'HEADWATER_RTMPS_PORT', 1936),
-    ...readTlsFiles(env),
+    tlsFiles: readTlsFiles(env)[0],
     dataDirectory: join(dataDir, identity.nodeId),
     stateFile: join(dataDir, `${identity.nodeId}.json`),
     ffmpegPath: text(env, 'HEADWATER_FFMPEG', 'ffmpeg'),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
     ...readLimits(env),
   };
-}
-
-function readTlsFiles(env: Environment): Pick<OriginConfig, 'tlsCertFile' | 'tlsKeyFile'> {
-  const tlsCertFile = text(env, 'HEADWATER_TLS_CERT_FILE', undefined);
-  const tlsKeyFile = text(env, 'HEADWATER_TLS_KEY_FILE', undefined);
-  if ((tlsCertFile === undefined) !== (tlsKeyFile === undefined)) {
-    const missing = tlsCertFile === undefined ? 'HEADWATER_TLS_CERT_FILE' : 'HEADWATER_TLS_KEY_FILE';
-    throw new ConfigError(missing, 'the certificate and its key are set together or not at all');
-  }
-  return { tlsCertFile, tlsKeyFile };
 }
 
 function readLimits(env: Environment): Pick<OriginConfig, 'live' | 'liveBytes' | 'rtmp' | 'publish' | 'http'> {

@@ -215,8 +215,7 @@ async function startRtmp(
   parts: Pick<RtmpListenerOptions, 'desk' | 'log' | 'metrics' | 'clock'>,
 ): Promise<RtmpListener> {
   const tls = await loadTlsPair({
-    certFile: config.tlsCertFile,
-    keyFile: config.tlsKeyFile,
+    files: config.tlsFiles,
     dataDirectory: config.dataDirectory,
     hosts: [config.publicHost],
     nowMs: parts.clock.nowMs(),

@@ -10,7 +10,7 @@ import type { PublishDesk, PublishEnd, PublishPacket, PublishRequest } from '../
 import { type RtmpListenerOptions, createRtmpListener } from './listener.ts';
 import { C0_C1, amf0, untilPublish } from './raw-rtmp.ts';
 import { DEFAULT_RTMP_LIMITS, LINGER_MS } from './rtmp-limits.ts';
-import { makeSelfSigned } from './self-signed.ts';
+import { makeSelfSigned } from '@headwater/service/self-signed';
 
 /** A desk that admits the holder of the key `good` and keeps what it is sent. */
 class TestDesk implements PublishDesk {

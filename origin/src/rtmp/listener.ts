@@ -7,10 +7,10 @@ import { listen } from '@headwater/service/listen';
 import { ConnectionCaps } from '@headwater/service/connection-caps';
 import type { Log } from '@headwater/service/log';
 import type { Metrics } from '@headwater/service/metrics';
+import type { TlsPair } from '@headwater/service/self-signed';
 import type { PublishDesk } from '../publish.ts';
 import { type Peer, type RtmpEvents, createRtmpEvents } from './rtmp-events.ts';
 import { LINGER_MS, type RtmpLimits } from './rtmp-limits.ts';
-import type { TlsPair } from './self-signed.ts';
 import { RtmpSession } from './session.ts';
 
 export interface RtmpListenerOptions {

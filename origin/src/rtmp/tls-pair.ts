@@ -3,14 +3,12 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type SecureContextOptions, createSecureContext } from 'node:tls';
-import { ConfigError } from '@headwater/service/env';
-import { makeSelfSigned, type TlsPair } from './self-signed.ts';
+import { makeSelfSigned, type TlsPair } from '@headwater/service/self-signed';
+import { type TlsFiles, loadTlsFiles } from '@headwater/service/tls-files';
 
 interface TlsPairOptions {
-  /** both or neither */
-  readonly certFile: string | undefined;
-  readonly keyFile: string | undefined;
+  /** the operator's */
+  readonly files: TlsFiles | undefined;
   readonly dataDirectory: string;
   /** names and addresses that publishers connect to; `localhost` and loopback are added */
   readonly hosts: readonly string[];
@@ -27,8 +25,7 @@ const RENEW_BEFORE_MS = 30 * 86_400_000;
  * @throws ConfigError when the operator's files are not such a pair; else when the data directory cannot be written
  */
 export async function loadTlsPair(options: TlsPairOptions): Promise<TlsPair> {
-  const { certFile, keyFile } = options;
-  if (certFile !== undefined && keyFile !== undefined) return readGiven(certFile, keyFile);
+  if (options.files !== undefined) return loadTlsFiles(options.files);
   const kept = await readKept(options);
   if (kept !== null) return kept;
   const hosts = new Set([...options.hosts, 'localhost', '127.0.0.1', '::1']);
@@ -37,21 +34,6 @@ export async function loadTlsPair(options: TlsPairOptions): Promise<TlsPair> {
   await writeFile(join(options.dataDirectory, KEY_FILE), made.key, { mode: 0o600 });
   await writeFile(join(options.dataDirectory, CERT_FILE), made.cert);
   return made;
-}
-
-async function readGiven(certFile: string, keyFile: string): Promise<TlsPair> {
-  const read = async (variable: string, file: string, use: (pem: string) => SecureContextOptions): Promise<string> => {
-    try {
-      const pem = await readFile(file, 'utf8');
-      createSecureContext(use(pem));
-      return pem;
-    } catch (error) {
-      throw new ConfigError(variable, `${file} cannot be used: ${(error as Error).message}`);
-    }
-  };
-  const cert = await read('HEADWATER_TLS_CERT_FILE', certFile, (pem) => ({ cert: pem }));
-  const key = await read('HEADWATER_TLS_KEY_FILE', keyFile, (pem) => ({ cert, key: pem }));
-  return { cert, key };
 }
 
 /** @returns null when there is none, or when it does not hold together, misses a host or is about to end */

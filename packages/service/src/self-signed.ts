@@ -1,5 +1,5 @@
 /**
- * A self-signed X.509 certificate (RFC 5280) for RTMPS out of the box. node:crypto makes the key and the signature; what it
+ * A self-signed X.509 certificate (RFC 5280), for RTMPS out of the box. node:crypto makes the key and the signature; what it
  * lacks is the DER around them (X.690), which is this file.
  */
 

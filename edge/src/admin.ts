@@ -3,11 +3,11 @@
 import { type Server, createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { problemResponse, refuseOddities, refuseUnhandled } from '@headwater/service/problem-response';
-import type { Metrics } from '@headwater/service/metrics';
 import { Hono } from 'hono';
 
 interface AdminOptions {
-  readonly metrics: Metrics;
+  /** the exposition */
+  readonly metrics: () => string | Promise<string>;
   readonly isReady: () => boolean;
   readonly connections: number;
 }
@@ -19,7 +19,7 @@ export function createAdminServer({ metrics, isReady, connections }: AdminOption
   const app = new Hono();
   app.get('/healthz', (context) => context.json({ status: 'ok' }));
   app.get('/readyz', (context) => (isReady() ? context.json({ status: 'ready' }) : problemResponse('not_ready')));
-  app.get('/metrics', (context) => context.body(metrics.format(), 200, { 'content-type': METRICS_TYPE }));
+  app.get('/metrics', async (context) => context.body(await metrics(), 200, { 'content-type': METRICS_TYPE }));
   app.notFound(() => problemResponse('not_found'));
   app.onError(() => problemResponse('internal'));
   const handle = getRequestListener(app.fetch, { errorHandler: refuseUnhandled });

@@ -4,6 +4,7 @@ import type { ProblemCode } from '@headwater/protocol/problem';
 import type { Log } from '@headwater/service/log';
 import type { Metrics, Series } from '@headwater/service/metrics';
 import type { FillResult } from './fill.ts';
+import type { Purged } from './purge.ts';
 import type { Resource } from './target.ts';
 
 /** How a request was answered. `declined`: there is no such thing to be had. `left`: the viewer did not stay for the answer. */
@@ -71,7 +72,7 @@ export function createEvents(log: Log, metrics: Metrics) {
       count.requests[kind][outcome].add(1);
       count.sentBytes.add(bytes);
     },
-    purged(id: string, objects: number): void {
+    purged({ id, objects }: Purged): void {
       count.purges.add(1);
       log('info', 'purged', { id, objects });
     },

@@ -18,9 +18,8 @@ function makeParts() {
   const cache = createCache(1_000_000);
   const limits = { limit: 9, limitBytes: 1024, objectLimitBytes: 1_000, deadlineMs: 1_000 };
   const fills = new Fills({ cache, events: QUIET, ...limits });
-  const purged: [string, number][] = [];
   for (const key of KEYS) cache.set(key, storeText('text/plain', key));
-  return { cache, fills, purged, onPurged: (id: string, objects: number) => void purged.push([id, objects]) };
+  return { cache, fills };
 }
 
 function page(purge: Omit<Purge, 'id' | 'soft' | 'atMs'>): FeedPage {
@@ -46,10 +45,10 @@ for (const [name, order, left] of [
 ] as const) {
   test(`a purge of ${name}`, () => {
     const parts = makeParts();
-    purgeAfter(page(order), parts);
+    const purged = purgeAfter(page(order), parts);
     const kept = new Set(left.map((index) => KEYS[index]));
     assert.deepEqual(new Set(parts.cache.keys()), kept);
-    assert.deepEqual(parts.purged, [['p1', KEYS.length - kept.size]]);
+    assert.deepEqual(purged, [{ id: 'p1', objects: KEYS.length - kept.size }]);
   });
 }
 

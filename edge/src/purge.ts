@@ -8,7 +8,13 @@ import type { Fills } from './fill.ts';
 interface PurgeParts {
   readonly cache: Cache;
   readonly fills: Fills;
-  readonly onPurged: (id: string, objects: number) => void;
+}
+
+/** A purge that was carried out. */
+export interface Purged {
+  readonly id: string;
+  /** how many stored objects went */
+  readonly objects: number;
 }
 
 /** What every object of a stream is tagged with. */
@@ -18,12 +24,13 @@ const STREAM_TAG = 'stream:';
  * Carries out the orders of a page. Who gets a snapshot was away for longer than the log reaches back: it may have missed any
  * order, so all goes.
  */
-export function purgeAfter(page: FeedPage, parts: PurgeParts): void {
+export function purgeAfter(page: FeedPage, parts: PurgeParts): readonly Purged[] {
   if (page.snapshot) purgeMatching(() => true, parts);
-  for (const message of page.messages) {
-    if (message.type !== 'purge') continue;
-    parts.onPurged(message.purge.id, purgeMatching(matcherOf(message.purge), parts));
-  }
+  return page.messages.flatMap((message) => {
+    if (message.type !== 'purge') return [];
+    const { purge } = message;
+    return { id: purge.id, objects: purgeMatching(matcherOf(purge), parts) };
+  });
 }
 
 /** How many stored objects went. A fill under way still serves its readers, whose requests came before; it is not stored. */

@@ -1,0 +1,187 @@
+/** What answers viewers in this process: the listener, and behind it cache, fills and views. */
+
+import type { Server } from 'node:http';
+import type { FeedPage } from '@headwater/protocol/feed';
+import type { FeedState } from '@headwater/protocol/feed-state';
+import type { Clock } from '@headwater/service/clock';
+import { closeServer } from '@headwater/service/close-server';
+import { listen } from '@headwater/service/listen';
+import type { Log } from '@headwater/service/log';
+import { Metrics } from '@headwater/service/metrics';
+import { Gate } from './authorise.ts';
+import { createCache } from './cache.ts';
+import type { EdgeConfig } from './config.ts';
+import type { Edge } from './edge.ts';
+import { type EdgeEvents, createEvents } from './events.ts';
+import { Fills } from './fill.ts';
+import { createViewerServer } from './http-server.ts';
+import type { Readings } from './join-fleet.ts';
+import { MediaDesk } from './media-desk.ts';
+import { OriginClient } from './origin-client.ts';
+import { type Purged, purgeAfter } from './purge.ts';
+import { cacheStatuses } from './reply.ts';
+import { serve } from './serve.ts';
+import { nameOf } from './stored.ts';
+import { Unsent } from './unsent.ts';
+import { Views } from './views.ts';
+import { Waiters } from './waiters.ts';
+
+/** Answers under way have so long to end. */
+export const DRAIN_MS = 2_000;
+
+/** What it serves by and tells to. */
+interface Surroundings {
+  readonly clock: Clock;
+  readonly feed: FeedState;
+  readonly log: Log;
+}
+
+/** What answers viewers. Disposing lets answers under way end and takes no more. */
+export interface Serving extends AsyncDisposable {
+  readonly port: number;
+  readonly metrics: Metrics;
+  readonly events: EdgeEvents;
+  readonly readings: Omit<Readings, 'busy'>;
+  /** false before it knows whom to let in, and while it ends */
+  readonly isReady: () => boolean;
+  /** Does what a page orders, once the feed has taken it in. */
+  carryOut(page: FeedPage): readonly Purged[];
+}
+
+/** Listens to viewers. */
+export async function startServing(config: EdgeConfig, { clock, feed, log }: Surroundings): Promise<Serving> {
+  const metrics = new Metrics();
+  const events = createEvents(log, metrics);
+  const state = { draining: false };
+  const isReady = (): boolean => !state.draining && knowsEnough(config, feed);
+  const { edge, closeMedia } = assemble(config, { clock, feed, events, isReady });
+  const { connections, connectionsPerAddress, headerBytes, idleMs } = config.limits;
+  const viewers = createViewerServer({
+    connections,
+    connectionsPerAddress,
+    headerBytes,
+    idleMs,
+    onRequest: (request, response) => serve(edge, request, response),
+    onConnectionRefused: () => events.connectionRefused(),
+  });
+  const open = countConnections(viewers);
+  const port = await listen(viewers, { port: config.port, variable: 'HEADWATER_EDGE_PORT' });
+  exposeGauges(edge, events, open);
+  return {
+    port,
+    metrics,
+    events,
+    readings: {
+      connections: () => open.count,
+      sentBytes: () => events.sentBytes(),
+      answers: () => events.answers(),
+      failures: () => events.failures(),
+    },
+    isReady,
+    carryOut: (page) => purgeAfter(page, edge),
+    async [Symbol.asyncDispose]() {
+      state.draining = true;
+      await closeServer(viewers, DRAIN_MS);
+      await closeMedia();
+    },
+  };
+}
+
+/** Public zones of an edge's own file need nobody's word; all else begins with the feed. */
+function knowsEnough({ zones }: EdgeConfig, feed: FeedState): boolean {
+  return feed.cursor !== null || zones.some(({ policy }) => policy === 'public');
+}
+
+interface Parts extends Pick<Edge, 'clock' | 'feed' | 'isReady'> {
+  readonly events: EdgeEvents;
+}
+
+/** Cache, fills, views and the origin's client, tied together. */
+function assemble(
+  config: EdgeConfig,
+  { clock, feed, events, isReady }: Parts,
+): { readonly edge: Edge; readonly closeMedia: () => Promise<void> } {
+  const { limits } = config;
+  const client = new OriginClient({
+    locate: (stream) => locateOrigin(feed, stream),
+    random: Math.random,
+    onRetry: (path, cause) => events.originRetried(path, cause),
+  });
+  const cache = createCache(limits.ramBytes, (stored) => unsent.drop(stored));
+  const unsent = new Unsent({
+    limitBytes: limits.unsentBytes,
+    isKept: (stored) => cache.peek(nameOf(stored)) === stored,
+    onCut: () => events.slowReaderCut(),
+  });
+  const { objectBytes: objectLimitBytes, fillDeadlineMs: deadlineMs } = limits;
+  const fills = new Fills({
+    cache,
+    events,
+    objectLimitBytes,
+    deadlineMs,
+    limit: limits.fills,
+    limitBytes: limits.fillBytes,
+  });
+  const desk = new MediaDesk({ cache, fills, client, clock, inputDeadlineMs: limits.deadlineMs });
+  const views = new Views({
+    limit: limits.streams,
+    client,
+    clock,
+    random: Math.random,
+    fetchPart: (view, name) => desk.whole(view, { kind: 'part', ...name }),
+    onTrouble: (stream, cause) => events.timelineFailed(stream, cause),
+  });
+  const edge: Edge = {
+    id: config.nodeId,
+    scheme: config.publicUrl?.startsWith('https:') === true ? 'https' : 'http',
+    audience: config.audience,
+    feed,
+    gate: new Gate(feed),
+    views,
+    desk,
+    events,
+    clock,
+    isReady,
+    limits,
+    statuses: cacheStatuses(config.nodeId),
+    waiters: new Waiters(limits.waiters),
+    unsent,
+    cache,
+    fills,
+  };
+  async function closeMedia(): Promise<void> {
+    views.stopAll();
+    fills.abortAll();
+    await client.close();
+  }
+  return { edge, closeMedia };
+}
+
+/** Where a stream's origin is, as the feed told last. */
+function locateOrigin(feed: FeedState, stream: string): string | null {
+  const origin = feed.streams.get(stream)?.origin;
+  return origin === undefined || origin === null ? null : (feed.nodes.get(origin)?.url ?? null);
+}
+
+function exposeGauges(edge: Edge, events: EdgeEvents, open: { readonly count: number }): void {
+  events.gauges({
+    cacheBytes: () => edge.cache.calculatedSize,
+    cacheObjects: () => edge.cache.size,
+    fills: () => edge.fills.count,
+    fillBytes: () => edge.fills.heldBytes,
+    unsentBytes: () => edge.unsent.heldBytes,
+    streams: () => edge.views.count,
+    tracksFollowed: () => edge.views.followedTracks,
+    waiting: () => edge.waiters.count,
+    connections: () => open.count,
+  });
+}
+
+function countConnections(server: Server): { readonly count: number } {
+  const open = { count: 0 };
+  server.on('connection', (socket) => {
+    open.count += 1;
+    socket.once('close', () => (open.count -= 1));
+  });
+  return open;
+}

@@ -42,6 +42,7 @@ const CHECKS = [
   { script: 'test:unit', counts: true },
   { script: 'test:parts', counts: true },
   { script: 'test:fuzz', counts: true },
+  { script: 'test:simulate', counts: true },
   { script: 'test:fleet', counts: true },
 ];
 

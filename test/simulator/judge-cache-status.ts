@@ -1,0 +1,101 @@
+/** Whether Cache-Status (RFC 9211) says what the origin's log says. */
+
+import type { Asked, Exchange } from './exchange.ts';
+import type { Case } from './verdict.ts';
+import { SLACK_S, ageS, lifetimeS, whyUnshared } from './rfc9111.ts';
+
+type Parameters = ReadonlyMap<string, string | true>;
+
+export function judgeCacheStatus(one: Case): void {
+  const { asked, source, transcript, promises, note } = one;
+  if (asked.status === 0 || promises.cacheStatus === null) return;
+  const said = asked.answer.get('cache-status');
+  if (said === undefined) return note('no Cache-Status', `a ${asked.status} without it`);
+  const parameters = parametersOf(said, promises.cacheStatus);
+  if (parameters === null) return note('Cache-Status', `${said} does not end with ${promises.cacheStatus}`);
+  const lie = (why: string): void => note('Cache-Status', `${said}, but ${why}`);
+  const hit = parameters.has('hit');
+  const forward = parameters.get('fwd');
+  if (hit && forward !== undefined) return lie('hit and fwd exclude each other (§2.2)');
+  if (placeIsClosedTo(asked)) return;
+  const during = transcript.exchanges.filter(
+    ({ place, beganOrder }) => place === asked.place && beganOrder > asked.startOrder && beganOrder < asked.endOrder,
+  );
+  const isAlone = !transcript.asked.some((other) => other !== asked && overlaps(asked, other));
+  const isBusy = transcript.exchanges.some(
+    (other) =>
+      other.place === asked.place &&
+      other.beganOrder < asked.startOrder &&
+      (other.endOrder ?? Infinity) > asked.startOrder,
+  );
+  if (hit) {
+    if (source === null && asked.status !== 304 && asked.status !== 416) lie('no answer of the origin was served');
+    if (isAlone && source !== null && source.beganOrder > asked.startOrder) lie('it was fetched for this request');
+    if (source !== null) judgeTtl(one, source, { parameters, lie });
+    return;
+  }
+  if (forward === undefined) {
+    if (source !== null) lie('it says neither hit nor fwd');
+    return;
+  }
+  const collapsed = parameters.has('collapsed');
+  if (isAlone && !isBusy && collapsed) return lie('there was nobody to share with');
+  if (isAlone && !collapsed && during.length === 0) return lie('the origin was not asked');
+  const status = parameters.get('fwd-status');
+  if (
+    isAlone &&
+    !isBusy &&
+    !collapsed &&
+    typeof status === 'string' &&
+    !during.some((other) => String(other.status) === status)
+  ) {
+    lie(`the origin said ${during.map((other) => other.status).join(', ')}`);
+  }
+  if (parameters.has('stored') && source !== null && whyUnshared(source) !== null) {
+    lie(`it must not be stored for ${whyUnshared(source)}`);
+  }
+}
+
+function placeIsClosedTo(asked: Asked): boolean {
+  return asked.status === 403 && asked.request.token !== 'good';
+}
+
+function overlaps(a: Asked, b: Asked): boolean {
+  return a.place === b.place && a.startOrder < b.endOrder && b.startOrder < a.endOrder;
+}
+
+/** §2.5: how long it is still fresh, negative where it is not. */
+function judgeTtl(
+  { asked, promises, transcript }: Case,
+  source: Exchange,
+  { parameters, lie }: { readonly parameters: Parameters; readonly lie: (why: string) => void },
+): void {
+  const ttl = parameters.get('ttl');
+  if (typeof ttl !== 'string' || asked.startMs !== asked.endMs) return;
+  if (transcript.purges.some(({ soft }) => soft)) return;
+  const wanted = lifetimeS(source, promises.bounds) - ageS(source, asked.startMs);
+  if (Math.abs(Number(ttl) - wanted) > 2 * SLACK_S) lie(`it is fresh for ${wanted} s`);
+}
+
+/** The parameters of the last member, which must be ours: each cache appends (§2). */
+function parametersOf(field: string, name: string): Parameters | null {
+  const member = field.split(',').at(-1)?.trim() ?? '';
+  const [first = '', ...rest] = member.split(';').map((part) => part.trim());
+  if (first.replaceAll('"', '') !== name) return null;
+  return new Map(
+    rest.map((part) => {
+      const [key = '', value] = part.split('=', 2);
+      return [key, value ?? true];
+    }),
+  );
+}
+
+/** The Age field of what was not asked of the origin for this request (RFC 9111 §5.1). */
+export function judgeAge({ asked, source, note }: Case): void {
+  if (source === null || source.headOrder === null || source.headOrder > asked.startOrder) return;
+  if (asked.startMs !== asked.endMs || asked.status === 304 || asked.status === 416) return;
+  const age = asked.answer.get('age');
+  const wanted = ageS(source, asked.startMs);
+  if (age === undefined) return note('Age', `none, where ${wanted} is right`);
+  if (!/^\d+$/.test(age) || Math.abs(Number(age) - wanted) > SLACK_S) note('Age', `${age}, where ${wanted} is right`);
+}

@@ -1,0 +1,76 @@
+/** Whether the origin was asked no more often than needed: once for all who ask together, never for what is fresh. */
+
+import type { Asked, Exchange, Transcript } from './exchange.ts';
+import { isPlain } from './reuse.ts';
+import type { Promises, Violation } from './verdict.ts';
+import { type Bounds, SLACK_S, ageS, controlOf, lifetimeS, selecting, whyUnshared } from './rfc9111.ts';
+
+export function judgeFetches(transcript: Transcript, violations: Violation[], { bounds }: Promises): void {
+  const crowds = Map.groupBy(transcript.asked, ({ step, place }) => `${step} ${place}`);
+  for (const crowd of crowds.values()) judgeCrowd(crowd, transcript, violations);
+  for (const asked of transcript.asked) judgeAlone(asked, { transcript, violations, bounds });
+}
+
+/** All who ask for one key in one step, while the origin answers well with something that can be shared. */
+function judgeCrowd(
+  crowd: readonly Asked[],
+  { exchanges, purges, restarts }: Transcript,
+  violations: Violation[],
+): void {
+  const [first] = crowd;
+  if (first === undefined || crowd.length < 2) return;
+  const languages = new Set(crowd.map(({ fields }) => selecting('accept-language, x-mode', fields)));
+  if (!crowd.every((asked) => isPlain(asked) && !asked.hasLeft && !asked.request.isSlow) || languages.size > 1) return;
+  const fromOrder = Math.min(...crowd.map(({ startOrder }) => startOrder));
+  const toOrder = Math.max(...crowd.map(({ endOrder }) => endOrder));
+  const within = (order: number): boolean => order > fromOrder && order < toOrder;
+  if (purges.some(({ order }) => within(order)) || restarts.some(({ order }) => within(order))) return;
+  const fetches = exchanges.filter(({ place, beganOrder }) => place === first.place && within(beganOrder));
+  if (fetches.length < 2 || !fetches.every((fetch) => isShareable(fetch))) return;
+  const serials = fetches.map(({ serial, request }) => `${serial} ${request.get('range') ?? ''}`).join(', ');
+  const detail = `${crowd.length} asked together for ${first.place}, and the origin was asked ${fetches.length} times: ${serials}`;
+  violations.push({ rule: 'one fetch', step: first.step, detail });
+}
+
+function isShareable(fetch: Exchange): boolean {
+  const control = controlOf(fetch);
+  const lifetime = control.get('s-maxage') ?? control.get('max-age') ?? '0';
+  return (
+    fetch.method === 'GET' &&
+    (fetch.status === 200 || fetch.status === 304) &&
+    fetch.ended === 'complete' &&
+    whyUnshared(fetch) === null &&
+    !control.has('no-cache') &&
+    !fetch.fields.has('set-cookie') &&
+    fetch.beganMs === fetch.headMs &&
+    Number(lifetime) > 2
+  );
+}
+
+interface Alone {
+  readonly transcript: Transcript;
+  readonly violations: Violation[];
+  readonly bounds: Bounds;
+}
+
+/** Nothing happened to an object since the whole of it was fetched, and it is fresh: then nobody asks for it again. */
+function judgeAlone(asked: Asked, { transcript, violations, bounds }: Alone): void {
+  const { exchanges, purges, restarts, asked: all } = transcript;
+  if (!isPlain(asked) || asked.request.isSlow) return;
+  const fetches = exchanges.filter(({ place, beganOrder }) => place === asked.place && beganOrder < asked.endOrder);
+  const last = fetches.findLast(({ beganOrder }) => beganOrder < asked.startOrder);
+  if (last === undefined || fetches.at(-1) === last) return;
+  if (!isShareable(last) || last.status !== 200 || (last.endOrder ?? Infinity) > asked.startOrder) return;
+  const since = ({ order }: { readonly order: number }): boolean => order > last.beganOrder;
+  if (purges.some(since) || restarts.some(since)) return;
+  const isFirst = (other: Asked): boolean =>
+    other.place === asked.place && other.endOrder > last.beganOrder && other !== asked;
+  const readers = all.filter((other) => isFirst(other) && other.startOrder < asked.endOrder);
+  if (!readers.every((other) => isPlain(other) && !other.hasLeft && other.isComplete)) return;
+  const vary = last.fields.get('vary');
+  if (selecting(vary, last.request) !== selecting(vary, asked.fields)) return;
+  const [age, lifetime] = [ageS(last, asked.endMs), lifetimeS(last, bounds)];
+  if (age + SLACK_S >= lifetime) return;
+  const detail = `${asked.place}: answer ${last.serial} was whole and fresh (age ${age} s of ${lifetime} s), and the origin was asked again`;
+  violations.push({ rule: 'needless fetch', step: asked.step, detail });
+}

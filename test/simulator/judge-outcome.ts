@@ -1,0 +1,140 @@
+/** Whether a request had to end as it did: no needless error or cut, the right status, and no field of one connection only. */
+
+import type { Asked, Exchange, Transcript } from './exchange.ts';
+import type { Case } from './verdict.ts';
+import { placeAt } from './play.ts';
+import { hasFailedDuring } from './reuse.ts';
+import { parseDirectives } from './rfc9111.ts';
+
+const HOP_BY_HOP = ['keep-alive', 'x-hop', 'te', 'upgrade', 'proxy-connection'];
+
+export function judgeOutcome(one: Case): void {
+  const { asked, source, note } = one;
+  if (asked.hasLeft) return;
+  for (const name of HOP_BY_HOP) {
+    // The edge has a Keep-Alive of its own.
+    if (name === 'keep-alive' && asked.answer.get(name) !== 'timeout=60') continue;
+    if (asked.answer.has(name)) note('hop-by-hop', `${name} went on`);
+  }
+  if (asked.status === 0 || !asked.isComplete) return judgeCut(one);
+  if (source === null) return judgeOwn(one);
+  judgeStatus(asked, source, note);
+}
+
+/** A cut is the truth about an answer that cannot be had. */
+function judgeCut({ asked, transcript, promises, note }: Case): void {
+  const troubles = troublesOf(asked, transcript);
+  const { isSlow } = asked.request;
+  if (troubles.length === 0 && !isSlow && !isRestarted(asked, transcript)) {
+    return note('needless cut', `after ${asked.body.length} bytes, though the origin did nothing wrong`);
+  }
+  if (promises.resumes && isResumable(asked, transcript, troubles)) {
+    note('not resumed', `cut after ${asked.body.length} bytes, though the rest could be had`);
+  }
+}
+
+/** The edge's own words. */
+function judgeOwn({ asked, transcript, note }: Case): void {
+  const { status, request } = asked;
+  const { policy } = placeAt(request.place);
+  if (policy === 'token' && request.token !== 'good') {
+    if (status !== 403) note('token', `${status} instead of 403`);
+    return;
+  }
+  if (status === 304) return judgeNotModified(asked, transcript, note);
+  if (status === 416) return judgeUnsatisfiable(asked, transcript, note);
+  if (status === 504 && parseDirectives(asked.fields.get('cache-control')).has('only-if-cached')) return;
+  if (status === 412 && asked.fields.has('if-match')) return;
+  if (status < 500) return note('own answer', `${status}: ${asked.body.toString('utf8').slice(0, 200)}`);
+  if (troublesOf(asked, transcript).length === 0 && !isRestarted(asked, transcript)) {
+    note('needless error', `${status}: ${asked.body.toString('utf8').slice(0, 200)}`);
+  }
+}
+
+function judgeStatus(asked: Asked, source: Exchange, note: Case['note']): void {
+  const { status } = asked;
+  const known = source.representation?.status ?? 0;
+  const wanted = source.status === 206 || source.status === 304 || source.status === 416 ? known : source.status;
+  if (status === wanted) return;
+  if (status === 304) return judgeValidators(asked, source, note);
+  if ((status === 206 || status === 416) && asked.fields.has('range') && wanted === 200) {
+    const ifRange = asked.fields.get('if-range');
+    const isDate = ifRange !== undefined && !ifRange.startsWith('"');
+    // Where the origin itself disregards it, whoever passes that on does nothing wrong.
+    if (source.status === 206 || source.status === 416) return;
+    if (ifRange === undefined || ifRange === source.fields.get('etag')) return;
+    if (isDate && ifRange === source.fields.get('last-modified')) return;
+    return note('if-range', `${status} for ${ifRange}, but ${source.fields.get('etag')} was served`);
+  }
+  note('status', `${status} where the origin had ${wanted}`);
+}
+
+/** RFC 9110 §13.1.2, §13.1.3: weak comparison; a date only where there is no If-None-Match. */
+function judgeValidators(asked: Asked, source: Exchange, note: Case['note']): void {
+  const noneMatch = asked.fields.get('if-none-match');
+  const weak = (etag: string): string => etag.trim().replace(/^W\//, '');
+  if (noneMatch !== undefined) {
+    const etag = source.fields.get('etag');
+    const matches = etag !== undefined && noneMatch.split(',').some((one) => weak(one) === weak(etag));
+    if (!matches && noneMatch !== '*') note('304', `${noneMatch} does not match ${etag}`);
+    return;
+  }
+  const since = Date.parse(asked.fields.get('if-modified-since') ?? '');
+  const modified = Date.parse(source.fields.get('last-modified') ?? source.fields.get('date') ?? '');
+  if (!(modified <= since)) note('304', 'it was not asked for, or it was modified');
+}
+
+/** A 304 that names no answer of the origin's: some version that the origin has sent must fit it. */
+function judgeNotModified(asked: Asked, { exchanges }: Transcript, note: Case['note']): void {
+  const complaints = exchanges
+    .filter(({ place, beganOrder }) => place === asked.place && beganOrder < asked.endOrder)
+    .map((exchange) => {
+      let complaint = '';
+      judgeValidators(asked, exchange, (_, detail) => (complaint = detail));
+      return complaint;
+    });
+  if (!complaints.includes('')) note('304', complaints.at(-1) ?? 'the origin has never answered');
+}
+
+function judgeUnsatisfiable(asked: Asked, { exchanges }: Transcript, note: Case['note']): void {
+  const length = /^bytes \*\/(\d+)$/.exec(asked.answer.get('content-range') ?? '')?.[1];
+  const isKnown = exchanges.some(
+    ({ place, representation }) => place === asked.place && representation?.lengthBytes === Number(length),
+  );
+  const first = Number(/^bytes=(\d+)/.exec(asked.fields.get('range') ?? '')?.[1]);
+  if (length === undefined || !isKnown || first < Number(length)) {
+    note('416', `${asked.fields.get('range')} of ${asked.answer.get('content-range')}`);
+  }
+}
+
+/** What went wrong at the origin for this place while the request was under way. */
+function troublesOf(asked: Asked, transcript: Transcript): Exchange[] {
+  return transcript.exchanges.filter(
+    (exchange) =>
+      exchange.place === asked.place &&
+      exchange.beganOrder < asked.endOrder &&
+      (exchange.endOrder ?? Infinity) > asked.startOrder &&
+      hasFailedDuring(asked, { ...transcript, exchanges: [exchange] }),
+  );
+}
+
+function isRestarted(asked: Asked, { restarts }: Transcript): boolean {
+  return restarts.some(({ order, upOrder }) => order < asked.endOrder && upOrder > asked.startOrder);
+}
+
+/**
+ * Whether all of the answer could be had in spite of what went wrong: the origin died once, behind a head with a strong
+ * validator and a length, and answers ranges of the same version well ever after.
+ */
+function isResumable(asked: Asked, { exchanges }: Transcript, troubles: readonly Exchange[]): boolean {
+  const [died] = troubles;
+  if (died === undefined || troubles.length !== 1 || died.ended !== 'died' || died.headOrder === null) return false;
+  const { representation, version, status, method } = died;
+  if (method !== 'GET' || status !== 200 || representation === null || asked.request.method !== 'GET') return false;
+  if (representation.etag !== 'strong' || representation.framing !== 'length' || representation.ranges !== 'good')
+    return false;
+  if (asked.fields.has('range')) return false;
+  return exchanges.every(
+    (other) => other.place !== died.place || other.beganOrder > asked.endOrder || other.version === version,
+  );
+}

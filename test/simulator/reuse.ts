@@ -1,0 +1,150 @@
+/** Whether an answer of the origin was rightly used for a request (RFC 9111 §4), purges and invalidations included. */
+
+import type { Asked, Exchange, Transcript } from './exchange.ts';
+import {
+  type Bounds,
+  type Directives,
+  SLACK_S,
+  ageS,
+  controlOf,
+  lifetimeS,
+  parseDirectives,
+  seconds,
+  selecting,
+  whyNeverStale,
+  whyUnshared,
+} from './rfc9111.ts';
+
+interface Use {
+  readonly asked: Asked;
+  readonly source: Exchange;
+  readonly transcript: Transcript;
+  readonly bounds: Bounds;
+}
+
+interface Complaint {
+  readonly rule: string;
+  readonly detail: string;
+}
+
+/** Null where it was right. */
+export function whyNotReused(use: Use): Complaint | null {
+  const { asked, source, transcript } = use;
+  if (source.place !== asked.place) return { rule: 'other key', detail: `it is ${source.place}'s` };
+  if (source.method !== asked.request.method && !(source.method === 'GET' && asked.request.method === 'HEAD')) {
+    // A HEAD can freshen what is stored of a GET (§4.3.5).
+    if (source.method !== 'HEAD') return { rule: 'method', detail: `it is the answer to a ${source.method}` };
+  }
+  const vary = source.fields.get('vary');
+  if (selecting(vary, source.request) !== selecting(vary, asked.fields)) {
+    return { rule: 'vary', detail: `${selecting(vary, source.request)} is not ${selecting(vary, asked.fields)}` };
+  }
+  const purge = hardPurgeBetween(use);
+  if (purge !== null) return purge;
+  // Made after it was asked for: forwarded, confirmed, or shared with others who waited for it as well.
+  if (source.headOrder !== null && source.headOrder > asked.startOrder) return null;
+  const unshared = whyUnshared(source);
+  if (unshared !== null) return { rule: 'stored', detail: `it was stored in spite of ${unshared}` };
+  const invalidation = invalidationBetween(asked, source, transcript);
+  if (invalidation !== null) return invalidation;
+  return whyNotByAge(use);
+}
+
+/** No object whose fetch began before a hard purge serves a request that came after it. */
+function hardPurgeBetween({ asked, source, transcript }: Use): Complaint | null {
+  for (const purge of transcript.purges) {
+    if (purge.soft || purge.order > asked.startOrder || source.beganOrder > purge.order) continue;
+    if (purge.matches(source)) return { rule: 'purged', detail: 'it was fetched before a purge' };
+  }
+  return null;
+}
+
+/** §4.4: a successful unsafe request makes what is stored for its URI unusable without validation. */
+function invalidationBetween(asked: Asked, source: Exchange, { asked: all }: Transcript): Complaint | null {
+  for (const other of all) {
+    const { method } = other.request;
+    if (method === 'GET' || method === 'HEAD' || other.place !== asked.place) continue;
+    const succeeded = other.status >= 200 && other.status < 400;
+    if (!succeeded || other.endOrder > asked.startOrder) continue;
+    if (source.headOrder !== null && source.headOrder < other.startOrder) {
+      return { rule: 'invalidated', detail: `it is older than a ${method} that succeeded` };
+    }
+  }
+  return null;
+}
+
+function whyNotByAge(use: Use): Complaint | null {
+  const { asked, source, bounds } = use;
+  const wanted = parseDirectives(asked.fields.get('cache-control'));
+  if (wanted.has('no-cache')) return { rule: 'no-cache asked', detail: 'the request wanted it validated' };
+  const control = controlOf(source);
+  if (control.has('no-cache') && control.get('no-cache') === null) {
+    return { rule: 'no-cache', detail: 'it was used without validation' };
+  }
+  const age = ageS(source, asked.startMs);
+  const lifetime = lifetimeS(source, bounds);
+  const softlyMs = softlyPurgedMs(use);
+  const softS = softlyMs === null ? -Infinity : (asked.startMs - softlyMs) / 1000;
+  const staleS = Math.max(age - SLACK_S - lifetime, softS);
+  const times = `age ${age} s, lifetime ${lifetime} s${softlyMs === null ? '' : `, softly purged ${softS} s ago`}`;
+  const tolerant = maxStaleS(wanted);
+  if (wanted.has('max-age') && age - SLACK_S > seconds(wanted.get('max-age') ?? null) + tolerant) {
+    return { rule: 'max-age asked', detail: times };
+  }
+  if (wanted.has('min-fresh') && lifetime - age + SLACK_S < seconds(wanted.get('min-fresh') ?? null)) {
+    return { rule: 'min-fresh asked', detail: times };
+  }
+  if (staleS < 0) return null;
+  const never = whyNeverStale(source);
+  if (never !== null) return { rule: 'stale', detail: `${times}; ${never} forbids it` };
+  if (staleS <= allowedStaleS(use, tolerant)) return null;
+  return { rule: 'stale', detail: times };
+}
+
+function maxStaleS(wanted: Directives): number {
+  const value = wanted.get('max-stale');
+  if (value === undefined) return 0;
+  return value === null ? Infinity : seconds(value);
+}
+
+function softlyPurgedMs({ asked, source, transcript }: Use): number | null {
+  const purge = transcript.purges.find(
+    (one) => one.soft && one.order < asked.startOrder && source.beganOrder < one.order && one.matches(source),
+  );
+  return purge?.atMs ?? null;
+}
+
+/** The longest staleness that something allows: the request, RFC 5861's two, or the edge's defaults for these. */
+function allowedStaleS({ asked, source, transcript, bounds }: Use, tolerant: number): number {
+  const control = controlOf(source);
+  const declared = (name: string, fallback: number): number => {
+    const value = control.get(name);
+    return value === undefined ? fallback : seconds(value);
+  };
+  const whileS = declared('stale-while-revalidate', bounds.whileRevalidateS);
+  const errorS = hasFailedDuring(asked, transcript) ? declared('stale-if-error', bounds.ifErrorS) : 0;
+  return Math.max(tolerant, whileS, errorS) + SLACK_S;
+}
+
+/** RFC 5861 §4: an error is a 500, 502, 503 or 504 of the origin, or none at all. */
+export function hasFailedDuring(asked: Asked, { exchanges }: Transcript): boolean {
+  return exchanges.some(
+    ({ place, ended, status, beganOrder, endOrder, headOrder }) =>
+      place === asked.place &&
+      beganOrder < asked.endOrder &&
+      (endOrder ?? Infinity) > asked.startOrder &&
+      (ended === 'died' || headOrder === null || [500, 502, 503, 504].includes(status)),
+  );
+}
+
+/** Whether a request asks for nothing but the whole thing, as anybody would. */
+export function isPlain({ request, fields }: Asked): boolean {
+  return (
+    request.method === 'GET' &&
+    !fields.has('range') &&
+    request.condition === null &&
+    !request.authorization &&
+    request.token === 'good' &&
+    parseDirectives(fields.get('cache-control')).size === 0
+  );
+}

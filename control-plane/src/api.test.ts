@@ -114,6 +114,8 @@ test('without the admin token nothing is told, whatever is asked', async () => {
     ['GET', '/v1/streams/nobody'],
     ['DELETE', '/v1/streams/nobody'],
     ['POST', '/v1/tokens'],
+    ['GET', '/v1/zones'],
+    ['PUT', '/v1/zones/nobody'],
     ['GET', '/v1/issuers'],
     ['POST', '/v1/issuers'],
     ['DELETE', '/v1/issuers/x'],

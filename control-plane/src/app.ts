@@ -27,6 +27,7 @@ import { documentRoute, serviceRoutes } from './routes/service.ts';
 import { streamRoutes } from './routes/streams.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { userRoutes } from './routes/users.ts';
+import { zoneRoutes } from './routes/zones.ts';
 import type { Services } from './services.ts';
 import { StoreUnavailable } from './state/store.ts';
 
@@ -67,6 +68,7 @@ function allRoutes(services: Services, metrics: Metrics): Route[] {
     ...membershipRoutes(services),
     ...publishRoutes(services),
     ...streamRoutes(services),
+    ...zoneRoutes(services),
     ...tokenRoutes(services),
     ...issuerRoutes(services),
     ...revocationRoutes(services),

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { IpPrefix } from '@headwater/protocol/ip-prefix';
 import { isNodeId } from '@headwater/protocol/names';
+import { ZONE_LIMIT } from '@headwater/protocol/zone';
 import { ConfigError, type Environment, httpUrl, integer, ipPrefixes, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
 import type { Retention } from './people/audit-log.ts';
@@ -41,6 +42,7 @@ interface ControlPlaneLimits {
   readonly headerBytes: number;
   readonly connections: number;
   readonly streams: number;
+  readonly zones: number;
   readonly nodes: number;
   readonly issuers: number;
   readonly joinTokens: number;
@@ -80,6 +82,7 @@ export function readConfig(env: Environment = process.env): ControlPlaneConfig {
       headerBytes: integer(env, 'HEADWATER_CONTROL_MAX_HEADER_BYTES', { fallback: 16_384, min: 1_024, max: 131_072 }),
       connections: integer(env, 'HEADWATER_CONTROL_MAX_CONNECTIONS', { fallback: 4_096, min: 1, max: 1_000_000 }),
       streams: integer(env, 'HEADWATER_MAX_STREAMS', { fallback: 1_000, min: 1, max: 100_000 }),
+      zones: integer(env, 'HEADWATER_MAX_ZONES', { fallback: ZONE_LIMIT, min: 1, max: ZONE_LIMIT }),
       nodes: integer(env, 'HEADWATER_MAX_NODES', { fallback: 1_000, min: 1, max: 100_000 }),
       issuers: integer(env, 'HEADWATER_MAX_ISSUERS', { fallback: 100, min: 1, max: 10_000 }),
       joinTokens: integer(env, 'HEADWATER_MAX_JOIN_TOKENS', { fallback: 1_000, min: 1, max: 100_000 }),

@@ -22,6 +22,7 @@ export interface Events {
   configJudged(scope: string, version: number, verdict: string): void;
   streamCreated(name: string): void;
   streamDeleted(name: string): void;
+  zoneChanged(name: string, what: 'created' | 'replaced' | 'deleted'): void;
   claimMoved(stream: string, from: string | null, to: string | null, why: string): void;
   publishRefused(stream: string, origin: string, code: string): void;
   revoked(kind: 'session' | 'stream', name: string): void;
@@ -56,6 +57,7 @@ export function createEvents(log: Log, metrics: Metrics): Events {
     configJudged: (scope, version, verdict) => log('warn', 'config_judged', { scope, version, verdict }),
     streamCreated: (stream) => log('info', 'stream_created', { stream }),
     streamDeleted: (stream) => log('info', 'stream_deleted', { stream }),
+    zoneChanged: (zone, what) => log('info', `zone_${what}`, { zone }),
     claimMoved: (stream, from, to, why) => log('info', 'claim_moved', { stream, from, to, why }),
     publishRefused: (stream, origin, code) => log('warn', 'publish_refused', { stream, origin, code }),
     revoked: (kind, name) => log('info', 'revoked', { [kind]: name }),

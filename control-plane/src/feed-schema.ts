@@ -5,6 +5,7 @@ import { CONFIG_ENTRY } from './settings-schema.ts';
 import { NODE_RECORD } from './node-schema.ts';
 import { LADDER, POLICY } from './stream-schema.ts';
 import { PURGE } from './purge-schema.ts';
+import { ZONE } from './zone-schema.ts';
 
 const MESSAGE = z
   .discriminatedUnion('type', [
@@ -42,6 +43,8 @@ const MESSAGE = z
     z.strictObject({ type: z.literal('node'), node: NODE_RECORD }),
     z.strictObject({ type: z.literal('node-removed'), id: z.string() }),
     z.strictObject({ type: z.literal('purge'), purge: PURGE }),
+    z.strictObject({ type: z.literal('zone'), zone: ZONE }),
+    z.strictObject({ type: z.literal('zone-removed'), name: z.string() }),
     z.strictObject({ type: z.literal('config'), config: CONFIG_ENTRY }),
     z.strictObject({ type: z.literal('config-removed'), scope: z.string() }),
   ])

@@ -33,8 +33,11 @@ async function tagOf(plane: TestPlane, path: string): Promise<string> {
 
 const SECRET = Buffer.alloc(32, 7).toString('base64url');
 
+const SITE = { origins: ['http://o'], policy: 'public' };
+
 async function fill(plane: TestPlane): Promise<string> {
   await plane.call('POST', '/v1/streams', { name: 'show', policy: 'token' });
+  await plane.call('POST', '/v1/zones', { name: 'site', ...SITE });
   await plane.call('POST', '/v1/issuers', { iss: 'backend', alg: 'HS256', secret: SECRET });
   await plane.call('POST', '/v1/configs', { settings: { edgeDeadlineMs: 900 }, sharePercent: 100 });
   await plane.call('POST', '/v1/configs', { settings: { edgeDeadlineMs: 901 } });
@@ -47,8 +50,8 @@ async function fill(plane: TestPlane): Promise<string> {
 test('who has a resource or a list already is told just that, until it changes', async () => {
   await using plane = await startTestPlane();
   const token = await fill(plane);
-  const paths = ['streams', 'issuers', 'configs', 'nodes', 'join-tokens'];
-  const single = ['streams/show', 'issuers/backend', 'configs/*', 'configs/*/versions/1', 'nodes/edge-1'];
+  const paths = ['streams', 'zones', 'issuers', 'configs', 'nodes', 'join-tokens'];
+  const single = ['streams/show', 'zones/site', 'issuers/backend', 'configs/*', 'configs/*/versions/1', 'nodes/edge-1'];
   for (const path of [...paths, ...single, `join-tokens/${token}`].map((name) => `/v1/${name}`)) {
     const tag = await tagOf(plane, path);
     const same = await plane.send('GET', path, { headers: { 'if-none-match': `"other", ${tag}` } });
@@ -73,11 +76,19 @@ test('what has changed since it was read is not changed by who has not seen that
     ['POST', '/v1/configs', '/v1/configs/*', ''],
     ['DELETE', '/v1/nodes/edge-1', '/v1/nodes/edge-1', '/v1/nodes/edge-9'],
     ['DELETE', '/v1/streams/show', '/v1/streams/show', '/v1/streams/none'],
+    ['PUT', '/v1/zones/site', '/v1/zones/site', '/v1/zones/none'],
+    ['DELETE', '/v1/zones/site', '/v1/zones/site', '/v1/zones/none'],
     ['DELETE', '/v1/issuers/backend', '/v1/issuers/backend', '/v1/issuers/none'],
     ['DELETE', `/v1/join-tokens/${token}`, `/v1/join-tokens/${token}`, '/v1/join-tokens/none'],
   ];
   for (const [method, path, of, missing] of changes) {
-    const body = path === '/v1/configs' ? { settings: {} } : path.endsWith('rollback') ? { version: 1 } : undefined;
+    const bodies: Readonly<Record<string, object>> = {
+      '/v1/configs': { settings: {} },
+      '/v1/configs/*/rollback': { version: 1 },
+      '/v1/zones/site': SITE,
+      '/v1/zones/none': SITE,
+    };
+    const body = method === 'DELETE' ? undefined : bodies[path];
     const ask = (to: string, tag: string) => plane.send(method, to, { headers: { 'if-match': tag }, body });
     const before = JSON.stringify((await plane.call('GET', of)).body);
     const stale = await ask(path, '"stale"');

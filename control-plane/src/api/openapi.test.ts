@@ -79,6 +79,9 @@ async function callAll(plane: TestPlane): Promise<void> {
   const claim = { stream: 'show', key: made.body['key'], origin: 'origin-1' };
   await call('POST', '/v1/publishes', claim, origin);
   await call('POST', '/v1/tokens', { stream: 'show', ttlSeconds: 60 });
+  const site = { origins: ['http://o'], policy: 'public' };
+  await call('POST', '/v1/zones', { name: 'site', ...site });
+  await call('PUT', '/v1/zones/site', site);
   const jwk = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
   await using geo = await startTestGeo();
   await joinAs(plane, { id: 'geo-1', role: 'geo', url: geo.url });
@@ -100,6 +103,8 @@ async function callAll(plane: TestPlane): Promise<void> {
   for (const path of [
     'streams',
     'streams/show',
+    'zones',
+    'zones/site',
     'issuers',
     'issuers/backend',
     'nodes',
@@ -118,6 +123,7 @@ async function callAll(plane: TestPlane): Promise<void> {
   await call('DELETE', `/v1/join-tokens/${joinTokens[0]?.id}`);
   await call('DELETE', '/v1/issuers/backend');
   await call('DELETE', '/v1/streams/show');
+  await call('DELETE', '/v1/zones/site');
   await call('POST', '/v1/purges', { all: true });
   await call('GET', `/v1/feed?cursor=${String(beat.cursor)}`, undefined, credential);
   await call('DELETE', '/v1/nodes/edge-1');

@@ -41,6 +41,7 @@ export function isPermission(access: Access): access is Permission {
 /** `nodes (internal)` is what nodes ask by themselves; no operator needs it. */
 type Tag =
   | 'streams'
+  | 'zones'
   | 'tokens'
   | 'issuers'
   | 'revocations'
@@ -64,7 +65,7 @@ export interface Operation<
 > {
   /** unique; what generated clients name their functions by */
   readonly id: string;
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** as Hono has it, `/v1/streams/:stream` */
   readonly path: Path;
   readonly tag: Tag;

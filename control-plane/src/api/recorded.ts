@@ -34,6 +34,9 @@ const TOLD = new Set([
   'tag',
   'all',
   'soft',
+  'hosts',
+  'pathPrefix',
+  'origins',
 ]);
 /** Of these only that they were given. */
 const HIDDEN = new Set(['password']);

@@ -10,6 +10,9 @@ const OPERATOR = [
   'stream.key',
   'stream.create',
   'stream.delete',
+  'zone.read',
+  'zone.change',
+  'zone.delete',
   'token.mint',
   'revocation.create',
   'issuer.read',
@@ -35,12 +38,13 @@ export const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
   admin: [...OPERATOR, ...TRUST],
   operator: OPERATOR,
   publisher: ['own', 'stream.read', 'stream.key', 'stream.create'],
-  'viewer-issuer': ['own', 'stream.read', 'token.mint', 'revocation.create'],
+  'viewer-issuer': ['own', 'stream.read', 'zone.read', 'token.mint', 'revocation.create'],
 };
 
 /** What cannot be taken back, or changes whom the fleet trusts: a person shows the second factor again. */
 export const SENSITIVE: ReadonlySet<Permission> = new Set([
   'stream.delete',
+  'zone.delete',
   'path-key.rotate',
   'purge.all',
   'node.remove',

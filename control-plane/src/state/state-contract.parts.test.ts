@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { FeedMessage, Issuer } from '@headwater/protocol/feed';
+import type { ZoneEntry } from '@headwater/protocol/zone';
 import { publishKeyHash } from '../stream-entry.ts';
 import { type StoredPathKey, State, type StreamRecord } from './state.ts';
 import { STORES } from './test-stores.ts';
@@ -20,6 +21,7 @@ const SHOW: StreamRecord = {
 };
 const SHOW_ENTRY = { name: 'show', policy: 'token', ladder: null, origin: null, keyHash: publishKeyHash('secret-key') };
 const BACKEND: Issuer = { iss: 'backend', alg: 'HS256', secret: 'c2VjcmV0' };
+const SITE: ZoneEntry = { name: 'site', hosts: ['*'], pathPrefix: '/', origins: ['http://o'], policy: 'public' };
 const KEY: StoredPathKey = { kid: 'k1', secret: 'x', state: 'current' };
 const LIMITS = { count: 3, keepMs: 1_000 };
 
@@ -89,6 +91,35 @@ for (const [name, makeStore] of STORES) {
       assert.deepEqual(await state.issuers(), [BACKEND]);
       assert.equal(await state.deleteIssuer('backend'), true);
       assert.equal(await state.deleteIssuer('backend'), false);
+    });
+
+    test('makes, replaces and deletes zones, to the limit, and tells of each', async () => {
+      await using place = await makePlace();
+      const state = await place.reopen();
+      const { cursor } = await state.snapshot();
+      const isMade = ({ policy }: ZoneEntry) => policy === 'public';
+      assert.equal(await state.zone('site'), null);
+      assert.equal(await state.createZone(SITE, 1), 'created');
+      assert.equal(await state.createZone(SITE, 1), 'exists');
+      assert.equal(await state.createZone({ ...SITE, name: 'other' }, 1), 'full');
+      const closed: ZoneEntry = { ...SITE, policy: 'token' };
+      assert.equal(await state.replaceZone(closed, isMade), true);
+      assert.equal(await state.replaceZone(SITE, isMade), false);
+      assert.equal(await state.replaceZone({ ...SITE, name: 'none' }, () => true), false);
+      assert.deepEqual([await state.zone('site'), await state.zones()], [closed, [closed]]);
+      const { messages } = await state.snapshot();
+      assert.deepEqual(
+        messages.filter(({ type }) => type === 'zone'),
+        [{ type: 'zone', zone: closed }],
+      );
+      assert.equal(await state.deleteZone('site', isMade), false);
+      assert.equal(await state.deleteZone('site'), true);
+      assert.equal(await state.deleteZone('site'), false);
+      assert.deepEqual((await state.changesSince(cursor, 10))?.messages, [
+        { type: 'zone', zone: SITE },
+        { type: 'zone', zone: closed },
+        { type: 'zone-removed', name: 'site' },
+      ]);
     });
 
     test('replaces path keys only if they are those expected', async () => {

@@ -5,6 +5,7 @@
 
 import type { FeedMessage, FeedPage, Issuer, Ladder, PathKey, StreamEntry } from '@headwater/protocol/feed';
 import type { ConfigEntry } from '@headwater/protocol/settings';
+import type { ZoneEntry } from '@headwater/protocol/zone';
 import { streamEntry } from '../stream-entry.ts';
 import type { Change, Collection, Document, Outcome, Page, Step, Store } from './store.ts';
 
@@ -103,6 +104,34 @@ export class State {
     );
   }
 
+  async zones(page?: Page): Promise<readonly ZoneEntry[]> {
+    return this.#bodies<ZoneEntry>('zone', page);
+  }
+
+  async zone(name: string): Promise<ZoneEntry | null> {
+    return ((await this.store.get('zone', name))?.body as ZoneEntry | undefined) ?? null;
+  }
+
+  async createZone(zone: ZoneEntry, limit: number): Promise<Creation> {
+    return this.#create('zone', { id: zone.name, body: zone, limit }, { type: 'zone', zone });
+  }
+
+  /** False when there is none, or it is not as it should be. */
+  async replaceZone(zone: ZoneEntry, fits: (zone: ZoneEntry) => boolean): Promise<boolean> {
+    const outcome = await this.#persist(async () => {
+      const there = await this.store.get('zone', zone.name);
+      if (there === null || !fits(there.body as ZoneEntry)) return null;
+      const changes = [{ collection: 'zone', id: zone.name, expect: there.revision, body: zone } as const];
+      return this.store.commit({ changes, log: [{ type: 'zone', zone }] });
+    });
+    return outcome === 'done';
+  }
+
+  /** False when there is none, or it is not as it should be. */
+  async deleteZone(name: string, fits: (zone: ZoneEntry) => boolean = () => true): Promise<boolean> {
+    return this.#delete('zone', { id: name, fits: (body) => fits(body as ZoneEntry) }, { type: 'zone-removed', name });
+  }
+
   async issuers(page?: Page): Promise<readonly Issuer[]> {
     return this.#bodies<Issuer>('issuer', page);
   }
@@ -170,6 +199,7 @@ export class State {
     const messages: FeedMessage[] = [{ type: 'path-keys', keys: (await this.pathKeys()).map(publicKey) }];
     for (const issuer of await this.issuers()) messages.push({ type: 'issuer', issuer });
     for (const stream of await this.streams()) messages.push({ type: 'stream', stream: streamEntry(stream) });
+    for (const zone of await this.zones()) messages.push({ type: 'zone', zone });
     for (const config of await this.#bodies<ConfigEntry>('config')) messages.push({ type: 'config', config });
     const revocations = await this.#bodies<Revocation>('revocation');
     for (const revocation of revocations.toSorted((a, b) => a.atMs - b.atMs)) {

@@ -9,6 +9,7 @@ import type { FeedMessage, FeedPage } from '@headwater/protocol/feed';
 /** What documents are of. */
 export type Collection =
   | 'stream'
+  | 'zone'
   | 'issuer'
   | 'path-keys'
   | 'revocation'

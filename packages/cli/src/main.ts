@@ -18,6 +18,7 @@ import { addStreamCommands } from './commands/streams.ts';
 import { addTokenCommands } from './commands/token.ts';
 import { addTopCommand } from './commands/top.ts';
 import { addUserCommands } from './commands/users.ts';
+import { addZoneCommands } from './commands/zones.ts';
 import { readConfig } from './config.ts';
 import { connectOperator } from './operator-login.ts';
 import { up } from './up.ts';
@@ -57,6 +58,7 @@ function makeProgram(): Command {
   addTokenCommands(program, connect);
   addNodeCommands(program, connect);
   addStreamCommands(program, connect);
+  addZoneCommands(program, connect);
   addPurgeCommand(program, connect);
   addConfigCommands(program, connect);
   addExplainCommand(program, connect);

@@ -3,7 +3,8 @@
 import { EDGE_ID } from '@headwater/protocol/headers';
 import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode, problem } from '@headwater/protocol/problem';
 import type { Fill } from './fill.ts';
-import { listsTag, readRange } from './range.ts';
+import { listsTag } from './http-cache/entity-tag.ts';
+import { type ByteRange, parseRanges } from './http-cache/ranges.ts';
 import type { Stored } from './stored.ts';
 import type { Unsent } from './unsent.ts';
 import type { ViewerRequest, ViewerResponse } from './viewer-exchange.ts';
@@ -86,8 +87,8 @@ export function replyStored(exchange: Exchange, stored: Stored, telling: Telling
     response.end();
     return 0;
   }
-  const range = readRange(rangeOf(exchange, stored.etag), size);
-  switch (range.kind) {
+  const range = rangeOf(exchange, stored.etag, size);
+  switch (range) {
     case 'whole':
       if (size > LONG_BODY_BYTES) watchQueue(exchange);
       response.writeHead(200, [...described(stored, size), ...told(exchange, telling)]);
@@ -101,8 +102,8 @@ export function replyStored(exchange: Exchange, stored: Stored, telling: Telling
     case 'unsatisfiable':
       replyProblem(exchange, 'bad_range', { edgeId: telling.edgeId, more: ['Content-Range', `bytes */${size}`] });
       return 0;
-    case 'part': {
-      const { firstByte, lastByte } = range;
+    default: {
+      const [firstByte, lastByte] = range;
       const span = `bytes ${firstByte}-${lastByte}/${size}`;
       if (lastByte - firstByte > LONG_BODY_BYTES) watchQueue(exchange);
       const head = [...described(stored, lastByte - firstByte + 1), 'Content-Range', span, ...told(exchange, telling)];
@@ -119,12 +120,18 @@ function watchQueue({ request: { socket } }: Exchange): void {
   if (!socket.timeout) socket.setTimeout(QUEUE_STILL_MS);
 }
 
-/** RFC 9110 §14.2: only GET has ranges; §13.1.5: a range of another version is no use, so the whole is sent. */
-function rangeOf({ request }: Exchange, etag: string): string | undefined {
+/**
+ * RFC 9110 §14.2: only GET has ranges, and several at once, which no player asks for, are not looked at; §13.1.5: a range of
+ * another version is no use, so the whole is sent.
+ */
+function rangeOf({ request }: Exchange, etag: string, sizeBytes: number): ByteRange | 'whole' | 'unsatisfiable' {
   const { range } = request.headers;
-  if (range === undefined || request.method !== 'GET') return undefined;
+  if (range === undefined || request.method !== 'GET') return 'whole';
   const condition = request.headers['if-range'];
-  return condition === undefined || condition === etag ? range : undefined;
+  if (condition !== undefined && condition !== etag) return 'whole';
+  const requested = parseRanges(range, sizeBytes);
+  if (requested.kind !== 'ranges') return requested.kind;
+  return requested.ranges.length === 1 ? requested.ranges[0]! : 'whole';
 }
 
 /** Whether the answer depends on the whole object, so that it cannot be sent while it is filled. */

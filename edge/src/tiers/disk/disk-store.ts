@@ -1,0 +1,328 @@
+/**
+ * The disk tier: records by name in volumes that are written from front to back, found by an index in memory. Nothing here is
+ * the only copy of anything: whatever goes wrong with a record, it is dropped and counted.
+ */
+
+import { backoffMs } from '@headwater/service/backoff';
+import type { Clock } from '@headwater/service/clock';
+import { type DiskCounters, noCounts } from './disk-counters.ts';
+import { type FileLayer, nodeFiles } from './file-layer.ts';
+import type { Location } from './location-index.ts';
+import { hashOf } from './name-hash.ts';
+import { type DiskRecord, decodeRecord } from './record.ts';
+import { type Placed, readRuns } from './runs.ts';
+import { Shelf } from './shelf.ts';
+import { type QueuedRecord, WriteQueue } from './write-queue.ts';
+
+/** A viewer waits so long for a disk, then for an origin. */
+const READ_DEADLINE_MS = 1_000;
+const MOST_READS = 64;
+/** After a failure nothing is written for a while. */
+const PAUSE = { firstMs: 1_000, maxMs: 60_000 };
+/** So long after a file system was full its limit is tried again. */
+const FULL_MS = 60_000;
+
+interface DiskOptions {
+  readonly directory: string;
+  readonly limitBytes: number;
+  readonly clock: Clock;
+  /** uniform in [0, 1) */
+  readonly random: () => number;
+  readonly files?: FileLayer;
+}
+
+export class DiskStore {
+  readonly counters: DiskCounters = noCounts();
+  readonly #options: DiskOptions;
+  readonly #shelf: Shelf;
+  readonly #queue = new WriteQueue();
+  readonly #reads = new Map<string, Promise<DiskRecord | undefined>>();
+  /** what is said in the index beside what is written: no purge sequence given out later may be lower */
+  sequence = 0;
+  #readsUnderWay = 0;
+  #waiters: (() => void)[] = [];
+  #pumping: Promise<void> | null = null;
+  #clearWanted = false;
+  #failures = 0;
+  #pausedUntilMs = -Infinity;
+  #fullUntilMs = -Infinity;
+
+  private constructor(options: DiskOptions) {
+    this.#options = options;
+    this.#shelf = new Shelf({
+      files: options.files ?? nodeFiles,
+      directory: options.directory,
+      limitBytes: options.limitBytes,
+      onSaved: (record) => {
+        if (this.#queue.get(record.name) === undefined) this.#queue.keep(record);
+      },
+    });
+  }
+
+  /**
+   * Takes up what is in the directory; whatever is in it, it starts.
+   * @throws what the file layer throws when the directory cannot be made or read
+   */
+  static async open(options: DiskOptions): Promise<DiskStore> {
+    const store = new DiskStore(options);
+    const { highestSequence, damagedVolumes } = await store.#shelf.start();
+    store.sequence = highestSequence;
+    store.counters.damagedVolumes = damagedVolumes;
+    store.#wake();
+    return store;
+  }
+
+  get usedBytes(): number {
+    return this.#shelf.usedBytes;
+  }
+
+  get records(): number {
+    return this.#shelf.index.records;
+  }
+
+  get entries(): number {
+    return this.#shelf.index.entries;
+  }
+
+  get indexMemoryBytes(): number {
+    return this.#shelf.index.memoryBytes;
+  }
+
+  get queuedBytes(): number {
+    return this.#queue.bytes;
+  }
+
+  /** what is dead and could not be marked as such: it may be there again after a restart */
+  get marksLost(): number {
+    return this.#shelf.marks.lost;
+  }
+
+  /** Whether it is there or about to be. */
+  has(name: string): boolean {
+    return this.#queue.get(name) !== undefined || this.#shelf.index.find(hashOf(name)) !== undefined;
+  }
+
+  /** Whatever volume has it goes, this stays. */
+  markUsed(name: string): void {
+    this.#shelf.index.markUsed(hashOf(name));
+  }
+
+  /** Stores a record in the place of the one with its name: soon, or not at all. */
+  put(record: QueuedRecord): void {
+    const { nowMs } = this.#now();
+    if (nowMs < this.#pausedUntilMs || !this.#queue.add(record)) {
+      this.#queue.delete(record.name);
+      this.counters.writesDropped += 1;
+      // What it was to take the place of is out of date.
+      this.#shelf.erase(hashOf(record.name));
+    }
+    this.#wake();
+  }
+
+  drop(name: string): void {
+    this.#queue.delete(name);
+    this.#shelf.erase(hashOf(name));
+    this.#wake();
+  }
+
+  /** Drops all that is there now. */
+  async clear(): Promise<void> {
+    this.#clearWanted = true;
+    this.#wake();
+    await this.settled();
+  }
+
+  get(name: string): DiskRecord | undefined | Promise<DiskRecord | undefined> {
+    const queued = this.#queue.get(name);
+    if (queued !== undefined) {
+      this.counters.hits += 1;
+      return queued;
+    }
+    const hash = hashOf(name);
+    const location = this.#shelf.index.find(hash);
+    if (location === undefined) {
+      this.counters.misses += 1;
+      return undefined;
+    }
+    const under = this.#reads.get(name);
+    if (under !== undefined) return under;
+    if (this.#readsUnderWay >= MOST_READS) {
+      this.counters.readsRefused += 1;
+      return undefined;
+    }
+    this.#shelf.index.markUsed(hash);
+    const reading = this.#read(name, location).finally(() => this.#reads.delete(name));
+    this.#reads.set(name, reading);
+    return reading;
+  }
+
+  /** Resolves when nothing waits to be written. */
+  async settled(): Promise<void> {
+    while (this.#pumping !== null) await this.#pumping;
+  }
+
+  async close(): Promise<void> {
+    await this.settled();
+    await this.#shelf.close();
+  }
+
+  /** Shows every entry that is there from the beginning to the end of this; those that are not to be kept are dropped. */
+  async sweep(isKept: (record: DiskRecord) => boolean): Promise<void> {
+    for (const volume of this.#shelf.volumes) {
+      for (const items of this.#shelf.index.inVolume(volume.slot)) {
+        const unseen = new Set<Placed>(items.filter(({ isEntry }) => isEntry));
+        try {
+          for await (const run of readRuns(volume, [...unseen])) {
+            for (const [placed, record] of run) {
+              unseen.delete(placed);
+              if (this.#isAt(placed) && !isKept(record)) this.drop(record.name);
+            }
+            if (this.#shelf.marks.isHalfFull) await this.#marked();
+          }
+        } catch {
+          this.counters.readErrors += 1;
+        }
+        // What cannot be read cannot be judged.
+        for (const placed of unseen) if (this.#isAt(placed)) this.#shelf.erase(placed);
+      }
+    }
+    await this.#marked();
+  }
+
+  /** Resolves when what is dead now is marked as such on disk, as far as that can be. */
+  #marked(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      this.#wake();
+    });
+  }
+
+  #isAt({ high, low, volume, offset }: Placed): boolean {
+    const now = this.#shelf.index.find({ high, low });
+    return now?.volume === volume && now.offset === offset;
+  }
+
+  async #read(name: string, location: Location): Promise<DiskRecord | undefined> {
+    const bytes = await this.#readInTime(location);
+    const record = Buffer.isBuffer(bytes) ? decodeRecord(bytes, name) : undefined;
+    // Meanwhile it may have been dropped, replaced or moved.
+    const hash = hashOf(name);
+    const queued = this.#queue.get(name);
+    if (queued !== undefined) return queued;
+    if (!this.#isAt({ ...hash, ...location })) {
+      const now = this.#shelf.index.find(hash);
+      return now === undefined ? undefined : this.#read(name, now);
+    }
+    if (record !== undefined) {
+      this.counters.hits += 1;
+      return record;
+    }
+    if (bytes === 'late') return undefined;
+    if (bytes !== undefined) this.counters.corrupt += 1;
+    this.drop(name);
+    return undefined;
+  }
+
+  /** @returns undefined if it cannot be read, `'late'` if it may be read another time */
+  async #readInTime(location: Location): Promise<Buffer | 'late' | undefined> {
+    const volume = this.#shelf.volumeOf(location);
+    if (volume === undefined) return undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), READ_DEADLINE_MS);
+    });
+    this.#readsUnderWay += 1;
+    const reading = volume.read(location).finally(() => (this.#readsUnderWay -= 1));
+    const bytes = await Promise.race([reading, tooLate]).catch(() => undefined);
+    clearTimeout(timer);
+    if (!Buffer.isBuffer(bytes)) this.counters.readErrors += 1;
+    return bytes;
+  }
+
+  #wake(): void {
+    this.#pumping ??= this.#pump().finally(() => {
+      this.#pumping = null;
+      if (this.#hasWork()) this.#wake();
+    });
+  }
+
+  #hasWork(): boolean {
+    return this.#clearWanted || this.#waiters.length > 0 || this.#queue.records > 0 || this.#shelf.marks.count > 0;
+  }
+
+  async #pump(): Promise<void> {
+    // What is put in one turn of the event loop is written together.
+    await Promise.resolve();
+    while (this.#hasWork()) {
+      if (this.#clearWanted) await this.#clearNow();
+      const batch = this.#queue.batch();
+      if (batch.length > 0) await this.#write(batch);
+      const waiters = this.#waiters;
+      this.#waiters = [];
+      await this.#shelf.tidy(this.sequence).catch((error: unknown) => this.#failed(error));
+      for (const resolve of waiters) resolve();
+    }
+  }
+
+  async #clearNow(): Promise<void> {
+    this.#clearWanted = false;
+    this.#queue.clear();
+    await this.#shelf.clear();
+  }
+
+  async #write(batch: readonly QueuedRecord[]): Promise<void> {
+    const { nowMs } = this.#now();
+    if (nowMs >= this.#fullUntilMs) this.#shelf.roomBytes = this.#options.limitBytes;
+    const placed = nowMs < this.#pausedUntilMs ? null : await this.#append(batch);
+    for (const [index, record] of batch.entries()) {
+      const place = placed?.[index];
+      const isWanted = this.#queue.get(record.name) === record;
+      if (isWanted) this.#queue.delete(record.name);
+      if (place === undefined) {
+        if (!isWanted) continue;
+        this.counters.writesDropped += 1;
+        this.#shelf.erase(hashOf(record.name));
+      } else if (isWanted) {
+        this.counters.written += 1;
+        this.#shelf.place(place);
+      } else {
+        this.#shelf.disown(place);
+      }
+    }
+  }
+
+  async #append(batch: readonly QueuedRecord[]): Promise<readonly Placed[] | null> {
+    try {
+      const placed = await this.#shelf.append(batch, this.sequence);
+      this.#failures = 0;
+      return placed;
+    } catch (error) {
+      this.#failed(error);
+      return null;
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { nowMs } = this.#now();
+    this.counters.writeErrors += 1;
+    this.#shelf.seal();
+    if (isFull(error)) {
+      // Less must do from now on; the next batch makes room first.
+      this.counters.fullErrors += 1;
+      this.#fullUntilMs = nowMs + FULL_MS;
+      this.#shelf.roomBytes = Math.max(this.#shelf.usedBytes - this.#shelf.volumeBytes, this.#shelf.usedBytes / 2);
+      if (this.#shelf.usedBytes > 0) return;
+    }
+    this.#pausedUntilMs = nowMs + backoffMs(this.#failures, { ...PAUSE, random: this.#options.random });
+    this.#failures += 1;
+  }
+
+  #now(): { readonly nowMs: number } {
+    return { nowMs: this.#options.clock.monotonicMs() };
+  }
+}
+
+function isFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}

@@ -1,0 +1,171 @@
+/** A volume: a file of records, and beside it the file that says what is where. Both only grow; they go as a whole. */
+
+import { join } from 'node:path';
+import type { DiskFile, FileLayer } from './file-layer.ts';
+import { encodeIndexBlock, type IndexItem, readIndexBlocks } from './index-block.ts';
+import type { Location } from './location-index.ts';
+
+const RECORDS = '.records';
+const INDEX = '.index';
+const ID_DIGITS = 12;
+const INDEX_NAME = /^(\d{12})\.index$/;
+
+export interface VolumePlace {
+  readonly files: FileLayer;
+  readonly directory: string;
+  /** from this the names of the files are made; a later volume has a higher one */
+  readonly id: number;
+  /** what the location index knows it by */
+  readonly slot: number;
+}
+
+/** The ids of the volumes in a directory, lowest first. */
+export function volumeIds(names: readonly string[]): readonly number[] {
+  return names
+    .flatMap((name) => INDEX_NAME.exec(name)?.[1] ?? [])
+    .map(Number)
+    .toSorted((a, b) => a - b);
+}
+
+/** What a start finds of a volume. */
+export interface FoundVolume {
+  readonly volume: Volume;
+  readonly sequence: number;
+}
+
+export class Volume {
+  readonly #place: VolumePlace;
+  readonly #records: DiskFile;
+  readonly #index: DiskFile;
+  #recordsEnd: number;
+  #indexEnd: number;
+  #readers = 0;
+  #isGone = false;
+  /** of what is alive in it */
+  liveBytes = 0;
+
+  private constructor(
+    place: VolumePlace,
+    files: { readonly records: DiskFile; readonly index: DiskFile },
+    indexEnd: number,
+  ) {
+    this.#place = place;
+    this.#records = files.records;
+    this.#index = files.index;
+    this.#recordsEnd = files.records.sizeBytes;
+    this.#indexEnd = indexEnd;
+  }
+
+  get id(): number {
+    return this.#place.id;
+  }
+
+  get slot(): number {
+    return this.#place.slot;
+  }
+
+  get recordsBytes(): number {
+    return this.#recordsEnd;
+  }
+
+  get sizeBytes(): number {
+    return this.#recordsEnd + this.#indexEnd;
+  }
+
+  static async create(place: VolumePlace): Promise<Volume> {
+    return new Volume(place, await openBoth(place), 0);
+  }
+
+  /**
+   * Opens a volume that was written before, and tells what is in it.
+   * @returns null if it cannot be trusted
+   */
+  static async find(
+    place: VolumePlace,
+    onItem: (item: IndexItem, volume: Volume) => void,
+  ): Promise<FoundVolume | null> {
+    const bytes = await place.files.readWhole(pathOf(place, INDEX));
+    const items: IndexItem[] = [];
+    const { endBytes, sequence, isDamaged } = readIndexBlocks(bytes, (item) => items.push(item));
+    if (isDamaged) return null;
+    const files = await openBoth(place);
+    if (bytes.length > endBytes) await files.index.truncate(endBytes);
+    const volume = new Volume(place, files, endBytes);
+    for (const item of items) {
+      if (item.offset + item.length <= volume.recordsBytes) onItem(item, volume);
+    }
+    return { volume, sequence };
+  }
+
+  /** Writes records at the end, then that they are there. */
+  async append(records: readonly Buffer[], items: readonly IndexItem[], sequence: number): Promise<void> {
+    const bytes = records.reduce((sum, { length }) => sum + length, 0);
+    await this.#records.write(records, this.#recordsEnd);
+    await this.mark(items, sequence);
+    this.#recordsEnd += bytes;
+  }
+
+  /** Writes into the index alone. One call at a time. */
+  async mark(items: readonly IndexItem[], sequence: number): Promise<void> {
+    const block = encodeIndexBlock(items, sequence);
+    await this.#index.write([block], this.#indexEnd);
+    this.#indexEnd += block.length;
+  }
+
+  /** Bytes as they lie there; undefined where the file ends before. */
+  async read({ offset, length }: Pick<Location, 'offset' | 'length'>): Promise<Buffer | undefined> {
+    if (this.#isGone) return undefined;
+    this.#readers += 1;
+    try {
+      const bytes = Buffer.allocUnsafeSlow(length);
+      return (await this.#records.read(bytes, offset)) === length ? bytes : undefined;
+    } finally {
+      this.#readers -= 1;
+      if (this.#isGone && this.#readers === 0) await this.#close();
+    }
+  }
+
+  /**
+   * Removes the files. Who reads now reads on.
+   * @throws where the next start would find them, with what was in them
+   */
+  async remove(): Promise<void> {
+    this.#isGone = true;
+    try {
+      await this.#index.truncate(0);
+    } finally {
+      if (this.#readers === 0) await this.#close();
+      await removeFiles(this.#place);
+    }
+  }
+
+  /** Leaves the files for the next start. */
+  async close(): Promise<void> {
+    this.#isGone = true;
+    if (this.#readers === 0) await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([this.#records.close(), this.#index.close()]);
+  }
+}
+
+/** The index goes first: without it the other file is nothing. */
+export async function removeFiles(place: Omit<VolumePlace, 'slot'>): Promise<void> {
+  await place.files.remove(pathOf(place, INDEX));
+  await place.files.remove(pathOf(place, RECORDS));
+}
+
+async function openBoth(place: VolumePlace): Promise<{ readonly records: DiskFile; readonly index: DiskFile }> {
+  const records = await place.files.open(pathOf(place, RECORDS));
+  try {
+    return { records, index: await place.files.open(pathOf(place, INDEX)) };
+  } catch (error) {
+    await records.close();
+    throw error;
+  }
+}
+
+function pathOf({ directory, id }: Omit<VolumePlace, 'slot'>, ending: string): string {
+  return join(directory, `${String(id).padStart(ID_DIGITS, '0')}${ending}`);
+}

@@ -6,6 +6,7 @@ import type { FeedMessage } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
 import { type PathClaims, type PathKeyring, makeKeyring, mintPathToken } from '@headwater/protocol/path-token';
 import { testRecord } from '@headwater/protocol/test-node';
+import type { ZoneEntry } from '@headwater/protocol/zone';
 import type { Clock } from '@headwater/service/clock';
 import { type EdgeConfig, type EdgeLimits, readConfig } from './config.ts';
 import { type RunningEdge, startEdge } from './start-edge.ts';
@@ -39,16 +40,17 @@ export function feedOf(originUrl: string, more: readonly FeedMessage[] = []): Fe
 interface RigOptions {
   readonly id?: string;
   readonly limits?: Partial<EdgeLimits>;
+  readonly zones?: readonly ZoneEntry[];
   readonly clock?: Clock;
 }
 
 /** An edge that joins no fleet. */
 export async function startRig(
   feed: FeedState,
-  { id = 'edge-1', limits = {}, clock }: RigOptions = {},
+  { id = 'edge-1', limits = {}, zones = [], clock }: RigOptions = {},
 ): Promise<RunningEdge> {
   const config = readConfig({ HEADWATER_EDGE_PORT: '0', HEADWATER_NODE_ID: id });
-  const quiet: EdgeConfig = { ...config, limits: { ...config.limits, ...limits } };
+  const quiet: EdgeConfig = { ...config, zones, limits: { ...config.limits, ...limits } };
   return startEdge(quiet, { feed, log: () => undefined, ...(clock === undefined ? {} : { clock }) });
 }
 

@@ -11,6 +11,7 @@ import type { CacheStatuses } from './reply.ts';
 import type { Unsent } from './unsent.ts';
 import type { Views } from './views.ts';
 import type { Waiters } from './waiters.ts';
+import type { Zones } from './zone/assemble-zones.ts';
 
 interface ServeLimits {
   readonly urlBytes: number;
@@ -36,6 +37,7 @@ export interface Edge {
   readonly statuses: CacheStatuses;
   readonly waiters: Waiters;
   readonly unsent: Unsent;
+  readonly zones: Pick<Zones, 'table' | 'edge'>;
   /** false before the feed's first page and while draining */
   readonly isReady: () => boolean;
 }

@@ -116,7 +116,7 @@ export function replyStored(exchange: Exchange, stored: Stored, telling: Telling
 }
 
 /** A body that a slow line takes long for: the connection is closed when its queue stands still, not before. */
-function watchQueue({ request: { socket } }: Exchange): void {
+export function watchQueue({ request: { socket } }: Exchange): void {
   if (!socket.timeout) socket.setTimeout(QUEUE_STILL_MS);
 }
 

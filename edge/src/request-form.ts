@@ -4,11 +4,14 @@ import { isAuthority } from '@headwater/protocol/authority';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import type { ViewerRequest } from './viewer-exchange.ts';
 
-/** What is wrong with it; null for nothing. Expects a GET or HEAD. */
-export function complaintOf(request: ViewerRequest, urlLimitBytes: number): ProblemCode | null {
-  if ((request.url ?? '').length > urlLimitBytes) return 'uri_too_long';
+/** What is wrong with it; null for nothing. */
+export function complaintOf(
+  request: ViewerRequest,
+  { urlBytes, mayHaveBody }: { readonly urlBytes: number; readonly mayHaveBody: boolean },
+): ProblemCode | null {
+  if ((request.url ?? '').length > urlBytes) return 'uri_too_long';
   if (!hasOneHost(request)) return 'bad_request';
-  return hasBody(request) ? 'body_too_large' : null;
+  return hasBody(request) && !mayHaveBody ? 'body_too_large' : null;
 }
 
 /** Whether more comes after the head. Nothing that an edge serves takes a body, so whoever sends one may not go on. */

@@ -16,6 +16,8 @@ import { complaintOf, hasBody } from './request-form.ts';
 import { type ManifestTarget, serveManifest } from './serve-manifest.ts';
 import { type MediaTarget, serveMedia } from './serve-media.ts';
 import { type Target, parseTarget } from './target.ts';
+import { type ZoneFinding, findZone } from './zone/find-zone.ts';
+import { serveZone } from './zone/serve-zone.ts';
 import type { ViewerRequest, ViewerResponse } from './viewer-exchange.ts';
 
 /** Answers a viewer's request. What goes wrong with it is its own end and nobody else's. */
@@ -34,10 +36,13 @@ export function serve(edge: Edge, request: ViewerRequest, response: ViewerRespon
 function answer(edge: Edge, exchange: reply.Exchange): void {
   const { request } = exchange;
   const url = request.url ?? '';
-  if (hasBody(request) || !edge.isReady()) exchange.response.shouldKeepAlive = false;
+  if (!edge.isReady()) exchange.response.shouldKeepAlive = false;
+  const found = findZone(edge.zones.table, request);
+  if (found !== null) return answerZone(edge, exchange, found);
+  if (hasBody(request)) exchange.response.shouldKeepAlive = false;
   if (request.method === 'OPTIONS') return void reply.replyPreflight(exchange, edge.id);
   if (request.method !== 'GET' && request.method !== 'HEAD') return void reply.replyWrongMethod(exchange, edge.id);
-  const complaint = complaintOf(request, edge.limits.urlBytes);
+  const complaint = complaintOf(request, { urlBytes: edge.limits.urlBytes, mayHaveBody: false });
   if (complaint !== null) return misdirect(edge, exchange, complaint);
   const target = parseTarget(url);
   if (target === null) return serveQuestion(edge, exchange, url);
@@ -56,6 +61,25 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
         ? serveMedia(edge, exchange, target)
         : serveManifest(edge, exchange, target as ManifestTarget);
   }
+}
+
+/** Somebody else's objects. Only what changes something there comes with a body. */
+function answerZone(edge: Edge, exchange: reply.Exchange, found: ZoneFinding): void {
+  const { method } = exchange.request;
+  const complaint =
+    found.kind === 'refused'
+      ? found
+      : {
+          code: complaintOf(exchange.request, {
+            urlBytes: edge.limits.urlBytes,
+            mayHaveBody: method !== 'GET' && method !== 'HEAD',
+          }),
+        };
+  if (complaint.code !== null || found.kind === 'refused') {
+    if (hasBody(exchange.request)) exchange.response.shouldKeepAlive = false;
+    return misdirect(edge, exchange, complaint.code ?? 'bad_request');
+  }
+  serveZone(edge.zones.edge, exchange, found.request);
 }
 
 /** Not a stream's URL: a player's or a balancer's question, or nothing. */

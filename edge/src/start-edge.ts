@@ -1,5 +1,6 @@
 /** An edge's composition root. */
 
+import type { FeedPage } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
 import { type Clock, systemClock } from '@headwater/service/clock';
 import { closeServer } from '@headwater/service/close-server';
@@ -22,6 +23,8 @@ export interface RunningEdge extends AsyncDisposable {
   readonly port: number;
   readonly adminPort: number;
   readonly url: string;
+  /** Does what a page of the feed orders, once the feed has taken it in. */
+  carryOut(page: FeedPage): void;
 }
 
 /** Starts an edge. It serves what it knew before even while no control plane answers. */
@@ -51,14 +54,16 @@ export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {
           url,
           readings: { ...readings, busy: () => meter.read() },
           draining: () => state.draining,
-          onPage(page) {
-            for (const purged of serving.carryOut(page)) events.purged(purged);
-          },
+          onPage: carryOut,
         });
+  function carryOut(page: FeedPage): void {
+    for (const purged of serving.carryOut(page)) events.purged(purged);
+  }
   return {
     port,
     adminPort,
     url,
+    carryOut,
     async [Symbol.asyncDispose]() {
       state.draining = true;
       await Promise.all([

@@ -25,6 +25,7 @@ import { nameOf } from './stored.ts';
 import { Unsent } from './unsent.ts';
 import { Views } from './views.ts';
 import { Waiters } from './waiters.ts';
+import { type Zones, assembleZones } from './zone/assemble-zones.ts';
 
 /** Answers under way have so long to end. */
 export const DRAIN_MS = 2_000;
@@ -54,7 +55,7 @@ export async function startServing(config: EdgeConfig, { clock, feed, log }: Sur
   const events = createEvents(log, metrics);
   const state = { draining: false };
   const isReady = (): boolean => !state.draining && knowsEnough(config, feed);
-  const { edge, closeMedia } = assemble(config, { clock, feed, events, isReady });
+  const { edge, zones, closeMedia } = assemble(config, { clock, feed, log, metrics, events, isReady });
   const { connections, connectionsPerAddress, headerBytes, idleMs } = config.limits;
   const viewers = createViewerServer({
     connections,
@@ -78,10 +79,14 @@ export async function startServing(config: EdgeConfig, { clock, feed, log }: Sur
       failures: () => events.failures(),
     },
     isReady,
-    carryOut: (page) => purgeAfter(page, edge),
+    carryOut(page) {
+      zones.purgeAfter(page);
+      return purgeAfter(page, edge);
+    },
     async [Symbol.asyncDispose]() {
       state.draining = true;
       await closeServer(viewers, DRAIN_MS);
+      zones.close();
       await closeMedia();
     },
   };
@@ -94,13 +99,15 @@ function knowsEnough({ zones }: EdgeConfig, feed: FeedState): boolean {
 
 interface Parts extends Pick<Edge, 'clock' | 'feed' | 'isReady'> {
   readonly events: EdgeEvents;
+  readonly log: Log;
+  readonly metrics: Metrics;
 }
 
 /** Cache, fills, views and the origin's client, tied together. */
 function assemble(
   config: EdgeConfig,
-  { clock, feed, events, isReady }: Parts,
-): { readonly edge: Edge; readonly closeMedia: () => Promise<void> } {
+  { clock, feed, log, metrics, events, isReady }: Parts,
+): { readonly edge: Edge; readonly zones: Zones; readonly closeMedia: () => Promise<void> } {
   const { limits } = config;
   const client = new OriginClient({
     locate: (stream) => locateOrigin(feed, stream),
@@ -131,9 +138,13 @@ function assemble(
     fetchPart: (view, name) => desk.whole(view, { kind: 'part', ...name }),
     onTrouble: (stream, cause) => events.timelineFailed(stream, cause),
   });
+  const scheme = config.publicUrl?.startsWith('https:') === true ? 'https' : 'http';
+  const waiters = new Waiters(limits.waiters);
+  const ramInUseBytes = (): number => cache.calculatedSize;
+  const zones = assembleZones(config, { clock, feed, log, metrics, waiters, scheme, ramInUseBytes });
   const edge: Edge = {
     id: config.nodeId,
-    scheme: config.publicUrl?.startsWith('https:') === true ? 'https' : 'http',
+    scheme,
     audience: config.audience,
     feed,
     gate: new Gate(feed),
@@ -144,7 +155,8 @@ function assemble(
     isReady,
     limits,
     statuses: cacheStatuses(config.nodeId),
-    waiters: new Waiters(limits.waiters),
+    waiters,
+    zones,
     unsent,
     cache,
     fills,
@@ -154,7 +166,7 @@ function assemble(
     fills.abortAll();
     await client.close();
   }
-  return { edge, closeMedia };
+  return { edge, zones, closeMedia };
 }
 
 /** Where a stream's origin is, as the feed told last. */

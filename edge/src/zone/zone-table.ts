@@ -31,6 +31,11 @@ export class ZoneTable {
     this.#ofFile = ofFile;
   }
 
+  /** Whether there is no zone at all. */
+  get isEmpty(): boolean {
+    return this.#current().size === 0;
+  }
+
   /**
    * The zone of a request: of those that name its host the one with the longest prefix, else of those for any host. A prefix
    * ends at a segment's end: `/img` covers `/img` and `/img/a`, not `/images`; `/img/` covers `/img/a`, not `/img`.

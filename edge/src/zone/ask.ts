@@ -1,0 +1,23 @@
+/** What a viewer asks of a pull zone, read once. */
+
+import type { ZoneEntry } from '@headwater/protocol/zone';
+import type { FieldList } from '../http-cache/fields.ts';
+import type { RequestHead } from '../http-cache/request-head.ts';
+
+export interface Ask {
+  readonly zone: ZoneEntry;
+  /** the name of what is asked for: zone, host where the zone names hosts, path and query */
+  readonly key: string;
+  /** as purges name it; `''` where the zone names no hosts */
+  readonly host: string;
+  /** the one spelling of path and query, as purges name it */
+  readonly name: string;
+  /** path and query, as the upstream is asked */
+  readonly path: string;
+  /** what the viewer sent */
+  readonly request: RequestHead;
+  /** what of it goes on to an upstream */
+  readonly forwarded: FieldList;
+  /** the answer is one viewer's: caches behind us keep their hands off */
+  readonly isPrivate: boolean;
+}

@@ -1,0 +1,336 @@
+/**
+ * The bytes of one object while somebody reads or fills it. Runs bring bytes in, each from its own place on; readers wait for
+ * the byte that they want next and never for one another. What is here is pinned until the last reader and the last run are
+ * gone, and beyond a limit the oldest goes first: a reader that is further behind finds it in the tiers, or has it fetched
+ * again by its range where the validator is strong, or is cut.
+ */
+
+import type { FieldList } from '../http-cache/fields.ts';
+import type { ProblemCode } from '@headwater/protocol/problem';
+import type { Patience } from '../patience.ts';
+import { SLICE_BYTES, type SliceExtent } from '../tiers/tier-entry.ts';
+import { GrowingExtent } from './growing-extent.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+
+/** Where slices are kept. */
+export interface SliceStore {
+  slice(variantId: string, index: number): SliceExtent | undefined | Promise<SliceExtent | undefined>;
+  putSlice(variantId: string, index: number, extent: SliceExtent): void;
+}
+
+/** One stretch that an upstream is bringing in. */
+export interface Span {
+  /** the next byte that comes */
+  position: number;
+  /** exclusive; null: to the end of the object, wherever that is */
+  readonly end: number | null;
+  /** lets a run that was told to wait go on */
+  resume(): void;
+  abort(): void;
+}
+
+/** Somebody who reads, and how far they are. */
+export interface Reader {
+  position: number;
+}
+
+export type Arrival =
+  | { readonly kind: 'bytes'; readonly bytes: Buffer }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'failed'; readonly code: ProblemCode };
+
+interface BodyOptions {
+  readonly id: string;
+  readonly lengthBytes: number | null;
+  readonly store: SliceStore;
+  readonly budget: MemoryBudget;
+  /** pinned at most; an object that is longer is fetched no faster than its foremost reader reads */
+  readonly pinLimitBytes: number;
+  /** a fill that nobody reads must be over by then */
+  readonly aloneMs: number;
+  readonly isStored: boolean;
+  /** has a stretch fetched again; null where bytes of two fetches must not be put together */
+  readonly refetch: ((body: Body, first: number, end: number) => void) | null;
+  /** neither read nor filled any more */
+  readonly onIdle: (body: Body) => void;
+}
+
+/** A reader waits for a run that will come to its byte if it is no further away than this; else a run of its own begins. */
+const JOIN_WITHIN_BYTES = 4 * SLICE_BYTES;
+
+export class Body {
+  readonly id: string;
+  readonly #options: BodyOptions;
+  readonly #pinned = new Map<number, GrowingExtent>();
+  readonly #runs = new Set<Span>();
+  readonly #readers = new Set<Reader>();
+  readonly #watchers = new Set<() => void>();
+  #lengthBytes: number | null;
+  #pinnedBytes = 0;
+  #isStored: boolean;
+  #holds = 0;
+  #failure: ProblemCode | null = null;
+  #trailers: FieldList = [];
+
+  constructor(options: BodyOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#lengthBytes = options.lengthBytes;
+    this.#isStored = options.isStored;
+  }
+
+  /** The complete length; null while it is not known. */
+  get lengthBytes(): number | null {
+    return this.#lengthBytes;
+  }
+
+  /** Whether it may still become what the cache has. */
+  get isStored(): boolean {
+    return this.#isStored;
+  }
+
+  /** Whether a run has failed for good; who comes now needs another body. */
+  get hasFailed(): boolean {
+    return this.#failure !== null;
+  }
+
+  /** What came after the last byte. */
+  get trailers(): FieldList {
+    return this.#trailers;
+  }
+
+  /** Nothing of it is to be stored any more. */
+  disown(): void {
+    this.#isStored = false;
+  }
+
+  /** Keeps what is pinned until it is {@link release}d, without being a reader that it is brought in for. */
+  hold(): void {
+    this.#holds += 1;
+  }
+
+  release(): void {
+    this.#holds -= 1;
+    this.#settle();
+  }
+
+  begin(span: Span): void {
+    this.#runs.add(span);
+  }
+
+  /**
+   * Takes in a run's next bytes.
+   * @returns `more`, `wait` until the span is resumed, or `full` when there is no memory
+   */
+  append(span: Span, chunk: Buffer): 'more' | 'wait' | 'full' {
+    for (let taken = 0; taken < chunk.length;) {
+      const index = Math.floor(span.position / SLICE_BYTES);
+      const within = span.position - index * SLICE_BYTES;
+      const piece = chunk.subarray(taken, taken + SLICE_BYTES - within);
+      const extent = this.#extentAt(index, within);
+      if (extent === null) return 'full';
+      const known = Math.min(piece.length, extent.end - within);
+      const before = extent.heldBytes;
+      if (!extent.append(piece.subarray(known))) return 'full';
+      this.#pinnedBytes += extent.heldBytes - before;
+      taken += piece.length;
+      span.position += piece.length;
+      if (extent.end === (this.#endOfSlice(index) ?? SLICE_BYTES)) this.#seal(index, extent);
+    }
+    this.#wake();
+    return this.#isAhead(span) ? 'wait' : 'more';
+  }
+
+  /** A run has brought all it was to bring. One without a known end has found the object's. */
+  end(span: Span, trailers: FieldList = []): void {
+    this.#sealAt(span.position);
+    if (span.end === null) {
+      this.#lengthBytes ??= span.position;
+      this.#trailers = trailers;
+    }
+    this.#leave(span);
+  }
+
+  /** A run could not go on. What it brought stands. */
+  fail(span: Span, code: ProblemCode): void {
+    if (this.#options.refetch !== null) this.#sealAt(span.position);
+    this.#failure = code;
+    this.#leave(span);
+  }
+
+  /** A reader comes; it must {@link leave}. */
+  enter(position: number): Reader {
+    const reader = { position };
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  leave(reader: Reader): void {
+    this.#readers.delete(reader);
+    if (this.#readers.size === 0 && this.#runs.size > 0) this.#goOnAlone();
+    this.#settle();
+  }
+
+  /** A reader has taken bytes. */
+  advance(reader: Reader, bytes: number): void {
+    reader.position += bytes;
+    for (const run of this.#runs) if (!this.#isAhead(run)) run.resume();
+  }
+
+  /** What is pinned from a byte on, within its slice; null when that byte is not. */
+  read(position: number): Buffer | null {
+    const index = Math.floor(position / SLICE_BYTES);
+    return this.#pinned.get(index)?.from(position - index * SLICE_BYTES) ?? null;
+  }
+
+  /**
+   * The bytes from a place on, as many as there are at once, as soon as there are any.
+   * @param end the reader wants no byte from there on; null: all there are
+   */
+  async arrival(position: number, end: number | null, patience: Patience): Promise<Arrival> {
+    for (let hasLooked = false; ;) {
+      const pinned = this.read(position);
+      if (pinned !== null) return { kind: 'bytes', bytes: pinned };
+      if (this.#lengthBytes !== null && position >= this.#lengthBytes) return { kind: 'end' };
+      if (!hasLooked) {
+        hasLooked = true;
+        const stored = await this.#stored(position);
+        if (stored !== null) return { kind: 'bytes', bytes: stored };
+        continue;
+      }
+      if (!this.#isComing(position)) {
+        const { refetch } = this.#options;
+        if (this.#failure !== null || refetch === null || this.#lengthBytes === null)
+          return { kind: 'failed', code: this.#failure ?? 'upstream_failed' };
+        refetch(this, position, Math.min(this.#lengthBytes, end ?? Infinity));
+      }
+      if (!(await this.#change(patience))) return { kind: 'failed', code: 'upstream_timeout' };
+    }
+  }
+
+  /** Pins what the tiers have of it; false when a byte is missing. For bodies that cannot be fetched again. */
+  async load(): Promise<boolean> {
+    for (let position = 0; position < (this.#lengthBytes ?? 0);) {
+      const bytes = this.read(position) ?? (await this.#stored(position));
+      if (bytes === null) return false;
+      const index = Math.floor(position / SLICE_BYTES);
+      if (!this.#pinned.has(index)) {
+        const extent = this.#extentAt(index, position - index * SLICE_BYTES);
+        if (extent?.append(bytes) !== true) return false;
+      }
+      position += bytes.length;
+    }
+    return true;
+  }
+
+  async #stored(position: number): Promise<Buffer | null> {
+    const index = Math.floor(position / SLICE_BYTES);
+    const extent = await this.#options.store.slice(this.id, index);
+    if (extent === undefined) return null;
+    const within = position - index * SLICE_BYTES - extent.offset;
+    return within >= 0 && within < extent.bytes.length ? extent.bytes.subarray(within) : null;
+  }
+
+  /** The extent that a byte belongs into: one that has it or ends right before it, else a new one. */
+  #extentAt(index: number, within: number): GrowingExtent | null {
+    const there = this.#pinned.get(index);
+    if (there !== undefined && within >= there.offset && within <= there.end) return there;
+    if (there !== undefined) this.#unpin(index, there);
+    const end = this.#endOfSlice(index);
+    const extent = GrowingExtent.begin(this.#options.budget, within, end === null ? null : end - within);
+    if (extent === null) return null;
+    this.#pinned.set(index, extent);
+    this.#pinnedBytes += extent.heldBytes;
+    return extent;
+  }
+
+  /** Where a slice ends, from its own start; null while the object's end is not known. */
+  #endOfSlice(index: number): number | null {
+    if (this.#lengthBytes === null) return null;
+    return Math.min(SLICE_BYTES, this.#lengthBytes - index * SLICE_BYTES);
+  }
+
+  #sealAt(position: number): void {
+    const index = Math.floor(Math.max(0, position - 1) / SLICE_BYTES);
+    const extent = this.#pinned.get(index);
+    if (extent !== undefined) this.#seal(index, extent);
+  }
+
+  #seal(index: number, extent: GrowingExtent): void {
+    if (this.#isStored) this.#options.store.putSlice(this.id, index, extent.whole());
+    for (const [oldest, held] of this.#pinned) {
+      if (this.#pinnedBytes <= this.#options.pinLimitBytes || oldest === index) return;
+      // What cannot be fetched again must be whole to be stored.
+      if (this.#options.refetch === null) this.#isStored = false;
+      this.#unpin(oldest, held);
+    }
+  }
+
+  #unpin(index: number, extent: GrowingExtent): void {
+    this.#pinned.delete(index);
+    this.#pinnedBytes -= extent.heldBytes;
+    extent.release();
+  }
+
+  /** Nobody reads: what is short enough is brought in for those who come next, within a time. */
+  #goOnAlone(): void {
+    const stop = (): void => {
+      if (this.#readers.size === 0) for (const run of this.#runs) run.abort();
+    };
+    if (this.#isLong()) return stop();
+    setTimeout(stop, this.#options.aloneMs).unref();
+  }
+
+  #isLong(): boolean {
+    const brought = Math.max(0, ...[...this.#runs].map(({ position }) => position));
+    return (this.#lengthBytes ?? brought) > this.#options.pinLimitBytes;
+  }
+
+  /** Whether a run is so far in front of everybody that it must wait. */
+  #isAhead(span: Span): boolean {
+    if (!this.#isLong()) return false;
+    const foremost = Math.max(0, ...[...this.#readers].map(({ position }) => position));
+    return span.position - foremost > this.#options.pinLimitBytes / 2;
+  }
+
+  #isComing(position: number): boolean {
+    for (const run of this.#runs) {
+      const isWithin = position >= run.position && (run.end === null || position < run.end);
+      const isOnly = this.#options.refetch === null;
+      if (isWithin && (isOnly || position - run.position <= JOIN_WITHIN_BYTES)) return true;
+    }
+    return false;
+  }
+
+  #leave(span: Span): void {
+    this.#runs.delete(span);
+    this.#wake();
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#runs.size > 0 || this.#readers.size > 0 || this.#holds > 0) return;
+    for (const [index, extent] of this.#pinned) this.#unpin(index, extent);
+    this.#options.onIdle(this);
+  }
+
+  #wake(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  #change({ withinMs, signal }: Patience): Promise<boolean> {
+    return new Promise((resolve) => {
+      const finish = (changed: boolean): void => {
+        clearTimeout(timer);
+        this.#watchers.delete(onChange);
+        signal?.removeEventListener('abort', giveUp);
+        resolve(changed);
+      };
+      const onChange = (): void => finish(true);
+      const giveUp = (): void => finish(false);
+      const timer = setTimeout(giveUp, withinMs);
+      signal?.addEventListener('abort', giveUp, { once: true });
+      this.#watchers.add(onChange);
+    });
+  }
+}

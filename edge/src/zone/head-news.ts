@@ -1,0 +1,29 @@
+/** What an answer to HEAD says of the responses that are stored (RFC 9111 §4.3.5). */
+
+import type { FieldList } from '../http-cache/fields.ts';
+import type { ExchangeTimes } from '../http-cache/stored-head.ts';
+import { freshenByHead } from '../http-cache/validation.ts';
+import { selectVariant } from '../http-cache/vary.ts';
+import type { Ask } from './ask.ts';
+import type { Shelf } from './shelf.ts';
+
+/** Brings what the same request for GET would get up to date; what has changed is not used any more. */
+export async function freshenStored(
+  shelf: Shelf,
+  ask: Ask,
+  response: { readonly status: number; readonly fields: FieldList },
+  times: ExchangeTimes,
+): Promise<void> {
+  const candidates = await shelf.candidates(ask);
+  const variant = selectVariant(candidates, { ...ask.request, method: 'GET' })?.variant;
+  if (variant === undefined || variant === null) return;
+  const news = freshenByHead(variant.head, response, { times, storedBytes: variant.lengthBytes });
+  switch (news.kind) {
+    case 'updated':
+      return shelf.confirm(ask, { ...variant, head: news.head });
+    case 'changed':
+      return shelf.forget(ask, variant);
+    case 'unrelated':
+      return;
+  }
+}

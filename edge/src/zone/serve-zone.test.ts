@@ -1,0 +1,330 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, request } from 'node:http';
+import { test } from 'node:test';
+import { ask } from '../edge-rig.ts';
+import { SLICE_BYTES } from '../tiers/tier-entry.ts';
+import { type ZoneRig, startZoneRig } from './zone-rig.ts';
+
+const MINUTE = { 'cache-control': 'max-age=60' };
+
+/** Always the same answer. */
+function always(headers: OutgoingHttpHeaders, body: string | Buffer = 'hello', status = 200) {
+  return (_: IncomingMessage, response: ServerResponse): void => {
+    response.writeHead(status, { 'content-length': Buffer.byteLength(body), ...headers });
+    response.end(body);
+  };
+}
+
+/** Every byte tells its place. */
+function bytesOf(length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let at = 0; at + 4 <= length; at += 4) bytes.writeUInt32BE(at, at);
+  return bytes;
+}
+
+/** An origin that knows ranges, as most do. */
+function ranged(body: Buffer, headers: OutgoingHttpHeaders) {
+  return ({ headers: asked, method }: IncomingMessage, response: ServerResponse): void => {
+    const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(asked.range ?? '') ?? [];
+    if (first === undefined) {
+      response.writeHead(200, { 'content-length': body.length, ...headers });
+      return void response.end(method === 'HEAD' ? undefined : body);
+    }
+    const end = Math.min(last === '' ? body.length : Number(last) + 1, body.length);
+    const range = `bytes ${first}-${end - 1}/${body.length}`;
+    response.writeHead(206, { 'content-length': end - Number(first), 'content-range': range, ...headers });
+    response.end(body.subarray(Number(first), end));
+  };
+}
+
+function statusOf({ headers }: { readonly headers: Readonly<Record<string, unknown>> }): string {
+  return String(headers['cache-status']);
+}
+
+test('a fresh response answers again without the origin, with its age', async () => {
+  await using rig = await startZoneRig(always({ ...MINUTE, etag: '"1"' }));
+  const first = await ask(rig.edge, '/a?b=1');
+  assert.equal(first.text, 'hello');
+  assert.equal(statusOf(first), 'edge-1; fwd=uri-miss; stored');
+  rig.clock.nowAtMs += 10_000;
+  const second = await ask(rig.edge, '/a?b=1');
+  assert.equal(second.text, 'hello');
+  assert.equal(statusOf(second), 'edge-1; hit; ttl=50');
+  assert.equal(second.headers.age, '10');
+  assert.equal(rig.asked.length, 1);
+});
+
+test('what is said to the edge alone is part of no key and goes nowhere', async () => {
+  await using rig = await startZoneRig(always(MINUTE));
+  await ask(rig.edge, '/a?CMCD=bl%3D100&b=1');
+  assert.equal(statusOf(await ask(rig.edge, '/a?b=1&CMCD=bl%3D200')), 'edge-1; hit; ttl=60');
+  assert.deepEqual(
+    rig.asked.map(({ url }) => url),
+    ['/a?b=1'],
+  );
+});
+
+test('any number who ask for one object at once are one fetch', async () => {
+  const held: ServerResponse[] = [];
+  await using rig = await startZoneRig((_, response) => void held.push(response));
+  const asking = Array.from({ length: 100 }, () => ask(rig.edge, '/cold'));
+  await gauge(rig, /^headwater_edge_waiting 100$/m);
+  assert.equal(held.length, 1);
+  always(MINUTE)(rig.asked[0] as IncomingMessage, held[0] as ServerResponse);
+  const answers = await Promise.all(asking);
+  assert.ok(answers.every(({ text, status }) => status === 200 && text === 'hello'));
+  assert.equal(answers.filter((answer) => statusOf(answer) === 'edge-1; fwd=uri-miss; stored; collapsed').length, 99);
+  assert.equal(rig.asked.length, 1);
+});
+
+test('a stale response is confirmed by the origin and answered from the store', async () => {
+  await using rig = await startZoneRig(always({ ...MINUTE, etag: '"1"' }));
+  await ask(rig.edge, '/a');
+  rig.clock.nowAtMs += 61_000;
+  rig.answering = ({ headers }, response) => {
+    assert.equal(headers['if-none-match'], '"1"');
+    response.writeHead(304, { 'cache-control': 'max-age=30', etag: '"1"', 'x-new': 'yes' });
+    response.end();
+  };
+  const confirmed = await ask(rig.edge, '/a');
+  assert.equal(confirmed.text, 'hello');
+  assert.equal(statusOf(confirmed), 'edge-1; fwd=stale; fwd-status=304; stored');
+  const again = await ask(rig.edge, '/a');
+  assert.equal(again.headers['x-new'], 'yes');
+  assert.equal(statusOf(again), 'edge-1; hit; ttl=30');
+});
+
+test('what is stale stands in for an origin that fails, for a time', async () => {
+  await using rig = await startZoneRig(always({ 'cache-control': 'max-age=10, stale-if-error=60' }));
+  await ask(rig.edge, '/a');
+  rig.answering = ({ socket }) => void socket.destroy();
+  rig.clock.nowAtMs += 30_000;
+  const stale = await ask(rig.edge, '/a');
+  assert.equal(stale.text, 'hello');
+  assert.match(statusOf(stale), /^edge-1; fwd=stale; .*detail=stale-if-error$/);
+  rig.answering = always({}, 'sorry', 503);
+  assert.equal((await ask(rig.edge, '/a')).text, 'hello');
+  rig.clock.nowAtMs += 60_000;
+  const over = await ask(rig.edge, '/a');
+  assert.equal(over.status, 503);
+  assert.equal(over.text, 'sorry');
+});
+
+test('who comes while an object grows reads what there is at once', async () => {
+  const growing: ServerResponse[] = [];
+  await using rig = await startZoneRig((_, response) => {
+    growing.push(response);
+    response.writeHead(200, { ...MINUTE, 'content-length': 8 });
+    response.write('half');
+  });
+  const early = await open(rig, '/slow');
+  assert.equal(await early.read(4), 'half');
+  const late = await open(rig, '/slow');
+  assert.equal(await late.read(4), 'half');
+  growing[0]?.end('done');
+  assert.equal(await early.read(4), 'done');
+  assert.equal(await late.read(4), 'done');
+  assert.equal(rig.asked.length, 1);
+});
+
+test('a body that breaks off is taken up where it stopped, for everybody', async () => {
+  const body = bytesOf(3 * SLICE_BYTES + 12_345);
+  const origin = ranged(body, { ...MINUTE, etag: '"v1"', 'accept-ranges': 'bytes' });
+  await using rig = await startZoneRig((_, response) => {
+    response.writeHead(200, { ...MINUTE, etag: '"v1"', 'content-length': body.length });
+    response.write(body.subarray(0, SLICE_BYTES + 777), () => response.destroy());
+    rig.answering = origin;
+  });
+  const answers = await Promise.all(Array.from({ length: 21 }, () => ask(rig.edge, '/film')));
+  assert.ok(answers.every((answer) => answer.complete && answer.body.equals(body)));
+  assert.equal(rig.asked.length, 2);
+  assert.equal(rig.asked[1]?.headers['if-range'], '"v1"');
+  assert.equal(rig.asked[1]?.headers.range, `bytes=${SLICE_BYTES + 777}-${body.length - 1}`);
+  assert.match(statusOf(await ask(rig.edge, '/film')), /hit/);
+});
+
+test('a body that breaks off and is another one by then is cut off for everybody, and not stored', async () => {
+  const body = bytesOf(SLICE_BYTES);
+  for (const tag of ['"v2"', undefined]) {
+    const headers = tag === undefined ? {} : { etag: '"v1"' };
+    await using rig = await startZoneRig((_, response) => {
+      response.writeHead(200, { ...MINUTE, ...headers, 'content-length': body.length });
+      response.write(body.subarray(0, 100_000), () => response.destroy());
+      rig.answering = ranged(body, { ...MINUTE, ...(tag === undefined ? {} : { etag: tag }) });
+    });
+    const answers = await Promise.all([ask(rig.edge, '/x'), ask(rig.edge, '/x')]);
+    assert.ok(answers.every(({ complete }) => !complete));
+    const after = await ask(rig.edge, '/x');
+    assert.ok(after.body.equals(body));
+    assert.match(statusOf(after), /fwd=uri-miss/);
+  }
+});
+
+test('a part that nobody has is fetched in whole slices, and the rest when it is wanted', async () => {
+  const body = bytesOf(2 * SLICE_BYTES + 100);
+  await using rig = await startZoneRig(ranged(body, { ...MINUTE, etag: '"v1"' }));
+  const part = await ask(rig.edge, '/film', { headers: { range: `bytes=${SLICE_BYTES + 10}-${SLICE_BYTES + 19}` } });
+  assert.equal(part.status, 206);
+  assert.ok(part.body.equals(body.subarray(SLICE_BYTES + 10, SLICE_BYTES + 20)));
+  assert.equal(part.headers['content-range'], `bytes ${SLICE_BYTES + 10}-${SLICE_BYTES + 19}/${body.length}`);
+  const near = await ask(rig.edge, '/film', { headers: { range: `bytes=${SLICE_BYTES}-${SLICE_BYTES}` } });
+  assert.match(statusOf(near), /hit/);
+  assert.equal(rig.asked.length, 1);
+  const whole = await ask(rig.edge, '/film');
+  assert.equal(whole.status, 200);
+  assert.ok(whole.body.equals(body));
+  const several = await ask(rig.edge, '/film', { headers: { range: `bytes=0-3,${body.length - 4}-` } });
+  assert.equal(several.status, 206);
+  assert.match(several.headers['content-type'] ?? '', /^multipart\/byteranges/);
+  assert.equal((several.text.match(/Content-Range/g) ?? []).length, 2);
+  const beyond = await ask(rig.edge, '/film', { headers: { range: `bytes=${body.length}-` } });
+  assert.equal(beyond.status, 416);
+  assert.equal(beyond.headers['content-range'], `bytes */${body.length}`);
+});
+
+test('what is one viewer’s alone is fetched by each, and never waits', async () => {
+  await using rig = await startZoneRig((incoming, response) => {
+    always({ 'cache-control': 'private' }, String(incoming.headers['x-who']))(incoming, response);
+  });
+  const answers = await Promise.all(['a', 'b', 'c'].map((who) => ask(rig.edge, '/me', { headers: { 'x-who': who } })));
+  assert.deepEqual(
+    answers.map(({ text }) => text),
+    ['a', 'b', 'c'],
+  );
+  assert.equal(rig.asked.length, 3);
+});
+
+test('responses differ by what Vary names', async () => {
+  await using rig = await startZoneRig((incoming, response) => {
+    always({ ...MINUTE, vary: 'Accept-Language' }, String(incoming.headers['accept-language']))(incoming, response);
+  });
+  const inLanguage = (language: string) => ask(rig.edge, '/a', { headers: { 'accept-language': language } });
+  const together = await Promise.all([inLanguage('de'), inLanguage('fr'), inLanguage('de')]);
+  assert.deepEqual(
+    together.map(({ text }) => text),
+    ['de', 'fr', 'de'],
+  );
+  assert.equal((await inLanguage('de')).text, 'de');
+  assert.match(statusOf(await inLanguage('fr')), /hit/);
+  assert.equal(rig.asked.length, 2);
+});
+
+test('a method that changes something makes what is stored void, also what is on its way in', async () => {
+  await using rig = await startZoneRig(always(MINUTE, 'old'));
+  await ask(rig.edge, '/a');
+  const held: ServerResponse[] = [];
+  rig.answering = (_, response) => void held.push(response);
+  const growing = ask(rig.edge, '/b');
+  while (held.length === 0) await ask(rig.edge, '/healthz');
+  rig.answering = always({ location: '/b' }, 'changed');
+  assert.equal((await ask(rig.edge, '/a', { method: 'POST' })).text, 'changed');
+  rig.answering = always(MINUTE, 'new');
+  always(MINUTE, 'old')(rig.asked[0] as IncomingMessage, held[0] as ServerResponse);
+  assert.equal((await growing).text, 'old');
+  assert.equal((await ask(rig.edge, '/a')).text, 'new');
+  assert.equal((await ask(rig.edge, '/b')).text, 'new');
+});
+
+test('HEAD is answered from what is stored, and its news bring that up to date', async () => {
+  await using rig = await startZoneRig(always({ ...MINUTE, etag: '"1"' }));
+  await ask(rig.edge, '/a');
+  const head = await ask(rig.edge, '/a', { method: 'HEAD' });
+  assert.equal(head.headers['content-length'], '5');
+  assert.match(statusOf(head), /hit/);
+  rig.clock.nowAtMs += 61_000;
+  rig.answering = (_, response) => response.writeHead(200, { ...MINUTE, etag: '"1"', 'content-length': 5 }).end();
+  await ask(rig.edge, '/a', { method: 'HEAD' });
+  assert.equal(rig.asked.length, 2);
+  assert.match(statusOf(await ask(rig.edge, '/a')), /hit/);
+});
+
+test('a hard purge is the end of an object, stored or on its way in; a soft one of its freshness', async () => {
+  await using rig = await startZoneRig(always({ ...MINUTE, 'cache-tag': 'news, front', etag: '"1"' }, 'old'));
+  const order = (purge: Readonly<Record<string, unknown>>): void => {
+    const whole = { id: 'p', soft: false, atMs: 0, ...purge };
+    rig.edge.carryOut({ cursor: '2', snapshot: false, messages: [{ type: 'purge', purge: whole }] });
+  };
+  for (const purge of [{ url: '/a' }, { prefix: '/' }, { tag: 'front' }, { all: true }]) {
+    await ask(rig.edge, '/a');
+    assert.match(statusOf(await ask(rig.edge, '/a')), /hit/);
+    order(purge);
+    assert.match(statusOf(await ask(rig.edge, '/a')), /fwd=uri-miss/, JSON.stringify(purge));
+  }
+  order({ url: '/other' });
+  assert.match(statusOf(await ask(rig.edge, '/a')), /hit/);
+
+  const held: ServerResponse[] = [];
+  rig.answering = (_, response) => void held.push(response);
+  const growing = ask(rig.edge, '/b');
+  while (held.length === 0) await ask(rig.edge, '/healthz');
+  order({ tag: 'front' });
+  rig.answering = always(MINUTE, 'new');
+  const after = ask(rig.edge, '/b');
+  assert.equal((await after).text, 'new');
+  always({ ...MINUTE, 'cache-tag': 'front' }, 'old')(rig.asked[0] as IncomingMessage, held[0] as ServerResponse);
+  assert.equal((await growing).text, 'old');
+  assert.equal((await ask(rig.edge, '/b')).text, 'new');
+
+  order({ url: '/b', soft: true });
+  rig.answering = always(MINUTE, 'newer');
+  assert.equal((await ask(rig.edge, '/b')).text, 'new');
+  await gauge(rig, /^headwater_edge_zone_fetches 0$/m);
+  assert.equal((await ask(rig.edge, '/b')).text, 'newer');
+});
+
+test('interim responses and trailers go on', async () => {
+  await using rig = await startZoneRig((_, response) => {
+    response.writeEarlyHints({ link: '</style.css>; rel=preload' });
+    response.writeHead(200, { ...MINUTE, trailer: 'x-sum' });
+    response.write('hello');
+    response.addTrailers({ 'x-sum': '5' });
+    response.end();
+  });
+  const outgoing = request({ host: '127.0.0.1', port: rig.edge.port, path: '/a' }).end();
+  const hints = once(outgoing, 'information') as Promise<[{ statusCode: number; headers: Record<string, string> }]>;
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  response.resume();
+  await once(response, 'end');
+  assert.equal((await hints)[0].headers['link'], '</style.css>; rel=preload');
+  assert.equal(response.trailers['x-sum'], '5');
+});
+
+test('a body of unknown length beyond the limit goes through, no faster than it is read, and is not stored', async () => {
+  const body = bytesOf(5 * SLICE_BYTES);
+  await using rig = await startZoneRig(
+    (_, response) => {
+      response.writeHead(200, MINUTE);
+      response.end(body);
+    },
+    { limits: { objectBytes: 2 * SLICE_BYTES } },
+  );
+  for (const nth of [1, 2]) {
+    const { body: got, complete } = await ask(rig.edge, '/long');
+    assert.ok(complete && got.equals(body));
+    assert.equal(rig.asked.length, nth);
+  }
+});
+
+/** Asks, and reads as the test says. */
+async function open(rig: ZoneRig, path: string) {
+  const outgoing = request({ host: '127.0.0.1', port: rig.edge.port, path }).end();
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  response.pause();
+  return {
+    async read(bytes: number): Promise<string> {
+      for (;;) {
+        const piece = response.read(bytes) as Buffer | null;
+        if (piece !== null) return piece.toString();
+        await once(response, 'readable');
+      }
+    },
+  };
+}
+
+async function gauge({ edge }: ZoneRig, expected: RegExp): Promise<void> {
+  for (;;) {
+    const { text } = await ask({ port: edge.adminPort }, '/metrics');
+    if (expected.test(text)) return;
+  }
+}

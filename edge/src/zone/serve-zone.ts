@@ -1,0 +1,183 @@
+/**
+ * ★ The life of a request for a pull zone: read what is asked, look it up, join or start the one fetch, reply. Every branch is
+ * taken here; the leaves decide nothing.
+ */
+
+import type { ZoneEntry } from '@headwater/protocol/zone';
+import type { Clock } from '@headwater/service/clock';
+import { type FieldList, endToEnd } from '../http-cache/fields.ts';
+import { invalidatedPaths, isSafe } from '../http-cache/invalidation.ts';
+import { type Exchange, replyProblem } from '../reply.ts';
+import type { UpstreamRequest } from '../upstream/upstream-client.ts';
+import type { Waiters } from '../waiters.ts';
+import { Answer } from './answer.ts';
+import type { Ask } from './ask.ts';
+import { fieldsForUpstream } from './forwarded-fields.ts';
+import type { Shelf } from './shelf.ts';
+import type { Upstream } from './fetching.ts';
+import { codeOfUpstream } from './upstream-code.ts';
+import type { ZoneEvents } from './zone-events.ts';
+import { freshenStored } from './head-news.ts';
+import { type Sent, problemTelling, replyAnswer, replyObject } from './zone-reply.ts';
+import type { Obtained, Provenance, ZoneDesk } from './zone-desk.ts';
+
+/** What serving pull zones needs; made once by the composition root. */
+export interface ZoneEdge {
+  readonly id: string;
+  readonly scheme: 'http' | 'https';
+  readonly desk: ZoneDesk;
+  readonly shelf: Shelf;
+  readonly upstream: Upstream;
+  readonly clock: Clock;
+  readonly waiters: Waiters;
+  readonly events: ZoneEvents;
+  /** an upstream's first byte must be there by then */
+  readonly deadlineMs: number;
+}
+
+/** A request that has been found to be a zone's, and may have what it asks for. */
+export interface ZoneRequest {
+  readonly zone: ZoneEntry;
+  /** in lower case, without a port; `''` where the zone names no hosts */
+  readonly host: string;
+  /** as it came, without token and query */
+  readonly path: string;
+  /** the one spelling of the path */
+  readonly name: string;
+  /** with its question mark, without what is said to the edge alone; or `''` */
+  readonly query: string;
+  /** the answer is one viewer's: shared caches behind us keep their hands off */
+  readonly isPrivate: boolean;
+}
+
+/** Asked for the connection, not for what it is of (RFC 9110 §9.3.6, §9.3.8). */
+const NEVER_FORWARDED = new Set(['CONNECT', 'TRACE']);
+const ALLOWED = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+
+/** Answers a request for a pull zone. */
+export function serveZone(edge: ZoneEdge, exchange: Exchange, asked: ZoneRequest): void {
+  const ask = askOf(edge, exchange, asked);
+  const { method } = ask.request;
+  if (NEVER_FORWARDED.has(method)) {
+    replyProblem(exchange, 'method_not_allowed', { edgeId: edge.id, more: ['Allow', ALLOWED] });
+    return edge.events.answered('declined', 0);
+  }
+  const hit = method === 'GET' || method === 'HEAD' ? edge.desk.hit(ask) : null;
+  const work = (signal: AbortSignal): Promise<void> => {
+    if (hit !== null) return hand(edge, exchange, ask, hit);
+    if (method === 'GET') return serveGet(edge, exchange, ask, signal);
+    return forward(edge, exchange, ask, signal);
+  };
+  if (hit === null && !edge.waiters.enter(exchange.request.socket)) {
+    replyProblem(exchange, 'too_many_waiters', { edgeId: edge.id });
+    return edge.events.answered('failed', 0);
+  }
+  const left = new AbortController();
+  const leave = (): void => left.abort();
+  exchange.response.once('close', leave);
+  work(left.signal)
+    .catch((error: unknown) => {
+      edge.events.threw(ask.key, error);
+      replyProblem(exchange, 'internal', { edgeId: edge.id });
+    })
+    .finally(() => {
+      exchange.response.off('close', leave);
+      if (hit === null) edge.waiters.leave(exchange.request.socket);
+    });
+}
+
+function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
+  const { zone, host, path, name, query, isPrivate } = asked;
+  const fields = request.rawHeaders;
+  return {
+    zone,
+    host,
+    isPrivate,
+    key: `${zone.name}\n${host}\n${path}${query}`,
+    name: `${name}${query}`,
+    path: `${path}${query}`,
+    request: { method: request.method ?? 'GET', fields },
+    forwarded: fieldsForUpstream(fields, { host, scheme: edge.scheme }),
+  };
+}
+
+async function serveGet(edge: ZoneEdge, exchange: Exchange, ask: Ask, signal: AbortSignal): Promise<void> {
+  const onInformation = (status: number, fields: FieldList): void => informed(exchange, status, fields);
+  await hand(edge, exchange, ask, await edge.desk.obtain(ask, { withinMs: edge.deadlineMs, signal, onInformation }));
+}
+
+/** Gives what was obtained to the viewer. */
+async function hand(edge: ZoneEdge, exchange: Exchange, ask: Ask, obtained: Obtained): Promise<void> {
+  const telling = { edgeId: edge.id, how: obtained.how, isPrivate: ask.isPrivate };
+  if (obtained.kind === 'failed') {
+    if (!exchange.response.destroyed) replyProblem(exchange, obtained.code, problemTelling(telling));
+    return edge.events.answered(exchange.response.destroyed ? 'left' : 'failed', 0);
+  }
+  const sent =
+    obtained.kind === 'answer'
+      ? await replyAnswer(exchange, obtained, telling)
+      : await replyObject(exchange, ask.request, obtained, telling);
+  edge.events.answered(outcomeOf(obtained.how, sent), sent.bytes);
+}
+
+/** Whatever is not a GET goes to the upstream, and what that changes is forgotten (RFC 9111 §4.4). */
+async function forward(edge: ZoneEdge, exchange: Exchange, ask: Ask, signal: AbortSignal): Promise<void> {
+  const { method } = ask.request;
+  const requestMs = edge.clock.nowMs();
+  const answer = new Answer(
+    (handler) => edge.upstream.fetch(upstreamRequest(exchange, ask), handler),
+    (status, fields) => informed(exchange, status, fields),
+  );
+  signal.addEventListener('abort', () => answer.abort(), { once: true });
+  const head = await answer.head;
+  const how = forwarded(method === 'HEAD' ? 'uri-miss' : 'method', 'code' in head ? null : head.status);
+  const telling = { edgeId: edge.id, how, isPrivate: ask.isPrivate };
+  if ('code' in head) {
+    if (!exchange.response.destroyed) replyProblem(exchange, codeOfUpstream(head), problemTelling(telling));
+    return edge.events.answered(exchange.response.destroyed ? 'left' : 'failed', 0);
+  }
+  const times = { requestMs, responseMs: edge.clock.nowMs() };
+  if (method === 'HEAD') await freshenStored(edge.shelf, ask, head, times);
+  if (!isSafe(method)) await invalidate(edge, ask, head);
+  const sent = await replyAnswer(exchange, { answer, head }, telling);
+  edge.events.answered(outcomeOf(how, sent), sent.bytes);
+}
+
+async function invalidate(
+  edge: ZoneEdge,
+  ask: Ask,
+  response: { readonly status: number; readonly fields: FieldList },
+): Promise<void> {
+  const { zone, host, path, request } = ask;
+  const authority = host === '' ? 'zone.invalid' : host;
+  const origins: [string, ...string[]] = [`http://${authority}`, `https://${authority}`, ...zone.origins];
+  const paths = invalidatedPaths({ method: request.method, path, origins }, response);
+  await Promise.all(
+    paths.map((named) => edge.shelf.invalidate({ key: `${zone.name}\n${host}\n${named}`, host, name: named })),
+  );
+}
+
+function upstreamRequest({ request }: Exchange, ask: Ask): UpstreamRequest {
+  const { zone, path, key, forwarded: fields } = ask;
+  const { method } = ask.request;
+  const hasBody =
+    request.headers['transfer-encoding'] !== undefined || (request.headers['content-length'] ?? '0') !== '0';
+  const isIdempotent = isSafe(method) || method === 'PUT' || method === 'DELETE';
+  return { zone, method, path, fields, key, isIdempotent, body: hasBody ? request : null };
+}
+
+/** An interim response goes on (RFC 9110 §15.2); HTTP/1.0 knows none. */
+function informed({ response, request }: Exchange, status: number, fields: FieldList): void {
+  if (!response.headersSent && request.httpVersion !== '1.0') response.writeInformation(status, endToEnd(fields));
+}
+
+function forwarded(fwd: Provenance['fwd'], fwdStatus: number | null): Provenance {
+  return { fwd, fwdStatus, isStored: false, isCollapsed: false, isStale: false, ageS: 0, ttlS: 0 };
+}
+
+function outcomeOf({ fwd, isCollapsed }: Provenance, { isWhole, status }: Sent): Parameters<ZoneEvents['answered']>[0] {
+  if (!isWhole) return 'cut';
+  if (fwd === null) return 'hit';
+  if (status >= 500) return 'failed';
+  return isCollapsed ? 'joined' : 'miss';
+}

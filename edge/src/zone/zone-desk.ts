@@ -1,0 +1,309 @@
+/**
+ * Where every request for a pull zone's object comes together: what is stored and may be used is handed out at once, and any
+ * number of viewers who want what is not share one fetch. What turns out to be one viewer's alone is fetched by each for
+ * themselves, and for a while nobody waits for anybody under that key.
+ */
+
+import type { ProblemCode } from '@headwater/protocol/problem';
+import { LRUCache } from 'lru-cache';
+import { valueOf } from '../http-cache/fields.ts';
+import type { FieldList } from '../http-cache/fields.ts';
+import { type ReuseVerdict, isOnlyIfCached, judgeReuse, requestDirectives } from '../http-cache/reuse.ts';
+import { selectVariant, selectingOf, varyOf } from '../http-cache/vary.ts';
+import { type Patience, waitUntil } from '../patience.ts';
+import type { UpstreamHead } from '../upstream/upstream-handler.ts';
+import type { Answer } from './answer.ts';
+import type { Ask } from './ask.ts';
+import { type Candidate, type Hold, letGo } from './candidate.ts';
+import type { PurgeMark } from './entry.ts';
+import { type Fetching, type Outcome, fetchObject, refetchOf } from './fetching.ts';
+
+/** How an answer came about, for Cache-Status (RFC 9211) and the metrics. */
+export interface Provenance {
+  /** why an upstream was asked; null for a hit */
+  readonly fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'request' | 'bypass' | 'method' | null;
+  readonly fwdStatus: number | null;
+  readonly isStored: boolean;
+  readonly isCollapsed: boolean;
+  /** the response is not fresh, and is used all the same */
+  readonly isStale: boolean;
+  /** for a hit: Age, and the freshness that is left */
+  readonly ageS: number;
+  readonly ttlS: number;
+}
+
+export type Obtained =
+  | { readonly kind: 'object'; readonly object: Candidate; readonly hold: Hold; readonly how: Provenance }
+  | { readonly kind: 'answer'; readonly answer: Answer; readonly head: UpstreamHead; readonly how: Provenance }
+  | { readonly kind: 'failed'; readonly code: ProblemCode; readonly how: Provenance };
+
+export interface Wait extends Patience {
+  readonly onInformation: (status: number, fields: FieldList) => void;
+}
+
+/** Keys under which the last answer was one viewer's alone, and for how long nobody waits there for another's. */
+const ALONE_KEYS = 10_000;
+const ALONE_MS = 30_000;
+/** An answer may turn out to be of no use to a follower; then it asks anew, in the end for itself. */
+const TURNS = 3;
+const SHARED_ERROR_STATUS = 500;
+
+interface Flight {
+  readonly outcome: Promise<Outcome>;
+  /** nobody joins it after a purge, or once it was invalidated */
+  readonly mark: PurgeMark;
+}
+
+interface Seen {
+  readonly candidates: readonly Candidate[];
+  readonly selected: Candidate | null;
+  readonly reuse: ReuseVerdict | null;
+}
+
+export class ZoneDesk {
+  readonly #fetching: Fetching;
+  readonly #limit: number;
+  readonly #flights = new Map<string, Flight>();
+  readonly #alone = new LRUCache<string, number>({ max: ALONE_KEYS });
+  #running = 0;
+
+  /** @param limit fetches at once, those that go on without anybody included */
+  constructor(fetching: Fetching, limit: number) {
+    this.#fetching = fetching;
+    this.#limit = limit;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  /** What is stored and may be used, if it can be had without waiting. */
+  hit(ask: Ask): Obtained | null {
+    const candidates = this.#fetching.shelf.candidates(ask);
+    if (candidates instanceof Promise) return null;
+    const seen = this.#look(ask, candidates);
+    if (seen.selected === null || seen.reuse === null || seen.reuse.verdict === 'validate') return null;
+    const hold = this.#open(ask, seen.selected);
+    if (hold === null || hold instanceof Promise) {
+      void hold?.then((late) => late === null || letGo(late));
+      return null;
+    }
+    if (seen.reuse.verdict === 'serve-and-refresh') this.#refresh(ask, seen);
+    return { kind: 'object', object: seen.selected, hold, how: hitOf(seen.reuse) };
+  }
+
+  /** The object, or the answer that is this viewer's alone, or why there is neither. */
+  async obtain(ask: Ask, wait: Wait): Promise<Obtained> {
+    let isAlone = this.#mustGoAlone(ask);
+    for (let turn = 0; ; turn += 1) {
+      const seen = this.#look(ask, await this.#fetching.shelf.candidates(ask));
+      const { selected, reuse } = seen;
+      if (selected !== null && reuse !== null && reuse.verdict !== 'validate') {
+        const hold = await this.#open(ask, selected);
+        if (hold !== null) {
+          if (reuse.verdict === 'serve-and-refresh') this.#refresh(ask, seen);
+          return { kind: 'object', object: selected, hold, how: hitOf(reuse) };
+        }
+        await this.#forget(ask, selected);
+        if (turn < TURNS) continue;
+      }
+      if (isOnlyIfCached(ask.request)) return { kind: 'failed', code: 'not_cached', how: missOf(seen, false, null) };
+      isAlone ||= turn >= TURNS || this.#isAloneKey(ask.key);
+      const joined = this.#join(ask, seen, { isAlone, wait });
+      if (joined === null) return { kind: 'failed', code: 'too_many_waiters', how: missOf(seen, false, null) };
+      const outcome = await within(joined.flight.outcome, wait);
+      if (outcome === null && joined.isFirst) abandon(joined.flight);
+      const obtained = await this.#use(ask, seen, { ...joined, outcome, isAlone });
+      if (obtained !== 'again') return obtained;
+    }
+  }
+
+  async #use(
+    ask: Ask,
+    seen: Seen,
+    {
+      outcome,
+      isFirst,
+      isAlone,
+    }: { readonly outcome: Outcome | null; readonly isFirst: boolean; readonly isAlone: boolean },
+  ): Promise<Obtained | 'again'> {
+    const how = missOf(seen, !isFirst, outcome === null ? null : statusBehind(outcome));
+    if (outcome === null || outcome.kind === 'failed') {
+      return (
+        (await this.#staleInstead(ask, seen, how)) ?? { kind: 'failed', code: outcome?.code ?? 'upstream_timeout', how }
+      );
+    }
+    if (outcome.kind === 'answer') {
+      const { status } = outcome.head;
+      // The stretch that was asked for is not the viewer's: they ask for theirs.
+      if (isFirst && !isAlone && status === 206) {
+        outcome.answer.abort();
+        return 'again';
+      }
+      const isError = status >= SHARED_ERROR_STATUS;
+      const stale = isError ? await this.#staleInstead(ask, seen, { ...how, fwdStatus: status }) : null;
+      if (isFirst && stale === null) return { kind: 'answer', answer: outcome.answer, head: outcome.head, how };
+      if (isFirst) outcome.answer.abort();
+      if (stale !== null) return stale;
+      // An upstream in trouble is not asked once more by each of a thousand.
+      return isError ? { kind: 'failed', code: 'upstream_failed', how } : 'again';
+    }
+    if (!isFirst && selectVariant([outcome.object], ask.request) === undefined) return 'again';
+    const hold = await this.#open(ask, outcome.object);
+    if (hold === null) return isFirst ? { kind: 'failed', code: 'upstream_failed', how } : 'again';
+    return { kind: 'object', object: outcome.object, hold, how: { ...how, isStored: true } };
+  }
+
+  /** RFC 5861 §4 and RFC 9111 §4.2.4: what is stale may stand in for an upstream that does not answer. */
+  async #staleInstead(ask: Ask, { selected, reuse }: Seen, how: Provenance): Promise<Obtained | null> {
+    if (selected === null || reuse === null || !reuse.onErrorServe) return null;
+    const hold = await this.#open(ask, selected);
+    if (hold === null) return null;
+    return {
+      kind: 'object',
+      object: selected,
+      hold,
+      how: { ...how, isStale: true, ageS: reuse.ageS, ttlS: reuse.ttlS },
+    };
+  }
+
+  #look(ask: Ask, candidates: readonly Candidate[]): Seen {
+    const selected = selectVariant(candidates, ask.request) ?? null;
+    if (selected === null) return { candidates, selected: null, reuse: null };
+    const reuse = judgeReuse(ask.request, selected.head, this.#fetching.clock.nowMs());
+    if (!selected.purge.isStale || reuse.verdict === 'validate') return { candidates, selected, reuse };
+    // A soft purge: stale from now on, so what must not be served stale is validated.
+    const verdict = reuse.onErrorServe ? 'serve-and-refresh' : 'validate';
+    return { candidates, selected, reuse: { ...reuse, verdict, fwd: 'stale' } };
+  }
+
+  #open(ask: Ask, candidate: Candidate): Hold | null | Promise<Hold | null> {
+    const lengthBytes = candidate.variant?.lengthBytes ?? null;
+    const refetch = lengthBytes === null ? null : refetchOf(this.#fetching, ask, candidate.head, lengthBytes);
+    return this.#fetching.shelf.open(candidate, refetch);
+  }
+
+  async #forget(ask: Ask, { variant }: Candidate): Promise<void> {
+    if (variant !== null) await this.#fetching.shelf.forget(ask, variant);
+  }
+
+  #refresh(ask: Ask, seen: Seen): void {
+    const wait = { withinMs: 0, onInformation: () => undefined };
+    const flight = this.#join(ask, seen, { isAlone: false, wait });
+    if (flight?.isFirst === true) abandon(flight.flight);
+  }
+
+  #join(
+    ask: Ask,
+    seen: Seen,
+    { isAlone, wait }: { readonly isAlone: boolean; readonly wait: Wait },
+  ): { readonly flight: Flight; readonly isFirst: boolean } | null {
+    const name = flightName(ask, seen);
+    const running = isAlone ? undefined : this.#flights.get(name);
+    if (running !== undefined && this.#fetching.shelf.isCurrent(running.mark))
+      return { flight: running, isFirst: false };
+    if (this.#running >= this.#limit) return null;
+    this.#running += 1;
+    const { selected } = seen;
+    const stale = selected === null || selected.variant === null ? null : selected;
+    const { shelf } = this.#fetching;
+    const mark = shelf.openQuestion(ask);
+    const question = { stale, isAlone, purge: mark, onInformation: wait.onInformation };
+    const outcome = fetchObject(this.#fetching, ask, question).catch((error: unknown): Outcome => {
+      this.#fetching.onThrown(ask.key, error);
+      return { kind: 'failed', code: 'internal' };
+    });
+    const landed = outcome.finally(() => {
+      shelf.closeQuestion(ask, mark);
+      this.#land(name, flight);
+    });
+    const flight: Flight = { mark, outcome: landed };
+    if (!isAlone) this.#flights.set(name, flight);
+    void outcome.then((known) => this.#remember(ask.key, known));
+    return { flight, isFirst: true };
+  }
+
+  #land(name: string, flight: Flight): void {
+    this.#running -= 1;
+    if (this.#flights.get(name) === flight) this.#flights.delete(name);
+  }
+
+  #remember(key: string, outcome: Outcome): void {
+    const isError = outcome.kind === 'answer' && outcome.head.status >= SHARED_ERROR_STATUS;
+    if (outcome.kind === 'answer' && !isError) this.#alone.set(key, this.#fetching.clock.monotonicMs() + ALONE_MS);
+    if (outcome.kind === 'object') this.#alone.delete(key);
+  }
+
+  #isAloneKey(key: string): boolean {
+    return (this.#alone.get(key) ?? 0) > this.#fetching.clock.monotonicMs();
+  }
+
+  /** Whose answer will most likely be theirs alone. */
+  #mustGoAlone({ request }: Ask): boolean {
+    return valueOf(request.fields, 'authorization') !== undefined || requestDirectives(request).has('no-store');
+  }
+}
+
+/** Nobody will take an answer that turns out to be for one viewer alone. */
+function abandon({ outcome }: Flight): void {
+  void (async () => {
+    const late = await outcome;
+    if (late.kind === 'answer') late.answer.abort();
+  })();
+}
+
+/** Fetches of one key go apart where it is known by which request fields its responses differ. */
+function flightName(ask: Ask, { candidates }: Seen): string {
+  const names = candidates[0] === undefined ? [] : varyOf(candidates[0].head.fields);
+  return names === '*' || names.length === 0
+    ? ask.key
+    : `${ask.key}\n${JSON.stringify(selectingOf(ask.request, names))}`;
+}
+
+function hitOf(reuse: ReuseVerdict): Provenance {
+  const isStale = reuse.verdict === 'serve-and-refresh' || reuse.ttlS < 0;
+  return {
+    fwd: null,
+    fwdStatus: null,
+    isStored: false,
+    isCollapsed: false,
+    isStale,
+    ageS: reuse.ageS,
+    ttlS: reuse.ttlS,
+  };
+}
+
+function missOf({ candidates, selected, reuse }: Seen, isCollapsed: boolean, fwdStatus: number | null): Provenance {
+  const fresh = candidates.length === 0 ? 'uri-miss' : 'vary-miss';
+  const fwd = selected === null || reuse === null ? fresh : reuse.fwd;
+  return { fwd, fwdStatus, isStored: false, isCollapsed, isStale: false, ageS: 0, ttlS: 0 };
+}
+
+/** What the upstream said, where it is not what the viewer is told. */
+function statusBehind(outcome: Outcome): number | null {
+  switch (outcome.kind) {
+    case 'object':
+      return outcome.status === outcome.object.head.status ? null : outcome.status;
+    case 'answer':
+    case 'failed':
+      return null;
+  }
+}
+
+/** What a promise comes to, or null when there is no more patience. */
+async function within<T>(promise: Promise<T>, patience: Patience): Promise<T | null> {
+  const got: { value?: T } = {};
+  const settle = async (check: () => void): Promise<void> => {
+    got.value = await promise;
+    check();
+  };
+  await waitUntil(
+    () => 'value' in got,
+    patience,
+    (check) => {
+      void settle(check);
+      return () => undefined;
+    },
+  );
+  return got.value ?? null;
+}

@@ -1,0 +1,281 @@
+/** Answers for pull zones: a stored or growing object as its viewer wants it, or an upstream's answer handed on as it comes. */
+
+import { EDGE_ID } from '@headwater/protocol/headers';
+import { type CacheOutcome, formatCacheStatus } from '../http-cache/cache-status.ts';
+import { type FieldList, endToEnd, valueOf, without } from '../http-cache/fields.ts';
+import { evaluatePreconditions, notModifiedFields } from '../http-cache/preconditions.ts';
+import { type ByteRange, requestedRanges } from '../http-cache/ranges.ts';
+import type { RequestHead } from '../http-cache/request-head.ts';
+import type { UpstreamHead } from '../upstream/upstream-handler.ts';
+import { type Exchange, replyProblem, watchQueue } from '../reply.ts';
+import type { ViewerResponse } from '../viewer-exchange.ts';
+import type { Answer } from './answer.ts';
+import { type Hold, letGo } from './candidate.ts';
+import type { Obtained, Provenance } from './zone-desk.ts';
+
+/** What is said of an answer besides what it is. */
+export interface ZoneTelling {
+  readonly edgeId: string;
+  readonly how: Provenance;
+  /** one viewer's alone */
+  readonly isPrivate: boolean;
+}
+
+export interface Sent {
+  readonly status: number;
+  readonly bytes: number;
+  /** false: cut off in the open, or the viewer left */
+  readonly isWhole: boolean;
+}
+
+type ObtainedObject = Extract<Obtained, { kind: 'object' }>;
+
+/** A reader is given up when nothing has come for it for so long. */
+const NEXT_BYTE_MS = 30_000;
+const WHOLE = { kind: 'whole' } as const;
+const OF_LENGTH = new Set(['content-length', 'content-range', 'transfer-encoding']);
+/** Said anew by every cache on the way. */
+const OURS = new Set(['age', 'cache-status', 'trailer']);
+
+/** An object: the whole of it, the parts that were asked for, or that the viewer has it already. */
+export async function replyObject(
+  exchange: Exchange,
+  request: RequestHead,
+  obtained: ObtainedObject,
+  telling: ZoneTelling,
+): Promise<Sent> {
+  const { hold, object } = obtained;
+  const { head } = object;
+  const lengthBytes = 'bytes' in hold ? hold.bytes.length : hold.body.lengthBytes;
+  const { edgeId } = telling;
+  if (evaluatePreconditions(request, head) === 'not-modified') {
+    letGo(hold);
+    return replyHead(exchange, 304, [...without(notModifiedFields(head.fields), OURS), ...ours(head.fields, telling)]);
+  }
+  const described = [...without(head.fields, OURS), ...ours(head.fields, telling)];
+  const wanted = lengthBytes === null ? WHOLE : requestedRanges(request, head, lengthBytes);
+  if (wanted.kind === 'unsatisfiable') {
+    letGo(hold);
+    const more = ['Content-Range', `bytes */${lengthBytes}`, ...problemTelling(telling).more];
+    replyProblem(exchange, 'bad_range', { edgeId, more });
+    return { status: 416, bytes: 0, isWhole: true };
+  }
+  if (wanted.kind === 'whole' || lengthBytes === null) {
+    // What comes in without a length goes out so while it comes in: then there is room for trailers.
+    const isOpen = 'body' in hold && object.variant === null && valueOf(head.fields, 'content-length') === undefined;
+    const hasNoLength =
+      lengthBytes === null || head.status === 204 || (isOpen && exchange.request.httpVersion !== '1.0');
+    const fields = hasNoLength ? described : withLength(described, lengthBytes);
+    if (request.method === 'HEAD') {
+      letGo(hold);
+      return replyHead(exchange, head.status, fields);
+    }
+    exchange.response.writeHead(head.status, fields);
+    return sendBody(exchange, hold, [{ before: '', first: 0, end: isOpen ? null : lengthBytes }], {
+      status: head.status,
+      after: '',
+    });
+  }
+  return replyParts(exchange, hold, { ranges: wanted.ranges, lengthBytes, described });
+}
+
+interface Parts {
+  readonly ranges: readonly ByteRange[];
+  readonly lengthBytes: number;
+  readonly described: FieldList;
+}
+
+/** RFC 9110 §15.3.7: one part as it is, several as multipart/byteranges (§14.6). */
+function replyParts(exchange: Exchange, hold: Hold, { ranges, lengthBytes, described }: Parts): Promise<Sent> {
+  const { response } = exchange;
+  const [only] = ranges;
+  if (ranges.length === 1 && only !== undefined) {
+    const [first, last] = only;
+    const span = ['Content-Range', `bytes ${first}-${last}/${lengthBytes}`];
+    response.writeHead(206, [...withLength(described, last - first + 1), ...span]);
+    return sendBody(exchange, hold, [{ before: '', first, end: last + 1 }], { status: 206, after: '' });
+  }
+  const boundary = `headwater-${lengthBytes.toString(36)}-${ranges.length}-${(only?.[0] ?? 0).toString(36)}`;
+  const type = valueOf(described, 'content-type');
+  const pieces = ranges.map(([first, last]) => ({
+    before: `\r\n--${boundary}\r\n${type === undefined ? '' : `Content-Type: ${type}\r\n`}Content-Range: bytes ${first}-${last}/${lengthBytes}\r\n\r\n`,
+    first,
+    end: last + 1,
+  }));
+  const after = `\r\n--${boundary}--\r\n`;
+  const total = pieces.reduce((sum, { before, first, end }) => sum + before.length + end - first, after.length);
+  const plain = without(described, new Set(['content-type']));
+  response.writeHead(206, [...withLength(plain, total), 'Content-Type', `multipart/byteranges; boundary=${boundary}`]);
+  return sendBody(exchange, hold, pieces, { status: 206, after });
+}
+
+/** What is said of a problem. */
+export function problemTelling(telling: ZoneTelling): { readonly edgeId: string; readonly more: readonly string[] } {
+  return { edgeId: telling.edgeId, more: ours([], telling).slice(0, -2) };
+}
+
+interface Piece {
+  /** written before the bytes */
+  readonly before: string;
+  readonly first: number;
+  /** exclusive; null: to the end of the object, wherever that is */
+  readonly end: number | null;
+}
+
+/** Sends stretches of a body at this reader's pace. What cannot be sent whole is cut off, never ended short. */
+async function sendBody(
+  exchange: Exchange,
+  hold: Hold,
+  pieces: readonly Piece[],
+  { status, after }: { readonly status: number; readonly after: string },
+): Promise<Sent> {
+  const { response } = exchange;
+  if ('bytes' in hold && pieces.length === 1 && after === '') {
+    const [piece] = pieces;
+    const bytes = hold.bytes.subarray(piece?.first ?? 0, piece?.end ?? undefined);
+    response.end(bytes);
+    return { status, bytes: bytes.length, isWhole: true };
+  }
+  watchQueue(exchange);
+  const left = new AbortController();
+  const leave = (): void => left.abort();
+  response.once('close', leave);
+  let bytes = 0;
+  let isWhole = true;
+  try {
+    for (const piece of pieces) {
+      if (piece.before !== '') response.write(Buffer.from(piece.before, 'latin1'));
+      const sent = await sendStretch(response, hold, piece, left.signal);
+      bytes += sent.bytes;
+      isWhole &&= sent.isWhole;
+      if (!isWhole) break;
+    }
+    if (isWhole) finish(response, hold, after);
+    else response.destroy();
+  } finally {
+    response.off('close', leave);
+    letGo(hold);
+  }
+  return { status, bytes, isWhole };
+}
+
+function finish(response: ViewerResponse, hold: Hold, after: string): void {
+  const trailers = 'body' in hold ? hold.body.trailers : [];
+  if (trailers.length > 0) addTrailers(response, trailers);
+  response.end(after === '' ? undefined : Buffer.from(after, 'latin1'));
+}
+
+async function sendStretch(
+  response: ViewerResponse,
+  hold: Hold,
+  { first, end }: Piece,
+  signal: AbortSignal,
+): Promise<{ readonly bytes: number; readonly isWhole: boolean }> {
+  if ('bytes' in hold) {
+    const bytes = hold.bytes.subarray(first, end ?? undefined);
+    if (!response.write(bytes)) await drained(response, signal);
+    return { bytes: bytes.length, isWhole: !signal.aborted };
+  }
+  const { body, reader } = hold;
+  reader.position = first;
+  for (;;) {
+    if (reader.position === end) return { bytes: end - first, isWhole: !signal.aborted };
+    const arrival = await body.arrival(reader.position, end, { withinMs: NEXT_BYTE_MS, signal });
+    if (arrival.kind !== 'bytes')
+      return { bytes: reader.position - first, isWhole: arrival.kind === 'end' && end === null };
+    const bytes = end === null ? arrival.bytes : arrival.bytes.subarray(0, end - reader.position);
+    if (signal.aborted) return { bytes: reader.position - first, isWhole: false };
+    const isRoom = response.write(bytes);
+    body.advance(reader, bytes.length);
+    if (!isRoom) await drained(response, signal);
+  }
+}
+
+/** An upstream's own answer, for this viewer alone. */
+export function replyAnswer(
+  exchange: Exchange,
+  { answer, head }: { readonly answer: Answer; readonly head: UpstreamHead },
+  telling: ZoneTelling,
+): Promise<Sent> {
+  const { request, response } = exchange;
+  const fields = [...without(endToEnd(head.fields), new Set(['cache-status'])), ...ours(head.fields, telling)];
+  watchQueue(exchange);
+  response.writeHead(head.status, fields);
+  return new Promise((resolve) => {
+    let bytes = 0;
+    const isBodyless = request.method === 'HEAD' || head.status === 204 || head.status === 304;
+    const over = (isWhole: boolean): void => {
+      response.off('drain', onDrain);
+      response.off('close', onClose);
+      resolve({ status: head.status, bytes, isWhole });
+    };
+    const onDrain = (): void => answer.resume();
+    const onClose = (): void => {
+      over(false);
+      answer.abort();
+    };
+    response.on('drain', onDrain);
+    response.on('close', onClose);
+    answer.pipe({
+      data(chunk) {
+        if (isBodyless || response.destroyed) return true;
+        bytes += chunk.length;
+        return response.write(chunk);
+      },
+      end(trailers) {
+        over(true);
+        if (trailers.length > 0 && !isBodyless) addTrailers(response, trailers);
+        response.end();
+      },
+      error() {
+        over(false);
+        response.destroy();
+      },
+    });
+  });
+}
+
+function replyHead({ response }: Exchange, status: number, fields: FieldList): Sent {
+  response.writeHead(status, [...fields]);
+  response.end();
+  return { status, bytes: 0, isWhole: true };
+}
+
+/** Age, where it came out of the cache; Cache-Status after those of the caches behind us (RFC 9211 §2). */
+function ours(fields: FieldList, { edgeId, how, isPrivate }: ZoneTelling): string[] {
+  const status = ['Cache-Status', formatCacheStatus(edgeId, outcomeOf(how), valueOf(fields, 'cache-status'))];
+  const age = ['Age', String(how.ageS)];
+  // Beside what the origin says: of two directives the stricter counts (RFC 9111 §4.2.1).
+  const reach = isPrivate ? ['Cache-Control', 'private'] : [];
+  return [...(how.ageS > 0 || how.fwd === null ? age : []), ...reach, ...status, EDGE_ID, edgeId];
+}
+
+function outcomeOf({ fwd, fwdStatus, isStored, isCollapsed, isStale, ttlS }: Provenance): CacheOutcome {
+  if (fwd === null) return { kind: 'hit', ttlS };
+  const status = fwdStatus === null ? {} : { fwdStatus };
+  const detail = isStale ? { detail: 'stale-if-error' } : {};
+  return { kind: 'forwarded', fwd, ...status, isStored, isCollapsed, ...detail };
+}
+
+function withLength(fields: FieldList, lengthBytes: number): string[] {
+  return [...without(fields, OF_LENGTH), 'Content-Length', String(lengthBytes)];
+}
+
+function addTrailers(response: ViewerResponse, trailers: FieldList): void {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at < trailers.length; at += 2) pairs.push([trailers[at] as string, trailers[at + 1] as string]);
+  response.addTrailers(pairs);
+}
+
+function drained(response: ViewerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = (): void => {
+      response.off('drain', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    response.once('drain', done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -35,6 +35,7 @@ export interface Exchange {
   /** what the origin held when it answered */
   version: number;
   variant: string;
+  /** null: a failure of the script's, or the answer to an unsafe method */
   representation: Representation | null;
   /** which of the body's bytes were handed to the connection: from, to (exclusive) */
   sentFrom: number;

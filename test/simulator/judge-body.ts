@@ -102,7 +102,7 @@ function describeDifference(got: Buffer, wanted: Buffer, from: number): string {
 function judgeOrigin({ asked, source, transcript, note }: Case, slice: Slice): void {
   if (source === null) return;
   for (const purge of transcript.purges) {
-    if (purge.soft || purge.order > asked.startOrder) continue;
+    if (purge.soft || purge.order > asked.startOrder || !purge.matches(source)) continue;
     const may = transcript.exchanges.filter(
       (other) =>
         other.place === source.place &&

@@ -19,6 +19,13 @@ export function judgeOutcome(one: Case): void {
   if (asked.status === 0 || !asked.isComplete) return judgeCut(one);
   if (source === null) return judgeOwn(one);
   judgeStatus(asked, source, note);
+  judgeInformation(asked, source, note);
+}
+
+/** What the origin says before its answer is for those who wait for it, and nothing to store (RFC 9110 §15.2). */
+function judgeInformation(asked: Asked, source: Exchange, note: Case['note']): void {
+  const isOlder = source.headOrder !== null && source.headOrder < asked.startOrder;
+  if (isOlder && asked.information.length > 0) note('1xx', `${asked.information.join(', ')} out of the cache`);
 }
 
 /** A cut is the truth about an answer that cannot be had. */

@@ -8,23 +8,37 @@ import { judge } from './model.ts';
 import { startPassThrough } from './pass-through.ts';
 import { type StartSystem, play } from './play.ts';
 import { shrink } from './shrink.ts';
-import { type Mistake, startSmallCache } from './small-cache.ts';
+import { type Mistake, SMALL_CACHE, startSmallCache } from './small-cache.ts';
 import type { Promises } from './verdict.ts';
 
 const REPERTOIRE = { purges: true, restarts: false, tokens: false };
 /** Of systems that promise nothing but to be correct. */
 const NOTHING: Promises = {
-  bounds: { heuristicShare: 0, heuristicLongestS: 0, negativeS: 0, whileRevalidateS: 0, ifErrorS: 0 },
+  bounds: {
+    heuristicShare: 0,
+    heuristicLongestS: 0,
+    negativeS: {},
+    negativeLongestS: 0,
+    whileRevalidateS: 0,
+    ifErrorS: 0,
+  },
   caches: false,
   cacheStatus: null,
   resumes: false,
 };
 
+/** Of one that says what it does. */
+const TALKING: Promises = { ...NOTHING, cacheStatus: SMALL_CACHE };
+
 /** The first history that breaks a rule, and which. */
-async function firstViolation(start: StartSystem, histories: number): Promise<{ seed: number; text: string } | null> {
+async function firstViolation(
+  start: StartSystem,
+  histories: number,
+  promises = NOTHING,
+): Promise<{ seed: number; text: string } | null> {
   for (let seed = 1; seed <= histories; seed += 1) {
     const history = generateHistory(seed, REPERTOIRE);
-    const [violation] = judge(await play(history, start), NOTHING);
+    const [violation] = judge(await play(history, start), promises);
     if (violation !== undefined) {
       return { seed, text: `${violation.rule}: ${violation.detail}\n${describeHistory(history)}` };
     }
@@ -38,14 +52,14 @@ suite('the model', () => {
   });
 
   test('is content with a small cache that keeps to the rules', async () => {
-    assert.equal(await firstViolation((parts) => startSmallCache(parts, null), 300), null);
+    assert.equal(await firstViolation((parts) => startSmallCache(parts, null), 300, TALKING), null);
   });
 
   const mistakes: [mistake: Mistake, rule: RegExp][] = [
     ['forgets the host', /^(?:other key|purged)/],
     ['forgets Vary', /^(?:vary|bytes)/],
     ['keeps for ever', /^stale/],
-    ['forgets Age', /^stale/],
+    ['forgets Age', /^(?:stale|Age)/],
     ['keeps what must not be shared', /^(?:stored|unshared)/],
     ['keeps the authorized', /^(?:stored|unshared)/],
     ['keeps the truncated', /^truncated/],
@@ -54,10 +68,13 @@ suite('the model', () => {
     ['purges no fills', /^purged/],
     ['survives unsafe methods', /^invalidated/],
     ['answers HEAD with 404', /^own answer/],
+    ['says hit', /^Cache-Status: small; hit, but it was fetched/],
+    ['says miss', /^Cache-Status: small; fwd=miss, but the origin was not asked/],
+    ['counts no age', /^Age: 0, where/],
   ];
   for (const [mistake, rule] of mistakes) {
     test(`catches a cache that ${mistake}`, async () => {
-      const found = await firstViolation((parts) => startSmallCache(parts, mistake), 2_000);
+      const found = await firstViolation((parts) => startSmallCache(parts, mistake), 2_000, TALKING);
       assert.match(found?.text ?? 'nothing was found', rule);
     });
   }

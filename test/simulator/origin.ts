@@ -179,7 +179,7 @@ export class Origin implements AsyncDisposable {
     exchange.fields = mapOf(plan.fields);
     exchange.version = resource?.version ?? 0;
     exchange.variant = plan.variant;
-    exchange.representation = resource?.representation ?? null;
+    exchange.representation = plan.bytes === null ? (resource?.representation ?? null) : null;
     exchange.sentFrom = plan.from;
     exchange.sentTo = plan.from;
     // An unsafe method that succeeds changes what it is for.

@@ -88,7 +88,9 @@ function whyNotByAge(use: Use): Complaint | null {
   const staleS = Math.max(age - SLACK_S - lifetime, softS);
   const times = `age ${age} s, lifetime ${lifetime} s${softlyMs === null ? '' : `, softly purged ${softS} s ago`}`;
   const tolerant = maxStaleS(wanted);
-  if (wanted.has('max-age') && age - SLACK_S > seconds(wanted.get('max-age') ?? null) + tolerant) {
+  // RFC 8246 §2: nothing is validated for a reload that is fresh and never changes.
+  const isSettled = control.has('immutable') && staleS < 0;
+  if (!isSettled && wanted.has('max-age') && age - SLACK_S > seconds(wanted.get('max-age') ?? null) + tolerant) {
     return { rule: 'max-age asked', detail: times };
   }
   if (wanted.has('min-fresh') && lifetime - age + SLACK_S < seconds(wanted.get('min-fresh') ?? null)) {

@@ -9,8 +9,10 @@ export interface Bounds {
   /** of the time since the last modification (RFC 9111 §4.2.2) */
   readonly heuristicShare: number;
   readonly heuristicLongestS: number;
-  /** errors without explicit freshness */
-  readonly negativeS: number;
+  /** by status: answers that are no content and say nothing, neither of their freshness nor of when they were modified */
+  readonly negativeS: Readonly<Record<number, number>>;
+  /** such answers that say when they were modified, at most */
+  readonly negativeLongestS: number;
   /** stale-while-revalidate and stale-if-error where the answer says nothing */
   readonly whileRevalidateS: number;
   readonly ifErrorS: number;
@@ -48,7 +50,7 @@ export function controlOf({ fields }: Exchange): Directives {
 
 /** How long an answer is fresh from its own making on. */
 export function lifetimeS(exchange: Exchange, bounds: Bounds): number {
-  const { fields, status } = exchange;
+  const { fields } = exchange;
   const control = controlOf(exchange);
   const shared = control.get('s-maxage');
   if (shared !== undefined) return seconds(shared);
@@ -60,17 +62,19 @@ export function lifetimeS(exchange: Exchange, bounds: Bounds): number {
     const expiresMs = Date.parse(expires);
     return /^\w{3}, /.test(expires) && !Number.isNaN(expiresMs) ? Math.max(0, (expiresMs - dateMs) / 1000) : 0;
   }
-  return heuristicS(exchange, dateMs, bounds) || (status >= 400 ? bounds.negativeS : 0);
+  return heuristicS(exchange, dateMs, bounds);
 }
 
-function heuristicS({ fields, status, ...exchange }: Exchange, dateMs: number, bounds: Bounds): number {
+function heuristicS(exchange: Exchange, dateMs: number, bounds: Bounds): number {
+  const { fields, status } = exchange;
   // A 304 stands for the 200 that it confirms.
-  const isPublic = controlOf({ fields, status, ...exchange }).has('public');
-  if (!isPublic && status !== 304 && !HEURISTIC_STATUSES.has(status)) return 0;
+  if (!controlOf(exchange).has('public') && status !== 304 && !HEURISTIC_STATUSES.has(status)) return 0;
+  const isNegative = status >= 300 && status !== 304;
   const modified = fields.get('last-modified');
-  if (modified === undefined) return 0;
+  if (modified === undefined) return isNegative ? (bounds.negativeS[status] ?? 0) : 0;
   const sinceS = (dateMs - Date.parse(modified)) / 1000;
-  return Math.min(Math.max(0, sinceS * bounds.heuristicShare), bounds.heuristicLongestS);
+  const longestS = isNegative ? bounds.negativeLongestS : bounds.heuristicLongestS;
+  return Math.min(Math.max(0, sinceS * bounds.heuristicShare), longestS);
 }
 
 /** Date, or when it came where it has none (RFC 9110 §6.6.1). */
@@ -89,8 +93,8 @@ export function ageS(exchange: Exchange, nowMs: number): number {
 /** Why an answer must not be handed to anyone but who caused it; null where it may. */
 export function whyUnshared(exchange: Exchange): string | null {
   const control = controlOf(exchange);
-  const understood = control.has('must-understand') && exchange.status < 500;
-  if (control.has('no-store') && !understood) return 'no-store';
+  // Of statuses whose rules everybody knows (§5.2.2.3); the origin sends no other.
+  if (control.has('no-store') && !control.has('must-understand')) return 'no-store';
   if (control.has('private') && control.get('private') === null) return 'private';
   if ((exchange.fields.get('vary') ?? '').includes('*')) return 'Vary: *';
   if (parseDirectives(exchange.request.get('cache-control')).has('no-store')) return 'no-store in the request';
@@ -103,10 +107,12 @@ export function whyUnshared(exchange: Exchange): string | null {
 /** Why a stale answer must not be used although something else would allow it (§4.2.4); null where it may. */
 export function whyNeverStale(exchange: Exchange): string | null {
   const control = controlOf(exchange);
-  for (const name of ['no-cache', 'must-revalidate', 'proxy-revalidate', 's-maxage']) {
+  for (const name of ['no-cache', 'must-revalidate', 'proxy-revalidate']) {
     if (control.has(name) && (name !== 'no-cache' || control.get(name) === null)) return name;
   }
-  return null;
+  // Of a shared cache it means the same as proxy-revalidate (§5.2.2.10), unless the origin itself says how long (RFC 5861).
+  const isExtended = control.has('stale-while-revalidate') || control.has('stale-if-error');
+  return control.has('s-maxage') && !isExtended ? 's-maxage' : null;
 }
 
 /** The values by which a request selects among the variants of an answer, as that answer names them (§4.1). */

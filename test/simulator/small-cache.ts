@@ -9,6 +9,9 @@ import { endToEnd, forwarded } from './pass-through.ts';
 import { folderOf, placeAt } from './play.ts';
 import type { SystemUnderTest } from './system-under-test.ts';
 
+/** Its name in Cache-Status. */
+export const SMALL_CACHE = 'small';
+
 /** What a cache can get wrong. */
 export type Mistake =
   | 'forgets the host'
@@ -23,7 +26,9 @@ export type Mistake =
   | 'purges no fills'
   | 'survives unsafe methods'
   | 'answers HEAD with 404'
-  | 'hangs';
+  | 'says hit'
+  | 'says miss'
+  | 'counts no age';
 
 interface Kept {
   readonly name: string;
@@ -41,15 +46,17 @@ interface Parts {
 
 export async function startSmallCache({ clock, originUrl }: Parts, mistake: Mistake | null): Promise<SystemUnderTest> {
   let kept: Kept[] = [];
+  const hit = mistake === 'says miss' ? `${SMALL_CACHE}; fwd=miss` : `${SMALL_CACHE}; hit`;
+  const miss = mistake === 'says hit' ? `${SMALL_CACHE}; hit` : `${SMALL_CACHE}; fwd=miss`;
   let purges = 0;
   const server = createServer((request, response) => {
-    if (mistake === 'hangs' && request.method === 'HEAD') return;
-    if (mistake === 'answers HEAD with 404' && request.method === 'HEAD') return void response.writeHead(404).end();
+    if (mistake === 'answers HEAD with 404' && request.method === 'HEAD')
+      return void response.writeHead(404, ['Cache-Status', hit]).end();
     const name = nameOf(request, mistake);
     const found = isPlain(request, mistake) ? kept.find((one) => one.name === name && fits(one, request)) : undefined;
     if (found === undefined) return fetch(name, request, response);
-    const age = Math.floor((clock.nowMs() - found.atMs) / 1000);
-    response.writeHead(200, [...found.fields, 'Age', String(age)]).end(found.body);
+    const age = mistake === 'counts no age' ? 0 : Math.floor((clock.nowMs() - found.atMs) / 1000);
+    response.writeHead(200, [...found.fields, 'Age', String(age), 'Cache-Status', hit]).end(found.body);
   });
 
   function fits(one: Kept, request: IncomingMessage): boolean {
@@ -62,7 +69,9 @@ export async function startSmallCache({ clock, originUrl }: Parts, mistake: Mist
     const path = originUrl + (request.url ?? '');
     const outgoing = httpRequest(path, { method: request.method, headers: forwarded(request), agent: false });
     request.pipe(outgoing);
-    outgoing.on('error', () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
+    outgoing.on('error', () =>
+      response.headersSent ? response.destroy() : response.writeHead(502, ['Cache-Status', miss]).end(),
+    );
     outgoing.on('response', (answer) => {
       const pieces: Buffer[] = [];
       if (mistake === 'ends cleanly') delete answer.headers['content-length'];
@@ -71,7 +80,7 @@ export async function startSmallCache({ clock, originUrl }: Parts, mistake: Mist
           ? [value, all[at + 1] ?? '']
           : [],
       );
-      response.writeHead(answer.statusCode ?? 502, fields);
+      response.writeHead(answer.statusCode ?? 502, [...fields, 'Cache-Status', miss]);
       answer.on('data', (piece: Buffer) => {
         pieces.push(piece);
         response.write(piece);

@@ -35,6 +35,8 @@ export interface EdgeLimits {
   readonly idleMs: number;
   readonly waiters: number;
   readonly fills: number;
+  /** objects that are fetched at once before anybody asks for them; 0: none ever */
+  readonly prefetches: number;
   /** memory of all objects on their way, besides the cache */
   readonly fillBytes: number;
   /** memory of what the cache has dropped and viewers have not taken yet */
@@ -84,6 +86,7 @@ function readLimits(env: Environment): EdgeLimits {
     idleMs: limit('HEADWATER_EDGE_IDLE_MS', 65_000, 3_600_000),
     waiters: limit('HEADWATER_EDGE_MAX_WAITERS', 10_000, 1_000_000),
     fills: limit('HEADWATER_EDGE_MAX_FILLS', 1_000, 100_000),
+    prefetches: limit('HEADWATER_EDGE_MAX_PREFETCHES', 500, 100_000, 0),
     fillBytes: limit('HEADWATER_EDGE_MAX_FILL_BYTES', 256 * MIB, 1024 ** 4, 65_536),
     unsentBytes: limit('HEADWATER_EDGE_MAX_UNSENT_BYTES', 256 * MIB, 1024 ** 4, MIB),
     streams: limit('HEADWATER_EDGE_MAX_STREAMS', 1_000, 100_000),

@@ -8,6 +8,7 @@ import type { EdgeEvents } from './events.ts';
 import type { Fills } from './fill.ts';
 import type { MediaDesk } from './media-desk.ts';
 import type { CacheStatuses } from './reply.ts';
+import type { SegmentsAhead } from './segments-ahead.ts';
 import type { Unsent } from './unsent.ts';
 import type { Views } from './views.ts';
 import type { Waiters } from './waiters.ts';
@@ -29,6 +30,7 @@ export interface Edge {
   readonly gate: Gate;
   readonly views: Views;
   readonly desk: MediaDesk;
+  readonly ahead: SegmentsAhead;
   readonly cache: Cache;
   readonly fills: Fills;
   readonly events: EdgeEvents;

@@ -1,9 +1,11 @@
 /** What an edge tells of itself: one function per thing that happens. Labels are closed sets; detail goes to the log. */
 
+import type { Cmcd } from '@headwater/protocol/cmcd';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import type { Log } from '@headwater/service/log';
 import type { Metrics, Series } from '@headwater/service/metrics';
 import type { FillResult } from './fill.ts';
+import type { PrefetchResult } from './prefetch-queue.ts';
 import type { Purged } from './purge.ts';
 import type { Resource } from './target.ts';
 
@@ -22,6 +24,10 @@ const FILL_ENDS = [
   'abandoned',
   'overloaded',
 ] as const;
+const PREFETCH_RESULTS: readonly PrefetchResult[] = ['fetched', 'failed', 'dropped'];
+/** What a player says it plays (CMCD `sf`): MPEG-DASH, HLS, Smooth Streaming, other. */
+const FORMATS = ['d', 'h', 's', 'o'] as const;
+const BUFFER_BOUNDS_SECONDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32];
 
 /** The gauges that are read when scraped. */
 export interface EdgeGauges {
@@ -59,6 +65,22 @@ function createCounters(metrics: Metrics) {
     slowReadersCut: metrics.counter(
       'headwater_edge_slow_readers_cut_total',
       'Connections cut off for the memory of what they had not taken.',
+    ),
+    prefetches: table(PREFETCH_RESULTS, (result) =>
+      metrics.counter('headwater_edge_prefetches_total', 'Objects fetched before they were asked for.', { result }),
+    ),
+    players: table(FORMATS, (format) => ({
+      told: metrics.counter('headwater_edge_player_reports_total', 'Requests with which a player told of itself.', {
+        format,
+      }),
+      starved: metrics.counter('headwater_edge_player_starvations_total', 'Reports of a buffer that had run empty.', {
+        format,
+      }),
+    })),
+    playerBuffers: metrics.histogram(
+      'headwater_edge_player_buffer_seconds',
+      'Media ahead of the player, as it reported.',
+      BUFFER_BOUNDS_SECONDS,
     ),
     turnedAway: metrics.counter('headwater_edge_connections_refused_total', 'Connections above a limit.'),
   };
@@ -111,28 +133,38 @@ export function createEvents(log: Log, metrics: Metrics) {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       });
     },
+    prefetchEnded: (result: PrefetchResult): void => count.prefetches[result].add(1),
+    /** Whose report it is stands in no label: there are too many of them. */
+    playerTold({ tokens, flags, integers }: Pick<Cmcd, 'tokens' | 'flags' | 'integers'>): void {
+      const { told, starved } = count.players[FORMATS.find((format) => format === tokens.sf) ?? 'o'];
+      told.add(1);
+      if (flags.has('bs')) starved.add(1);
+      for (const bufferMs of integers.bl ?? []) count.playerBuffers.observe(bufferMs / 1000);
+    },
     slowReaderCut: (): void => count.slowReadersCut.add(1),
     connectionRefused: (): void => count.turnedAway.add(1),
     started(ports: { readonly port: number; readonly adminPort: number }): void {
       log('info', 'edge_started', ports);
     },
-    gauges(read: EdgeGauges): void {
-      metrics.gaugeFrom('headwater_edge_cache_bytes', 'Bytes in the RAM tier.', read.cacheBytes);
-      metrics.gaugeFrom('headwater_edge_cache_objects', 'Objects in the RAM tier.', read.cacheObjects);
-      metrics.gaugeFrom('headwater_edge_fills', 'Fills under way.', read.fills);
-      metrics.gaugeFrom('headwater_edge_fill_bytes', 'Memory of the fills under way.', read.fillBytes);
-      metrics.gaugeFrom('headwater_edge_unsent_bytes', 'Memory of what slow readers alone hold.', read.unsentBytes);
-      metrics.gaugeFrom('headwater_edge_streams', 'Streams followed.', read.streams);
-      metrics.gaugeFrom('headwater_edge_tracks_followed', 'Tracks whose parts are fetched ahead.', read.tracksFollowed);
-      metrics.gaugeFrom('headwater_edge_waiting', 'Requests that wait for something.', read.waiting);
-      metrics.gaugeFrom('headwater_edge_connections', 'Viewer connections open.', read.connections);
-    },
+    gauges: (read: EdgeGauges): void => exposeGauges(metrics, read),
     /** Bytes sent so far; the heartbeat's rate is made of it. */
     sentBytes: (): number => count.sentBytes.get(),
     /** Answers so far, and how many of them failed. */
     answers: (): number => sum(Object.values(count.requests).flatMap((outcomes) => Object.values(outcomes))),
     failures: (): number => sum(Object.values(count.requests).map(({ failed }) => failed)),
   };
+}
+
+function exposeGauges(metrics: Metrics, read: EdgeGauges): void {
+  metrics.gaugeFrom('headwater_edge_cache_bytes', 'Bytes in the RAM tier.', read.cacheBytes);
+  metrics.gaugeFrom('headwater_edge_cache_objects', 'Objects in the RAM tier.', read.cacheObjects);
+  metrics.gaugeFrom('headwater_edge_fills', 'Fills under way.', read.fills);
+  metrics.gaugeFrom('headwater_edge_fill_bytes', 'Memory of the fills under way.', read.fillBytes);
+  metrics.gaugeFrom('headwater_edge_unsent_bytes', 'Memory of what slow readers alone hold.', read.unsentBytes);
+  metrics.gaugeFrom('headwater_edge_streams', 'Streams followed.', read.streams);
+  metrics.gaugeFrom('headwater_edge_tracks_followed', 'Tracks whose parts are fetched ahead.', read.tracksFollowed);
+  metrics.gaugeFrom('headwater_edge_waiting', 'Requests that wait for something.', read.waiting);
+  metrics.gaugeFrom('headwater_edge_connections', 'Viewer connections open.', read.connections);
 }
 
 function sum(series: readonly Series[]): number {

@@ -5,6 +5,7 @@ import type { Clock } from '@headwater/service/clock';
 import type { Cache } from './cache.ts';
 import type { Fill, FillResult, Fills, Recipe } from './fill.ts';
 import type { OriginClient } from './origin-client.ts';
+import type { Patience } from './patience.ts';
 import { type CmafInput, assembleTs } from './repackage/ts.ts';
 import { type PartFacts, type Stored, mediaTypeOf, storeMedia } from './stored.ts';
 import type { StreamView } from './stream-view.ts';
@@ -40,6 +41,11 @@ export class MediaDesk {
     return this.#options.cache.get(key);
   }
 
+  /** Whether a whole object is here; nobody has asked for it by that. */
+  has(key: string): boolean {
+    return this.#options.cache.has(key);
+  }
+
   /** Joins or starts the fill of an object; null when there are too many fills. */
   open(view: StreamView, resource: MediaResource): { readonly fill: Fill; readonly joined: boolean } | null {
     const key = formatKey(view.stream, resource);
@@ -47,11 +53,22 @@ export class MediaDesk {
   }
 
   /** The whole object, from the cache or by its fill. */
-  async whole(view: StreamView, resource: MediaResource): Promise<FillResult> {
+  async whole(
+    view: StreamView,
+    resource: MediaResource,
+    patience: Patience = { withinMs: this.#options.inputDeadlineMs },
+  ): Promise<FillResult> {
     const stored = this.stored(formatKey(view.stream, resource));
     if (stored !== undefined) return { ok: true, stored };
     const opened = this.open(view, resource);
-    return opened === null ? TOO_MANY : opened.fill.whole({ withinMs: this.#options.inputDeadlineMs });
+    return opened === null ? TOO_MANY : opened.fill.whole(patience);
+  }
+
+  /** What a segment of MPEG-TS is put together from, as far as it takes time to come. */
+  inputsOf(view: StreamView, name: Omit<PartName, 'part'>): MediaResource[] {
+    const sound = soundOf(view, name);
+    const isDue = sound !== null && view.timeline !== undefined && prospectOf(view.timeline, sound) === 'due';
+    return (isDue ? [name, sound] : [name]).map((input) => ({ kind: 'segment', ...pick(input) }));
   }
 
   #store(key: string, resource: MediaResource, body: Buffer, part: PartFacts | null = null): Stored {
@@ -133,10 +150,9 @@ export class MediaDesk {
    */
   async #ts(view: StreamView, name: Omit<PartName, 'part'>, key: string): Promise<FillResult> {
     const { timeline } = view;
-    const audio = timeline?.tracks.find((track) => track.kind === 'audio')?.id;
+    const sound = soundOf(view, name);
     const inputs: Promise<CmafInput | Failure | undefined>[] = [this.#tsInput(view, name)];
-    if (timeline !== undefined && audio !== undefined && audio !== name.track) {
-      const sound = { ...pick(name), track: audio };
+    if (timeline !== undefined && sound !== null) {
       const prospect = prospectOf(timeline, sound);
       if (prospect === 'distant') return { ok: false, reason: 'too-early' };
       inputs.push(prospect === 'due' ? this.#tsInput(view, sound) : this.#silence(view, sound));
@@ -167,6 +183,12 @@ export class MediaDesk {
     if (init.ok) return { init: init.stored.body, segment: NOTHING };
     return init.reason === 'absent' ? undefined : init;
   }
+}
+
+/** The segment of sound that goes with one of video; null where there is none to go with it. */
+function soundOf({ timeline }: StreamView, name: Omit<PartName, 'part'>): Omit<PartName, 'part'> | null {
+  const audio = timeline?.tracks.find((track) => track.kind === 'audio')?.id;
+  return audio === undefined || audio === name.track ? null : { ...pick(name), track: audio };
 }
 
 function pick({ track, epoch, number }: Omit<PartName, 'part'>): Omit<PartName, 'part'> {

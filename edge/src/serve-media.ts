@@ -26,6 +26,7 @@ export function serveMedia(edge: Edge, exchange: reply.Exchange, target: MediaTa
     freshness: reply.IMMUTABLE,
   });
   edge.events.answered(target.resource.kind, 'hit', sentBytes);
+  edge.ahead.after(edge.views.peek(target.stream), target.resource);
 }
 
 /** The object is not here: ask where it stands, join or start its fill, and answer from that. */
@@ -58,6 +59,7 @@ async function fillMedia(
   }
   const opened = edge.desk.open(view, resource);
   if (opened === null) return fail(edge, exchange, target, 'too_many_requests');
+  edge.ahead.after(view, resource);
   const { fill, joined } = opened;
   const mayGrow = resource.kind === 'segment' && !reply.wantsWhole(exchange);
   if (mayGrow) await fill.begun(patience);

@@ -422,10 +422,10 @@ describe('limits', () => {
   test('memory of what is on its way: one object more is 429, and none of it is lost', async () => {
     const size = origin.bytesOf('v180', FIRST_NUMBER).length;
     const path = `/t/${mint('show')}/live/show/v180/${EPOCH}/${FIRST_NUMBER}.m4s`;
-    await using exact = await startRig(feedOf(origin.url), { limits: { fillBytes: size } });
+    await using exact = await startRig(feedOf(origin.url), { limits: { fillBytes: size, prefetches: 0 } });
     assert.equal((await ask(exact, path)).status, 200);
     await until(exact, /headwater_edge_fill_bytes 0\n/);
-    await using small = await startRig(feedOf(origin.url), { limits: { fillBytes: size - 1 } });
+    await using small = await startRig(feedOf(origin.url), { limits: { fillBytes: size - 1, prefetches: 0 } });
     assert.deepEqual(codes(await ask(small, path)), [429, 'too_many_requests']);
     await until(small, /headwater_edge_fill_bytes 0\n/);
   });
@@ -435,7 +435,8 @@ describe('limits', () => {
     const root = `/t/${mint('show')}/live/show`;
     const path = `${root}/v180/${EPOCH}/${FIRST_NUMBER}.m4s`;
     for (const unsentBytes of [size, size - 1]) {
-      await using edge = await startRig(feedOf(origin.url), { limits: { ramBytes: size + 2_000, unsentBytes } });
+      const limits = { ramBytes: size + 2_000, unsentBytes, prefetches: 0 };
+      await using edge = await startRig(feedOf(origin.url), { limits });
       assert.equal((await ask(edge, path)).status, 200);
       const stuck = connect(edge.port, '127.0.0.1').pause();
       stuck.write(`GET ${path} HTTP/1.1\r\nHost: e\r\n\r\n`.repeat(50));
@@ -457,7 +458,7 @@ describe('limits', () => {
     assert.deepEqual([kept.status, kept.headers['cache-status']], [200, '"edge-1"; fwd=uri-miss; stored']);
     await using small = await startRig(feedOf(origin.url), { limits: { objectBytes: size - 1 } });
     assert.deepEqual(codes(await ask(small, path)), [429, 'media_unavailable']);
-    await using tiny = await startRig(feedOf(origin.url), { limits: { ramBytes: size } });
+    await using tiny = await startRig(feedOf(origin.url), { limits: { ramBytes: size, prefetches: 0 } });
     assert.equal((await ask(tiny, path)).status, 200);
     assert.equal((await ask(tiny, path, { method: 'HEAD' })).headers['cache-status'], '"edge-1"; fwd=uri-miss');
     await until(tiny, /headwater_edge_cache_bytes 0\n/);

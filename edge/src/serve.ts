@@ -4,6 +4,7 @@
  * bounded, and given up when its viewer leaves.
  */
 
+import { readCmcd } from '@headwater/protocol/cmcd';
 import { parseSteering, STEERING_TTL_SECONDS, steeringManifest } from '@headwater/protocol/steering';
 import { fail, misdirect } from './answering.ts';
 import type { Viewer } from './authorise.ts';
@@ -57,6 +58,7 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
       return openDoor(edge, exchange, target, viewer);
     case 'granted':
       exchange.isPrivate = verdict.isPrivate;
+      notePlayer(edge, exchange, target);
       return isMediaTarget(target)
         ? serveMedia(edge, exchange, target)
         : serveManifest(edge, exchange, target as ManifestTarget);
@@ -80,6 +82,13 @@ function answerZone(edge: Edge, exchange: reply.Exchange, found: ZoneFinding): v
     return misdirect(edge, exchange, complaint.code ?? 'bad_request');
   }
   serveZone(edge.zones.edge, exchange, found.request);
+}
+
+/** What a player tells of itself counts for our streams as a whole; what is fetched next is told by the timeline. */
+function notePlayer(edge: Edge, { request }: reply.Exchange, { query }: Target): void {
+  const { headers } = request;
+  const cmcd = readCmcd(query, (name) => headers[name] as string | undefined);
+  if (cmcd !== null) edge.events.playerTold(cmcd);
 }
 
 /** Not a stream's URL: a player's or a balancer's question, or nothing. */

@@ -20,6 +20,7 @@ import { MediaDesk } from './media-desk.ts';
 import { OriginClient } from './origin-client.ts';
 import { type Purged, purgeAfter } from './purge.ts';
 import { cacheStatuses } from './reply.ts';
+import { SegmentsAhead } from './segments-ahead.ts';
 import { serve } from './serve.ts';
 import { nameOf } from './stored.ts';
 import { Unsent } from './unsent.ts';
@@ -130,6 +131,7 @@ function assemble(
     limitBytes: limits.fillBytes,
   });
   const desk = new MediaDesk({ cache, fills, client, clock, inputDeadlineMs: limits.deadlineMs });
+  const ahead = new SegmentsAhead({ desk, limit: limits.prefetches, onEnded: events.prefetchEnded });
   const views = new Views({
     limit: limits.streams,
     client,
@@ -150,6 +152,7 @@ function assemble(
     gate: new Gate(feed),
     views,
     desk,
+    ahead,
     events,
     clock,
     isReady,
@@ -162,6 +165,7 @@ function assemble(
     fills,
   };
   async function closeMedia(): Promise<void> {
+    ahead.stop();
     views.stopAll();
     fills.abortAll();
     await client.close();

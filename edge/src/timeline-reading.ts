@@ -133,6 +133,12 @@ export function findSegment(timeline: Timeline, track: string, number: number): 
   return windowOf(timeline, track)?.findLast((segment) => segment.number === number);
 }
 
+/** Whether all of a segment is known to be there. */
+export function isComplete(timeline: Timeline, { track, epoch, number }: Omit<PartName, 'part'>): boolean {
+  const segment = findSegment(timeline, track, number);
+  return segment?.epoch === epoch && segment.complete;
+}
+
 /** The timeline with one more part, as the part itself told of it; the same timeline when it does not follow on. */
 export function withPart(timeline: Timeline, name: PartName, facts: PartFacts, bytes: number): Timeline {
   const window = windowOf(timeline, name.track);

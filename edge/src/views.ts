@@ -30,6 +30,11 @@ export class Views {
     return [...this.#byStream.values()].reduce((sum, view) => sum + view.followedTracks, 0);
   }
 
+  /** The view of a stream that is watched; it goes on no longer for that. */
+  peek(stream: string): StreamView | undefined {
+    return this.#byStream.get(stream);
+  }
+
   /** The view of a stream, begun when there is none; null when too many streams are followed. */
   open(stream: string): StreamView | null {
     const known = this.#byStream.get(stream);

@@ -230,6 +230,16 @@ suite('each rule bites', () => {
     assert.equal(rules.checkNamedFiles('A.md', text, ['edge/src/observe.ts']).length, 2);
   });
 
+  test('requirements: the tests that a table names are there', () => {
+    const texts = new Map([['edge/src/a.test.ts', "test('one', () => {});"]]);
+    const row = (file: string, title: string) => `| 9111 §1 | what | MUST | \`${file}\` | ${title}  |`;
+    assert.deepEqual(rules.checkRequirements(row('a.test.ts', 'one'), texts), []);
+    assert.equal(rules.checkRequirements(row('a.test.ts', 'two'), texts).length, 1);
+    assert.equal(rules.checkRequirements(row('b.test.ts', 'one'), texts).length, 1);
+    assert.equal(rules.checkRequirements('| 9111 §1 | what | MUST | | |', texts).length, 1);
+    assert.equal(rules.checkRequirements('', texts).length, 1);
+  });
+
   test('dependencies: each has its line', () => {
     const document = '- `lru-cache`: the RAM tier\n- `@scope/pkg`: why';
     assert.deepEqual(rules.checkDependencies(HOUSE, document), []);
@@ -289,6 +299,12 @@ suite('this repository keeps them', () => {
       rules.checkNamedFiles(file, readFileSync(join(ROOT, file), 'utf8'), paths),
     );
     assert.deepEqual(complaints, []);
+  });
+
+  test('requirements', () => {
+    const tests = paths.filter((path) => path.endsWith('.test.ts'));
+    const texts = new Map(tests.map((path) => [path, readFileSync(join(ROOT, path), 'utf8')]));
+    assert.deepEqual(rules.checkRequirements(readFileSync(join(ROOT, 'docs/rfc9111.md'), 'utf8'), texts), []);
   });
 
   test('dependencies', () => {

@@ -205,3 +205,17 @@ export function checkDependencies(workspaces: readonly Workspace[], document: st
       .map((name) => `${folder}/package.json: ${name} has no line in docs/dependencies.md`),
   );
 }
+
+/** The test of each requirement is there: the last two cells of its row are a test file and a title in it. */
+export function checkRequirements(document: string, texts: ReadonlyMap<string, string>): Complaint[] {
+  const rows = document.match(/^\| \d{4} §.*$/gm) ?? [];
+  if (rows.length === 0) return ['no requirement has a row'];
+  return rows.flatMap((row) => {
+    const [, file, title] = /\| `([\w./-]+\.test\.ts)` *\| (.+?) *\|$/.exec(row) ?? [];
+    if (file === undefined) return [`no test in the row ${row}`];
+    const text = [...texts].find(([path]) => `/${path}`.endsWith(`/${file}`))?.[1];
+    if (text === undefined) return [`there is no ${file}`];
+    const quoted = [`'${title}'`, `"${title}"`, `\`${title}\``];
+    return quoted.some((name) => text.includes(`test(${name}`)) ? [] : [`${file} has no test "${title}"`];
+  });
+}

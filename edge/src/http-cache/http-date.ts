@@ -1,15 +1,17 @@
 /** Dates of HTTP in their three forms (RFC 9110 §5.6.7). */
 
-const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
-const LONG_DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const DAYS = 'sun|mon|tue|wed|thu|fri|sat';
+const LONG_DAYS = 'sunday|monday|tuesday|wednesday|thursday|friday|saturday';
+const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
 const TIME = String.raw`(?<hour>\d\d):(?<minute>\d\d):(?<second>\d\d)`;
 const MONTH = `(?<month>${MONTHS.join('|')})`;
+// A cache reads dates in any case, and UTC as GMT; in another zone they are none (RFC 9111 §4.2).
+const ZONE = '(?:gmt|utc)';
 const FORMS = [
-  new RegExp(String.raw`^(?:${DAYS.join('|')}), (?<day>\d\d) ${MONTH} (?<year>\d{4}) ${TIME} GMT$`),
-  new RegExp(String.raw`^(?:${LONG_DAYS.join('|')}), (?<day>\d\d)-${MONTH}-(?<year>\d\d) ${TIME} GMT$`),
-  new RegExp(String.raw`^(?:${DAYS.join('|')}) ${MONTH} (?<day>\d\d| \d) ${TIME} (?<year>\d{4})$`),
+  new RegExp(String.raw`^(?:${DAYS}), (?<day>\d\d) ${MONTH} (?<year>\d{4}) ${TIME} ${ZONE}$`, 'i'),
+  new RegExp(String.raw`^(?:${LONG_DAYS}), (?<day>\d\d)-${MONTH}-(?<year>\d\d) ${TIME} ${ZONE}$`, 'i'),
+  new RegExp(String.raw`^(?:${DAYS}) ${MONTH} (?<day>\d\d| \d) ${TIME} (?<year>\d{4})$`, 'i'),
 ];
 
 const CENTURY_YEARS = 100;
@@ -33,7 +35,7 @@ function instantOf(parts: Record<string, string>, nowMs: number): number | null 
     number,
     number,
   ];
-  const month = MONTHS.indexOf(parts['month']!);
+  const month = MONTHS.indexOf(parts['month']!.toLowerCase());
   const year = parts['year']!.length === 2 ? nearYear(Number(parts['year']), nowMs) : Number(parts['year']);
   // A leap second is the second after it (§5.6.7 leaves 60 in the grammar).
   if (hour > 23 || minute > 59 || second > 60) return null;

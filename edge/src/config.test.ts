@@ -26,6 +26,7 @@ test('a complaint names its variable', () => {
     HEADWATER_PLACE: 'here',
     HEADWATER_EDGE_MAX_WAITERS: '0',
     HEADWATER_EDGE_PUBLIC_URL: 'edge.example',
+    HEADWATER_EDGE_PARENTS: 'edge-2:8080',
   };
   for (const [variable, value] of Object.entries(bad)) {
     assert.throws(

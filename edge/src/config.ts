@@ -3,9 +3,11 @@
 import { join } from 'node:path';
 import type { AddressCap } from '@headwater/protocol/address-cap';
 import type { ZoneEntry } from '@headwater/protocol/zone';
-import { type Environment, addressCap, httpUrl, integer, oneOf, port, text } from '@headwater/service/env';
+import { ConfigError, type Environment, addressCap, httpUrl, integer, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
 import { type NodeIdentity, readNodeIdentity } from '@headwater/service/node-identity';
+import { parseParents } from './upstream/parent-list.ts';
+import type { Weighted } from './upstream/rendezvous.ts';
 import { readZonesFile } from './zone/zones-file.ts';
 
 export interface EdgeConfig extends NodeIdentity {
@@ -20,6 +22,8 @@ export interface EdgeConfig extends NodeIdentity {
   readonly stateFile: string;
   /** pull zones of this edge's own, which count more than those of the feed */
   readonly zones: readonly ZoneEntry[];
+  /** edges that are asked before an origin */
+  readonly parents: readonly Weighted[];
   readonly logLevel: LogLevel;
   readonly limits: EdgeLimits;
 }
@@ -64,6 +68,7 @@ export function readConfig(env: Environment = process.env): EdgeConfig {
     audience: text(env, 'HEADWATER_TOKEN_AUDIENCE', 'headwater'),
     stateFile: join(text(env, 'HEADWATER_DATA_DIR', './data'), `${identity.nodeId}.json`),
     zones: readZones(env, 'HEADWATER_ZONES_FILE'),
+    parents: readParents(env, 'HEADWATER_EDGE_PARENTS'),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
     limits: readLimits(env),
   };
@@ -72,6 +77,13 @@ export function readConfig(env: Environment = process.env): EdgeConfig {
 function readZones(env: Environment, variable: string): readonly ZoneEntry[] {
   const file = text(env, variable, undefined);
   return file === undefined ? [] : readZonesFile(variable, file);
+}
+
+function readParents(env: Environment, variable: string): readonly Weighted[] {
+  const list = text(env, variable, '');
+  const parents = parseParents(list);
+  if (parents !== null) return parents;
+  throw new ConfigError(variable, `wants URL[;weight=N], …, each once, got ${JSON.stringify(list)}`);
 }
 
 function readLimits(env: Environment): EdgeLimits {

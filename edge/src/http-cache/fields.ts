@@ -79,12 +79,18 @@ export function membersOf(value: string): string[] {
   const members: string[] = [];
   let start = 0;
   let i = 0;
+  // After a quote that nobody closes none is closed: whatever ended a later one would have ended it.
+  let mayClose = true;
   while (i < value.length) {
     const character = value[i]!;
     if (character === ',') {
       push(members, value.slice(start, i));
       start = i + 1;
-    } else if (character === '"') i = endOfQuoted(value, i) ?? i;
+    } else if (character === '"' && mayClose) {
+      const end = endOfQuoted(value, i);
+      mayClose = end !== null;
+      i = end ?? i;
+    }
     i++;
   }
   push(members, value.slice(start));

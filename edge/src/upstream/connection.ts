@@ -1,7 +1,9 @@
 /** One connection to an origin or a parent: it is dialled here, and undici speaks HTTP/1.1 on it, one request at a time. */
 
+import { lookup } from 'node:dns';
 import type { Socket } from 'node:net';
 import { Client, buildConnector } from 'undici';
+import { allowedLookup } from './allowed-lookup.ts';
 import { Inbound } from './inbound.ts';
 
 export interface ConnectionLimits {
@@ -74,7 +76,7 @@ const KEEP_ALIVE_MARGIN_MS = 1_000;
 export type Dial = (origin: URL, done: (error: Error | null, connection: Connection | null) => void) => void;
 
 export function createDial(limits: ConnectionLimits): Dial {
-  const connect = buildConnector({ timeout: limits.connectMs, keepAlive: true });
+  const connect = buildConnector({ timeout: limits.connectMs, keepAlive: true, lookup: allowedLookup(lookup) });
   return (origin, done) => {
     const { protocol, hostname, port, host } = origin;
     const bare = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;

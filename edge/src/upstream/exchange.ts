@@ -4,8 +4,9 @@
  */
 
 import { type Dispatcher, errors } from 'undici';
+import { type FieldList, valueOf } from '../http-cache/fields.ts';
 import { ClosedBeforeUse, type Connection } from './connection.ts';
-import type { FieldList, UpstreamHandler } from './upstream-handler.ts';
+import type { UpstreamHandler } from './upstream-handler.ts';
 import { type UpstreamErrorCode, codeOfCause, describeCause } from './upstream-error.ts';
 
 export interface Deadlines {
@@ -223,15 +224,9 @@ export class Exchange {
 /** @returns null for a body in a coding that we did not ask for (RFC 9112 §6.1) */
 function framingOf(method: string, status: number, fields: FieldList): Framing | null {
   if (method === 'HEAD' || status === 204 || status === 304) return 'none';
-  let hasLength = false;
-  let coding: string | null = null;
-  for (let at = 0; at < fields.length; at += 2) {
-    const name = (fields[at] as string).toLowerCase();
-    if (name === 'content-length') hasLength = true;
-    if (name === 'transfer-encoding') coding = coding === null ? (fields[at + 1] as string) : 'several';
-  }
-  if (coding !== null) return coding.trim().toLowerCase() === 'chunked' ? 'chunked' : null;
-  return hasLength ? 'length' : 'close';
+  const coding = valueOf(fields, 'transfer-encoding');
+  if (coding !== undefined) return coding.toLowerCase() === 'chunked' ? 'chunked' : null;
+  return valueOf(fields, 'content-length') === undefined ? 'close' : 'length';
 }
 
 /** As on the wire: names, values, order, duplicates; a byte is a character (RFC 9110 §5.5). */

@@ -53,7 +53,7 @@ export class HttpClient {
     target: string,
     request: OutgoingRequest,
     handler: UpstreamHandler,
-    deadlines: Partial<Deadlines> = {},
+    deadlines: Partial<Pick<HttpClientLimits, 'connectMs' | 'headMs' | 'stallMs' | 'totalMs'>> = {},
   ): UpstreamFetch {
     const limits = { ...this.#limits, ...deadlines };
     const fetching: HttpFetch = new HttpFetch({

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import type { UpstreamError } from './upstream-error.ts';
-import type { FieldList, UpstreamFetch, UpstreamHead, UpstreamHandler } from './upstream-handler.ts';
+import type { FieldList } from '../http-cache/fields.ts';
+import type { UpstreamFetch, UpstreamHead, UpstreamHandler } from './upstream-handler.ts';
 
 export interface Heard {
   readonly interims: { readonly status: number; readonly fields: FieldList }[];

@@ -1,8 +1,21 @@
-/** ★ The life of a fetch for a pull zone: refuse a loop, choose whom to ask, ask. */
+/**
+ * ★ The life of a fetch for a pull zone: refuse a loop, rank whom to ask, ask. What is asked of an origin and of a parent
+ * differs in the Host alone: a parent must know the zone by what the viewer asked for.
+ */
 
+import type { Clock } from '@headwater/service/clock';
+import { type FieldList, valueOf, without } from '../http-cache/fields.ts';
+import { FetchRun, type RunContext } from './fetch-run.ts';
 import { HttpClient, type HttpClientLimits } from './http-client.ts';
+import { LatencyWindow } from './latency-window.ts';
 import { isLooping, outgoingFields } from './outgoing-fields.ts';
-import type { FieldList, UpstreamFetch, UpstreamHandler } from './upstream-handler.ts';
+import { startParentProbes } from './parent-probes.ts';
+import type { Weighted } from './rendezvous.ts';
+import { BREAKER_LIMITS } from './target-health.ts';
+import { type Target, Targets } from './targets.ts';
+import { TokenBucket } from './token-bucket.ts';
+import type { UpstreamEvents } from './upstream-events.ts';
+import type { UpstreamFetch, UpstreamHandler } from './upstream-handler.ts';
 
 export interface UpstreamRequest {
   readonly zone: { readonly name: string; readonly origins: readonly string[] };
@@ -17,34 +30,94 @@ export interface UpstreamRequest {
   readonly isIdempotent: boolean;
 }
 
-export class UpstreamClient {
-  readonly #nodeId: string;
-  readonly #http: HttpClient;
+interface UpstreamOptions {
+  readonly nodeId: string;
+  /** by which this edge may stand in its own list of parents */
+  readonly ownUrl: string | null;
+  readonly parents: readonly Weighted[];
+  readonly limits: HttpClientLimits;
+  readonly clock: Clock;
+  readonly events: UpstreamEvents;
+}
 
-  constructor({ nodeId, limits }: { readonly nodeId: string; readonly limits: HttpClientLimits }) {
-    this.#nodeId = nodeId;
+/** A tenth more requests at most when things fail, and a few a second where there are few. */
+const RETRIES = { ratio: 0.1, perSecond: 10, most: 100 };
+/** At most a twentieth more. */
+const HEDGES = { ratio: 0.05, perSecond: 0, most: 5 };
+const HEDGE_QUANTILE = 0.95;
+/** A parent asks an origin in its turn, and waits for it. */
+const PARENT_EXTRA_MS = 1_000;
+const FORWARDED_HOST = 'x-forwarded-host';
+
+export class UpstreamClient {
+  readonly #options: UpstreamOptions;
+  readonly #http: HttpClient;
+  readonly #targets: Targets;
+  readonly #context: RunContext;
+  readonly #probes: Disposable;
+  readonly #runs = new Set<FetchRun>();
+
+  constructor(options: UpstreamOptions) {
+    const { clock, events, limits, parents, ownUrl } = options;
+    this.#options = options;
     this.#http = new HttpClient(limits);
+    this.#targets = new Targets({
+      parents,
+      ownUrl,
+      breaker: BREAKER_LIMITS,
+      clock,
+      onBreaker: (url, kind, state) => events.breakerChanged(url, kind, state),
+    });
+    this.#context = {
+      clock,
+      events,
+      retries: new TokenBucket(RETRIES, clock),
+      hedges: new TokenBucket(HEDGES, clock),
+      latency: new LatencyWindow(HEDGE_QUANTILE),
+      headTotalMs: limits.headMs * 2 + PARENT_EXTRA_MS,
+    };
+    this.#probes = startParentProbes({ parents: this.#targets.parents, onDown: (parent) => this.#leave(parent) });
   }
 
   fetch(request: UpstreamRequest, handler: UpstreamHandler): UpstreamFetch {
-    if (isLooping(request.fields, this.#nodeId)) return refuse(handler);
-    const target = request.zone.origins[0] as string;
-    const fields = outgoingFields(request.fields, { nodeId: this.#nodeId, host: new URL(target).host });
-    return this.#http.fetch(target, { ...request, fields }, handler);
+    const isLoop = isLooping(request.fields, this.#options.nodeId);
+    const isRepeatable = request.isIdempotent && request.body === null;
+    const run: FetchRun = new FetchRun({
+      ...this.#context,
+      candidates: isLoop ? [] : this.#targets.candidates(request.key, request.zone.origins),
+      isRepeatable,
+      mayHedge: isRepeatable,
+      handler,
+      send: (target, each) => this.#send(target, request, each),
+      onOver: () => this.#runs.delete(run),
+    });
+    this.#context.retries.earn();
+    this.#runs.add(run);
+    queueMicrotask(() => (isLoop ? run.refuse('loop', 'the request has been here') : run.start()));
+    return run;
   }
 
+  /** Ends everything that is under way with `aborted`. */
   close(): void {
+    this.#probes[Symbol.dispose]();
+    for (const run of this.#runs) run.abort();
     this.#http.close();
   }
+
+  #send(target: Target, request: UpstreamRequest, handler: UpstreamHandler): UpstreamFetch {
+    const { nodeId, limits } = this.#options;
+    const { host } = new URL(target.url);
+    const isParent = target.kind === 'parent';
+    const given = isParent ? without(request.fields, IS_FORWARDED_HOST) : request.fields;
+    const shown = isParent ? (valueOf(request.fields, FORWARDED_HOST) ?? host) : host;
+    const fields = outgoingFields(given, { nodeId, host: shown });
+    const headMs = limits.headMs + (isParent ? PARENT_EXTRA_MS : 0);
+    return this.#http.fetch(target.url, { ...request, fields }, handler, { headMs });
+  }
+
+  #leave(parent: Target): void {
+    for (const run of this.#runs) run.leave(parent);
+  }
 }
 
-function refuse(handler: UpstreamHandler): UpstreamFetch {
-  let isOver = false;
-  const end = (): void => {
-    if (isOver) return;
-    isOver = true;
-    handler.onError({ code: 'loop', detail: 'the request has been here', bytesReceived: 0, isRetryable: false });
-  };
-  queueMicrotask(end);
-  return { resume: () => undefined, abort: end };
-}
+const IS_FORWARDED_HOST: ReadonlySet<string> = new Set([FORWARDED_HOST]);

@@ -5,6 +5,7 @@ import { errors } from 'undici';
 /**
  * - `connect`: no connection (refused, no such name, TLS); `timeout_connect`: none in time
  * - `overloaded`: every connection to this target was taken and the queue full, or none came free in time
+ * - `unavailable`: everybody who could be asked failed so often of late that nobody is asked for a while
  * - `timeout_head`: the response's head did not come in time; `stalled`: its body, or our request's, stopped moving
  * - `timeout_total`: the whole took too long
  * - `reset`: the connection ended before the message did, or the message was shorter than it said
@@ -15,20 +16,24 @@ import { errors } from 'undici';
  * - `loop`: the request has been here before (RFC 8586)
  * - `aborted`: the caller did not want it any more, or the client is closed
  */
-export type UpstreamErrorCode =
-  | 'connect'
-  | 'timeout_connect'
-  | 'overloaded'
-  | 'timeout_head'
-  | 'stalled'
-  | 'timeout_total'
-  | 'reset'
-  | 'protocol'
-  | 'too_large'
-  | 'request_body'
-  | 'invalid_request'
-  | 'loop'
-  | 'aborted';
+export const UPSTREAM_ERROR_CODES = [
+  'connect',
+  'timeout_connect',
+  'overloaded',
+  'unavailable',
+  'timeout_head',
+  'stalled',
+  'timeout_total',
+  'reset',
+  'protocol',
+  'too_large',
+  'request_body',
+  'invalid_request',
+  'loop',
+  'aborted',
+] as const;
+
+export type UpstreamErrorCode = (typeof UPSTREAM_ERROR_CODES)[number];
 
 export interface UpstreamError {
   readonly code: UpstreamErrorCode;

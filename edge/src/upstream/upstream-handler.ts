@@ -1,9 +1,7 @@
 /** What a caller of the upstream side gives and hears. */
 
+import type { FieldList } from '../http-cache/fields.ts';
 import type { UpstreamError } from './upstream-error.ts';
-
-/** Names and values by turns, as on the wire: order, case and duplicates kept, a byte a character (latin1). */
-export type FieldList = readonly string[];
 
 export interface UpstreamHead {
   readonly status: number;
@@ -17,9 +15,9 @@ export interface UpstreamHead {
   readonly isLengthKnown: boolean;
 }
 
-/** Exactly one of `onEnd` and `onError` comes last, and none of them from within `fetch` itself. */
+/** Exactly one of `onEnd` and `onError` comes last; nothing comes from within `fetch` itself. */
 export interface UpstreamHandler {
-  /** 1xx but for 100 and 101; before `onHead`, any number of times up to a limit */
+  /** 1xx but for 100 and 101, their bytes as characters (latin1); before `onHead`, any number of times up to a limit */
   onInformation(status: number, fields: FieldList): void;
   onHead(head: UpstreamHead): void;
   /** @returns false to get no more until `resume()`; the chunk may be kept */

@@ -9,6 +9,7 @@ import type { EdgeConfig } from '../config.ts';
 import { Tiers } from '../tiers/tiers.ts';
 import { HTTP_CLIENT_LIMITS } from '../upstream/http-client.ts';
 import { UpstreamClient } from '../upstream/upstream-client.ts';
+import { createUpstreamEvents } from '../upstream/upstream-metrics.ts';
 import type { Waiters } from '../waiters.ts';
 import type { Entry } from './entry.ts';
 import type { Fetching } from './fetching.ts';
@@ -50,7 +51,14 @@ export function assembleZones(config: EdgeConfig, around: Surroundings): Zones {
     ramLimitBytes: () => Math.max(0, limits.ramBytes - around.ramInUseBytes()),
     seed: Math.floor(Math.random() * 2 ** 32),
   });
-  const upstream = new UpstreamClient({ nodeId: config.nodeId, limits: HTTP_CLIENT_LIMITS });
+  const upstream = new UpstreamClient({
+    nodeId: config.nodeId,
+    ownUrl: config.publicUrl,
+    parents: config.parents,
+    limits: HTTP_CLIENT_LIMITS,
+    clock,
+    events: createUpstreamEvents(log, metrics),
+  });
   const shelf = new Shelf({
     store: tiers,
     purges,

@@ -109,6 +109,7 @@ export const PROBLEM_STATUS = {
   no_edge: 503,
   no_geo: 503,
   upstream_timeout: 504,
+  loop_detected: 508,
   not_cached: 504,
 } as const;
 

@@ -1,0 +1,245 @@
+/**
+ * One fetch over one or more targets: the first that answers with a head is the one whose response the caller gets. One that
+ * fails before is followed by the next at once, within the budget for retries; beside one that is late another parent is
+ * asked, within the budget for hedges.
+ */
+
+import type { Clock } from '@headwater/service/clock';
+import { valueOf } from '../http-cache/fields.ts';
+import type { LatencyWindow } from './latency-window.ts';
+import type { Target } from './targets.ts';
+import type { TokenBucket } from './token-bucket.ts';
+import type { UpstreamError, UpstreamErrorCode } from './upstream-error.ts';
+import type { TryOutcome, TryReason, UpstreamEvents } from './upstream-events.ts';
+import type { UpstreamFetch, UpstreamHandler, UpstreamHead } from './upstream-handler.ts';
+
+/** What all fetches of an edge share. */
+export interface RunContext {
+  readonly clock: Clock;
+  readonly events: UpstreamEvents;
+  readonly retries: TokenBucket;
+  readonly hedges: TokenBucket;
+  /** times to the head of parents' answers */
+  readonly latency: LatencyWindow;
+  /** to a head, over all tries */
+  readonly headTotalMs: number;
+}
+
+interface RunOptions extends RunContext {
+  /** the best first */
+  readonly candidates: readonly Target[];
+  /** nothing that was sent matters when it is sent again, and all of it can be */
+  readonly isRepeatable: boolean;
+  readonly mayHedge: boolean;
+  readonly handler: UpstreamHandler;
+  readonly send: (target: Target, handler: UpstreamHandler) => UpstreamFetch;
+  readonly onOver: () => void;
+}
+
+interface Try {
+  readonly target: Target;
+  readonly reason: TryReason;
+  readonly isTrial: boolean;
+  readonly startedMs: number;
+  fetching: UpstreamFetch | null;
+}
+
+/** Hedging against a parent that is this fast would double requests over noise. */
+const HEDGE_LEAST_MS = 5;
+
+/** What says something about the target; the rest is ours. */
+const TARGETS_FAULT: ReadonlySet<UpstreamErrorCode> = new Set([
+  'connect',
+  'timeout_connect',
+  'timeout_head',
+  'stalled',
+  'reset',
+  'protocol',
+]);
+
+export class FetchRun implements UpstreamFetch {
+  readonly #options: RunOptions;
+  readonly #waiting: Target[];
+  readonly #tries = new Set<Try>();
+  #winner: Try | null = null;
+  #isOver = false;
+  #deadline: NodeJS.Timeout | undefined;
+  #hedge: NodeJS.Timeout | undefined;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#waiting = [...options.candidates];
+  }
+
+  start(): void {
+    if (this.#isOver) return;
+    const { headTotalMs } = this.#options;
+    this.#deadline = setTimeout(() => this.#giveUp('timeout_total', `no head within ${headTotalMs} ms`), headTotalMs);
+    const target = this.#nextAvailable();
+    if (target === null) return this.#giveUp('unavailable', 'all who could be asked failed of late');
+    this.#try(target, 'first');
+    if (target.kind === 'parent' && this.#options.mayHedge) this.#planHedge();
+  }
+
+  /** Ends it before it began. */
+  refuse(code: UpstreamErrorCode, detail: string): void {
+    this.#giveUp(code, detail);
+  }
+
+  resume(): void {
+    this.#winner?.fetching?.resume();
+  }
+
+  abort(): void {
+    this.#giveUp('aborted', 'given up');
+  }
+
+  /** A target is known to be gone: what waits for it asks the next. */
+  leave(target: Target): void {
+    for (const one of this.#tries) {
+      if (one.target !== target || one === this.#winner || !this.#options.isRepeatable) continue;
+      this.#drop(one, 'timeout_head');
+      this.#goOn({ code: 'timeout_head', detail: 'the parent went away', bytesReceived: 0, isRetryable: true });
+    }
+  }
+
+  /** Whether somebody else answers already, or could be asked. */
+  #hasOthers(): boolean {
+    return this.#tries.size > 1 || this.#waiting.some(({ health }) => health.isAvailable);
+  }
+
+  #nextAvailable(kinds: readonly Target['kind'][] = ['parent', 'origin']): Target | null {
+    const index = this.#waiting.findIndex(({ kind, health }) => kinds.includes(kind) && health.isAvailable);
+    return index === -1 ? null : (this.#waiting.splice(index, 1)[0] as Target);
+  }
+
+  #try(target: Target, reason: TryReason): void {
+    const { clock, events, send } = this.#options;
+    events.tried(target.kind, reason);
+    const isTrial = target.health.begin();
+    const one: Try = { target, reason, isTrial, startedMs: clock.monotonicMs(), fetching: null };
+    this.#tries.add(one);
+    const { handler } = this.#options;
+    one.fetching = send(target, {
+      onInformation: (status, fields) => {
+        if (this.#tries.has(one) && this.#winner === null) handler.onInformation(status, fields);
+      },
+      onHead: (head) => this.#onHead(one, head),
+      onData: (chunk) => (this.#winner === one ? handler.onData(chunk) : true),
+      onEnd: (trailers) => {
+        if (this.#winner !== one) return;
+        this.#finish();
+        handler.onEnd(trailers);
+      },
+      onError: (error) => this.#onError(one, error),
+    });
+  }
+
+  #planHedge(): void {
+    const { latency, hedges } = this.#options;
+    hedges.earn();
+    if (latency.value === null) return;
+    this.#hedge = setTimeout(
+      () => {
+        if (this.#winner !== null || this.#tries.size !== 1) return;
+        const isThere = this.#waiting.some(({ kind, health }) => kind === 'parent' && health.isAvailable);
+        if (!isThere || !hedges.spend()) return;
+        this.#try(this.#nextAvailable(['parent']) as Target, 'hedge');
+      },
+      Math.max(latency.value, HEDGE_LEAST_MS),
+    );
+  }
+
+  #onHead(one: Try, head: UpstreamHead): void {
+    if (!this.#tries.has(one)) return;
+    const { events, handler } = this.#options;
+    if (isRefusal(one.target, head) && this.#options.isRepeatable && this.#hasOthers()) {
+      this.#drop(one, 'refused');
+      return this.#goOn({
+        code: 'unavailable',
+        detail: `answered ${head.status}`,
+        bytesReceived: 0,
+        isRetryable: true,
+      });
+    }
+    this.#winner = one;
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#hedge);
+    this.#measure(one);
+    one.target.health.succeed();
+    events.tryEnded(one.target.kind, 'answered');
+    if (one.reason === 'hedge') events.hedgeWon();
+    for (const other of this.#tries) if (other !== one) this.#drop(other, 'outrun');
+    handler.onHead(head);
+  }
+
+  #measure({ target, startedMs }: Try): void {
+    if (target.kind === 'parent') this.#options.latency.add(this.#options.clock.monotonicMs() - startedMs);
+  }
+
+  /** Ends a try that is not to be the one. */
+  #drop(one: Try, outcome: TryOutcome): void {
+    this.#tries.delete(one);
+    if (outcome === 'outrun') {
+      // It would have taken longer still.
+      this.#measure(one);
+      one.target.health.leave(one.isTrial);
+    } else if (outcome === 'aborted') one.target.health.leave(one.isTrial);
+    else one.target.health.fail(one.isTrial);
+    this.#options.events.tryEnded(one.target.kind, outcome);
+    one.fetching?.abort();
+  }
+
+  #onError(one: Try, error: UpstreamError): void {
+    if (!this.#tries.delete(one)) return;
+    const { health, kind } = one.target;
+    if (this.#winner === one) return this.#fail(error);
+    if (TARGETS_FAULT.has(error.code)) health.fail(one.isTrial);
+    else health.leave(one.isTrial);
+    this.#options.events.tryEnded(kind, error.code);
+    const isWorthIt = error.isRetryable || (this.#options.isRepeatable && TARGETS_FAULT.has(error.code));
+    if (isWorthIt) this.#goOn(error);
+    else this.#fail(error);
+  }
+
+  /** After a try that failed: another that is under way may answer; else the next is asked. */
+  #goOn(error: UpstreamError): void {
+    if (this.#tries.size > 0) return;
+    const { retries, events } = this.#options;
+    const isThere = this.#waiting.some(({ health }) => health.isAvailable);
+    if (!isThere) return this.#fail(error);
+    if (!retries.spend()) {
+      events.retryDenied();
+      return this.#fail(error);
+    }
+    this.#try(this.#nextAvailable() as Target, 'retry');
+  }
+
+  #giveUp(code: UpstreamErrorCode, detail: string): void {
+    if (this.#isOver) return;
+    // Once there is a head, its fetch tells of its own end.
+    if (this.#winner !== null) return this.#winner.fetching?.abort();
+    for (const one of this.#tries) this.#drop(one, code);
+    this.#fail({ code, detail, bytesReceived: 0, isRetryable: false });
+  }
+
+  #fail(error: UpstreamError): void {
+    if (this.#isOver) return;
+    for (const one of this.#tries) this.#drop(one, 'aborted');
+    this.#finish();
+    this.#options.handler.onError(error);
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#hedge);
+    this.#options.onOver();
+  }
+}
+
+/** A parent that says with a problem of its own that it cannot; what it passes on from an origin is an answer. */
+function isRefusal({ kind }: Target, { status, fields }: UpstreamHead): boolean {
+  if (kind !== 'parent' || status < 502 || status > 504) return false;
+  return valueOf(fields, 'content-type') === 'application/problem+json';
+}

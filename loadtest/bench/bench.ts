@@ -11,6 +11,7 @@ import { chunkLatency } from './chunk-latency.ts';
 import { edgeDeath } from './edge-death.ts';
 import { edgeMemory } from './edge-memory.ts';
 import { holds, type Figure, type FigureResult } from './figure.ts';
+import { fills } from './fills.ts';
 import { geoDecisions } from './geo-decisions.ts';
 import { jitTs } from './jit-ts.ts';
 import { publishStart } from './publish-start.ts';
@@ -26,6 +27,7 @@ const FIGURES: readonly Figure[] = [
   geoDecisions,
   edgeDeath,
   purgeEffect,
+  fills,
 ];
 
 interface Report {

@@ -47,6 +47,11 @@ const TABLE: Readonly<Record<string, string>> = {
   listStreams: EVERYBODY,
   getStream: 'admin operator publisher',
   deleteStream: 'admin operator',
+  createZone: 'admin operator',
+  listZones: 'admin operator viewer-issuer',
+  getZone: 'admin operator viewer-issuer',
+  replaceZone: 'admin operator',
+  deleteZone: 'admin operator',
   createToken: 'admin operator viewer-issuer',
   revoke: 'admin operator viewer-issuer',
   createIssuer: 'admin',
@@ -93,6 +98,7 @@ const TABLE: Readonly<Record<string, string>> = {
 /** What a person shows the second factor again for, and a key must be made for. */
 const SENSITIVE = new Set([
   'deleteStream',
+  'deleteZone',
   'createIssuer',
   'deleteIssuer',
   'rotatePathKey',

@@ -1,5 +1,6 @@
 /** Purges as schemas. */
 
+import { readPurge } from '@headwater/protocol/purge-scope';
 import { z } from 'zod';
 
 const TEXT = z.string().regex(/^[!-~]{1,2048}$/, 'wants 1 to 2048 printable ASCII characters without spaces');
@@ -17,7 +18,11 @@ export const NEW_PURGE = z
   .refine(
     ({ url, prefix, tag, all }) => [url, prefix, tag, all].filter((what) => what !== undefined).length === 1,
     'wants exactly one of url, prefix, tag and all',
-  );
+  )
+  .superRefine((order, context) => {
+    const scope = readPurge(order);
+    if (typeof scope === 'string') context.addIssue({ code: 'custom', message: scope });
+  });
 
 export const PURGE = z
   .strictObject({ ...WHAT, id: z.string(), soft: z.boolean(), atMs: z.int() })

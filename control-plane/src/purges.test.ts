@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FeedPage } from '@headwater/protocol/feed';
+import { addKey } from './test-accounts.ts';
 import { type TestPlane, joinAs, startTestPlane } from './test-plane.ts';
 
 async function poll(plane: TestPlane, credential: string, cursor?: string): Promise<FeedPage> {
@@ -44,9 +45,22 @@ test('an order that is none, or two, is refused', async () => {
     { tag: 'a b' },
     { prefix: '/', soft: 'yes' },
     { url: `/${'x'.repeat(2_048)}` },
+    { url: '/a/../b' },
+    { prefix: 'https://cdn.example/a%5cb' },
+    { tag: 'a,b' },
+    { tag: 'x'.repeat(1_025) },
   ]) {
     const answer = await plane.call('POST', '/v1/purges', body);
     assert.deepEqual([answer.status, answer.body['code']], [400, 'bad_field'], JSON.stringify(body));
   }
   assert.equal((await plane.call('GET', '/v1/purges/none')).status, 404);
+});
+
+test('the host of a pull zone is not all streams', async () => {
+  await using plane = await startTestPlane();
+  const hosts = ['www.example'];
+  await plane.call('POST', '/v1/zones', { name: 'site', hosts, origins: ['http://o'], policy: 'public' });
+  const operator = await addKey(plane, { role: 'operator' });
+  const statusOf = async (prefix: string) => (await plane.call('POST', '/v1/purges', { prefix }, operator)).status;
+  assert.deepEqual([await statusOf('https://WWW.example:8443/'), await statusOf('https://other.example/')], [202, 403]);
 });

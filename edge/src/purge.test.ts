@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FeedPage, Purge } from '@headwater/protocol/feed';
+import { FeedState } from '@headwater/protocol/feed-state';
 import { createCache } from './cache.ts';
 import { Fills } from './fill.ts';
 import { purgeAfter } from './purge.ts';
 import { storeText } from './stored.ts';
+import { ZoneTable } from './zone/zone-table.ts';
 
 const KEYS = ['show/v0/abcdefgh/1.m4s', 'show/v0/abcdefgh/2.m4s', 'show-2/v0/abcdefgh/1.m4s'];
 const QUIET = {
@@ -19,7 +21,9 @@ function makeParts() {
   const limits = { limit: 9, limitBytes: 1024, objectLimitBytes: 1_000, deadlineMs: 1_000 };
   const fills = new Fills({ cache, events: QUIET, ...limits });
   for (const key of KEYS) cache.set(key, storeText('text/plain', key));
-  return { cache, fills };
+  const hosts = ['www.example'];
+  const site = { name: 'site', hosts, pathPrefix: '/', origins: ['http://o'], policy: 'public' } as const;
+  return { cache, fills, zones: { table: new ZoneTable(new FeedState(), [site]) } };
 }
 
 function page(purge: Omit<Purge, 'id' | 'soft' | 'atMs'>): FeedPage {
@@ -41,6 +45,8 @@ for (const [name, order, left] of [
   ['everything by the beginning of its root', { prefix: 'https://edge.example/li' }, []],
   ['everything, with a query', { prefix: '/live/?x=1' }, []],
   ['a prefix of nothing here', { prefix: 'https://other.example/elsewhere/' }, [0, 1, 2]],
+  ['everything of a pull zone’s host', { prefix: 'https://WWW.example:8443/' }, [0, 1, 2]],
+  ['an order that cannot be read', { prefix: '/live/../live/' }, [0, 1, 2]],
   ['a tag of nothing here', { tag: 'other' }, [0, 1, 2]],
 ] as const) {
   test(`a purge of ${name}`, () => {

@@ -1,6 +1,6 @@
 /** /v1/purges: what edges must no longer answer with. */
 
-import { purgedPrefix } from '@headwater/protocol/purge-scope';
+import { isOfEverything, readPurge } from '@headwater/protocol/purge-scope';
 import { problemResponse } from '@headwater/service/problem-response';
 import { z } from 'zod';
 import { type Route, route } from '../api/operation.ts';
@@ -18,7 +18,7 @@ const PROGRESS = z
   })
   .meta({ id: 'PurgeProgress' });
 
-export function purgeRoutes({ purges, clock, events }: Services): Route[] {
+export function purgeRoutes({ purges, state, clock, events }: Services): Route[] {
   const order = route(
     {
       id: 'orderPurge',
@@ -33,7 +33,8 @@ export function purgeRoutes({ purges, clock, events }: Services): Route[] {
       problems: ['step_up_required', 'key_not_sensitive'],
     },
     async (context, { body }) => {
-      const refusal = isEverything(body) ? demand(context, 'purge.all', clock) : null;
+      const hosts = new Set((await state.zones()).flatMap((zone) => zone.hosts));
+      const refusal = isEverything(body, hosts) ? demand(context, 'purge.all', clock) : null;
       if (refusal !== null) return refusal;
       const { id } = await purges.order(body);
       events.purgeOrdered(id);
@@ -64,7 +65,8 @@ export function purgeRoutes({ purges, clock, events }: Services): Route[] {
   return [order, get];
 }
 
-/** Everything, whatever it is called. */
-function isEverything({ all, prefix }: z.output<typeof NEW_PURGE>): boolean {
-  return all === true || (prefix !== undefined && purgedPrefix(prefix) === '');
+/** Every stream. An order by a host that a zone names is about that host alone. */
+function isEverything(order: z.output<typeof NEW_PURGE>, hosts: ReadonlySet<string>): boolean {
+  const scope = readPurge(order);
+  return typeof scope !== 'string' && isOfEverything(scope, (host) => hosts.has(host));
 }

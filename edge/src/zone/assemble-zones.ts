@@ -2,6 +2,7 @@
 
 import type { FeedPage } from '@headwater/protocol/feed';
 import type { FeedState } from '@headwater/protocol/feed-state';
+import { zoneTag } from '@headwater/protocol/purge-scope';
 import type { Clock } from '@headwater/service/clock';
 import type { Log } from '@headwater/service/log';
 import type { Metrics } from '@headwater/service/metrics';
@@ -89,7 +90,11 @@ export function assembleZones(config: EdgeConfig, around: Surroundings): Zones {
     purgeAfter({ snapshot, messages }) {
       // Who gets a snapshot was away for longer than the log reaches back: it may have missed any order.
       if (snapshot) purges.order({ all: true, soft: false });
-      for (const message of messages) if (message.type === 'purge') purges.order(message.purge);
+      for (const message of messages) {
+        if (message.type === 'purge') purges.order(message.purge);
+        // Its name may be given anew, to another origin.
+        if (message.type === 'zone-removed') purges.order({ tag: zoneTag(message.name), soft: false });
+      }
     },
     close: () => upstream.close(),
   };

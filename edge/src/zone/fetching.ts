@@ -132,7 +132,7 @@ async function newObject(fetching: Fetching, ask: Ask, arrived: Arrived): Promis
   if (status === 304 || (isAlone && status === 206)) return null;
   const verdict = judgeStorage(ask.request, response);
   if (!verdict.store) return null;
-  const tags = tagsOf(fields);
+  const tags = tagsOf(ask.zone.name, fields);
   const head = storedHead(ask.request, response, times);
   if (status === 206) return partOf(fetching, ask, { head, tags, purge });
   const lengthBytes = lengthOf(response);

@@ -21,7 +21,7 @@ export function findZone(table: ZoneTable, { url = '', headers }: ViewerRequest)
   const target = readRequestTarget(url, headers.host);
   if (!target.ok) return table.match(headers.host, '/') === null ? null : { kind: 'refused', ...target };
   const { path, name } = target;
-  const zone = table.match(target.host, path);
+  const zone = table.match(target.host, name);
   if (zone === null) return null;
   const isAnyHost = zone.hosts[0] === ANY_HOST;
   if (isAnyHost && OWN.test(path)) return null;

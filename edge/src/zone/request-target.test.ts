@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seeded } from '@headwater/protocol/test-random';
-import { readPath, readRequestTarget } from './request-target.ts';
+import { readPath } from '@headwater/protocol/uri-path';
+import { readRequestTarget } from './request-target.ts';
 
 const CONTROL = '\x00';
 

@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TAG_LIMIT, TAG_LIMIT_CHARS, tagsOf } from './tags.ts';
+import { PURGE_TAG_LIMIT_CHARS } from '@headwater/protocol/purge-scope';
+import { ANY_TAG, TAG_LIMIT, tagsOf } from './tags.ts';
 
-test('tags are parted by commas in one field and by spaces in the other', () => {
-  const fields = ['Cache-Tag', 'a, b c', 'Surrogate-Key', ' d  e ', 'cache-tag', 'a,,f'];
-  assert.deepEqual(tagsOf(fields), ['a', 'b c', 'f', 'd', 'e']);
+test('tags come from both fields, all of their lines, each once, besides that of the zone', () => {
+  const fields = ['Cache-Tag', 'a, b,,c', 'X', 'y', 'surrogate-key', ' c  d\te ', 'CACHE-TAG', 'f'];
+  assert.deepEqual(tagsOf('site', fields), ['zone:site', 'a', 'b', 'c', 'f', 'd', 'e']);
+  assert.deepEqual(tagsOf('site', ['Cache-Tag', ' , ']), ['zone:site']);
 });
 
-test('no more tags are kept, and no longer ones, than the limits say', () => {
-  const many = Array.from({ length: TAG_LIMIT + 1 }, (_, nth) => `t${nth}`);
-  assert.deepEqual(tagsOf(['Cache-Tag', many.join(',')]), many.slice(0, TAG_LIMIT));
-  const [longest, longer] = ['x'.repeat(TAG_LIMIT_CHARS), 'x'.repeat(TAG_LIMIT_CHARS + 1)];
-  assert.deepEqual(tagsOf(['Surrogate-Key', `${longest} ${longer}`]), [longest]);
+test('what is beyond the limits is remembered as any tag', () => {
+  const many = (count: number) => Array.from({ length: count }, (_, n) => `t${n}`);
+  const all = ['zone:z', ...many(TAG_LIMIT - 1)];
+  assert.deepEqual(tagsOf('z', ['Cache-Tag', many(TAG_LIMIT - 1).join(',')]), all);
+  assert.deepEqual(tagsOf('z', ['Cache-Tag', many(TAG_LIMIT).join(',')]), [...all, ANY_TAG]);
+  const longest = 'x'.repeat(PURGE_TAG_LIMIT_CHARS);
+  assert.deepEqual(tagsOf('z', ['Cache-Tag', `a,${longest}`]), ['zone:z', 'a', longest]);
+  assert.deepEqual(tagsOf('z', ['Cache-Tag', `a,${longest}x,b`]), ['zone:z', 'a', 'b', ANY_TAG]);
 });

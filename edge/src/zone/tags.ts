@@ -1,17 +1,27 @@
-/** The tags that an origin gives an object, by which it can be purged with others. */
+/** The tags that an origin gives an object, for purges by tag. */
 
+import { PURGE_TAG_LIMIT_CHARS, zoneTag } from '@headwater/protocol/purge-scope';
 import { type FieldList, linesOf } from '../http-cache/fields.ts';
 
-/** Those beyond are not kept: a purge by them would miss the object, so origins are told of the limit in the docs. */
-export const TAG_LIMIT = 128;
-export const TAG_LIMIT_CHARS = 256;
+/** Cloudflare's and Akamai's field, and Fastly's and Varnish's. */
+const TAG_FIELDS = ['cache-tag', 'surrogate-key'] as const;
 
-/** `Cache-Tag` parts its tags by commas, `Surrogate-Key` by spaces. */
-export function tagsOf(fields: FieldList): readonly string[] {
-  const named = [
-    ...linesOf(fields, 'cache-tag').flatMap((line) => line.split(',')),
-    ...linesOf(fields, 'surrogate-key').flatMap((line) => line.split(' ')),
-  ];
-  const tags = named.map((tag) => tag.trim()).filter((tag) => tag !== '' && tag.length <= TAG_LIMIT_CHARS);
-  return [...new Set(tags)].slice(0, TAG_LIMIT);
+/** An object keeps so many tags, its zone's among them. */
+export const TAG_LIMIT = 256;
+
+/** In the place of tags that were too many or too long: then the purge of any tag reaches the object. No tag is like it. */
+export const ANY_TAG = ' ';
+
+/** Each tag once, that of the zone first. Commas and white space part them, in either field. */
+export function tagsOf(zone: string, fields: FieldList): readonly string[] {
+  const tags = new Set([zoneTag(zone)]);
+  for (const field of TAG_FIELDS) {
+    for (const line of linesOf(fields, field)) {
+      for (const tag of line.split(/[,\s]+/)) {
+        if (tag !== '') tags.add(tag);
+      }
+    }
+  }
+  const kept = [...tags].filter((tag) => tag.length <= PURGE_TAG_LIMIT_CHARS).slice(0, TAG_LIMIT);
+  return kept.length === tags.size ? kept : [...kept, ANY_TAG];
 }

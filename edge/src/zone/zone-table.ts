@@ -1,7 +1,6 @@
 /** Which pull zone a request is for, by the zones of the feed and of the edge's own file. */
 
 import type { FeedState } from '@headwater/protocol/feed-state';
-import { isAmbiguous, normalizePercent, readingsOf } from '@headwater/protocol/uri-path';
 import { ANY_HOST, type ZoneEntry } from '@headwater/protocol/zone';
 
 /** Zones of one host, the longest prefix first. */
@@ -40,20 +39,22 @@ export class ZoneTable {
    * The zone of a request: of those that name its host the one with the longest prefix, else of those for any host. A prefix
    * ends at a segment's end: `/img` covers `/img` and `/img/a`, not `/images`; `/img/` covers `/img/a`, not `/img`.
    *
-   * A path that servers read in several ways is in a zone only if it is by every reading: else a viewer could reach through one
-   * zone what its origin keeps for another, or outside of the prefix.
-   * @param host the Host field
-   * @param path without query, as received
+   * What follows a semicolon is a parameter to some servers, so a path is in a zone only if it is without it, too: else a viewer
+   * could reach through one zone what its origin keeps for another.
+   * @param host as a Host field has it
+   * @param name of the path, see `readPath`: every spelling that an origin may take for the same path has the same one
    */
-  match(host: string | undefined, path: string): ZoneEntry | null {
+  match(host: string | undefined, name: string): ZoneEntry | null {
     const byHost = this.#current();
     if (byHost.size === 0) return null;
     const named = byHost.get(hostOf(host));
-    const normal = normalizePercent(path);
-    const zone = this.#find(named, normal);
-    if (zone === null || !isAmbiguous(normal)) return zone;
-    for (const reading of readingsOf(normal)) if (this.#find(named, reading) !== zone) return null;
-    return zone;
+    const zone = this.#find(named, name);
+    return name.includes(';') && this.#find(named, bareName(name)) !== zone ? null : zone;
+  }
+
+  /** Whether a zone names a host. */
+  names(host: string): boolean {
+    return host !== ANY_HOST && this.#current().has(hostOf(host));
   }
 
   #find(named: Routes | undefined, path: string): ZoneEntry | null {
@@ -77,6 +78,10 @@ export class ZoneTable {
     this.#builtAtRevision = zonesRevision;
     return byHost;
   }
+}
+
+function bareName(name: string): string {
+  return name.replace(/;[^/]*/g, '').replace(/\/{2,}/g, '/');
 }
 
 function isBelow(path: string, prefix: string): boolean {

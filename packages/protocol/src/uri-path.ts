@@ -1,4 +1,6 @@
-/** Paths of URIs: their one normal form, and what else a server may take one for. */
+/** Paths of URIs: their normal forms, and those that no two servers read alike. */
+
+import type { ProblemCode } from './problem.ts';
 
 /** Decodes what needs no encoding and writes the rest in upper case (RFC 3986 §6.2.2.1, §6.2.2.2). */
 export function normalizePercent(text: string): string {
@@ -22,34 +24,66 @@ export function removeDotSegments(path: string): string {
   return kept.join('/');
 }
 
-// RFC 3986 §3.3: pchar and slashes.
-const PATH = /^\/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*$/;
-
-/** Whether a path stands in its normal form, and no server can take it for another one. */
-export function isPlainPath(path: string): boolean {
-  return PATH.test(path) && normalizePercent(path) === path && !isAmbiguous(path);
+/** A path and what it is known by. */
+export interface ReadPath {
+  readonly ok: true;
+  /** as it came, without the query */
+  readonly path: string;
+  /**
+   * What prefixes and purges are held against: no character is encoded that may stand for itself, empty segments are gone and
+   * the hexadecimal digits of what is left are upper-case. A purge by it reaches every spelling.
+   */
+  readonly name: string;
 }
 
-/** An encoded slash, a backslash, a parameter, an empty segment, a dot segment. */
-const AMBIGUOUS = /%2F|%5C|[\\;]|\/(?:\/|\.{1,2}(?:\/|$))/;
-
-/** Whether some server may take a path with {@link normalizePercent normal} encodings for another one. */
-export function isAmbiguous(path: string): boolean {
-  return AMBIGUOUS.test(path);
+export interface BadPath {
+  readonly ok: false;
+  readonly code: ProblemCode;
+  readonly detail: string;
 }
 
-const SLASHED = (path: string): string => path.replaceAll(/\\|%2F|%5C/g, '/');
-const BARE = (path: string): string => path.replaceAll(/;[^/]*/g, '');
-const MERGED = (path: string): string => path.replaceAll(/\/{2,}/g, '/');
-const CARELESSNESS = [SLASHED, BARE, MERGED, removeDotSegments];
+/** What can be spelled in one way only: no escapes, no empty segment, none that begins with a dot or has parameters. */
+const PLAIN = /^(?:\/[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)*\/?$/;
+/** Visible ASCII (RFC 3986 §2) but for the marks of query and fragment, and the backslash, a slash to some. */
+const PATH_CHARACTERS = /^[!-"$->@-[\]-~]*$/;
+const ESCAPE = /%([\dA-Fa-f]{2})?/g;
+/** What names keep encoded: what is no visible ASCII, and what would read as something else: % ? # and \ */
+const KEPT_ENCODED = /[^!-~]|[%?#\\]/;
 
-/**
- * What servers may take a path for, itself among it: some decode slashes, some take backslashes for slashes, some drop the
- * parameters of segments, some merge empty segments, most resolve dot segments, and each combines these as it likes.
- * @param path with {@link normalizePercent normal} encodings
- */
-export function readingsOf(path: string): ReadonlySet<string> {
-  let readings = new Set([path]);
-  for (const read of CARELESSNESS) readings = new Set([...readings].flatMap((reading) => [reading, read(reading)]));
-  return readings;
+/** Escapes, as names write them, that origins differ about, and why. */
+const AMBIGUOUS: readonly (readonly [RegExp, string])[] = [
+  [/%(?:[01][\dA-F]|7F)/, 'the path has an encoded control character'],
+  [/%5C/, 'the path has an encoded backslash'],
+  // Some decode twice, and some decode what stands before them does not.
+  [/%25(?:2[EF5]|5C|[01][\dA-F]|7F)/i, 'the path has something encoded twice'],
+  // RFC 3629 §3: forms that are longer than they need be were a way to hide a slash or a dot.
+  [/%C[01]%[89AB]|%E0%[89][\dA-F]%[89AB]|%F0%8[\dA-F]%[89AB][\dA-F]%[89AB]/, 'the path has an overlong form of UTF-8'],
+  // RFC 3986 §5.2.4; what comes after a semicolon is a parameter to some.
+  [/\/\.{1,2}(?:[/;]|$)/, 'the path has a dot segment'],
+];
+
+/** Reads a path: of a request, of a zone's prefix or of a purge. */
+export function readPath(path: string): ReadPath | BadPath {
+  if (PLAIN.test(path) && path !== '') return { ok: true, path, name: path };
+  // Two slashes at the beginning would make a host of the first segment wherever a URL is put together.
+  if (!path.startsWith('/') || path.startsWith('//')) return bad('the path does not begin with one slash');
+  if (!PATH_CHARACTERS.test(path)) return bad('the path has a character that no path has');
+  const name = nameOf(path);
+  if (name === null) return bad('the path has a percent sign that encodes nothing');
+  const complaint = AMBIGUOUS.find(([form]) => form.test(name));
+  return complaint === undefined ? { ok: true, path, name } : bad(complaint[1]);
+}
+
+function nameOf(path: string): string | null {
+  let isWhole = true;
+  const decoded = path.replace(ESCAPE, (escape, digits: string | undefined) => {
+    if (digits === undefined) isWhole = false;
+    const character = String.fromCharCode(Number.parseInt(digits ?? '0', 16));
+    return KEPT_ENCODED.test(character) ? escape.toUpperCase() : character;
+  });
+  return isWhole ? decoded.replace(/\/{2,}/g, '/') : null;
+}
+
+function bad(detail: string): BadPath {
+  return { ok: false, code: 'bad_request', detail };
 }

@@ -5,7 +5,7 @@
 
 import { type IpPrefix, isInPrefix, parseIpPrefix } from './ip-prefix.ts';
 import { isStreamName } from './names.ts';
-import { isPlainPath } from './uri-path.ts';
+import { readPath } from './uri-path.ts';
 
 export interface ZoneEntry {
   readonly name: string;
@@ -146,8 +146,10 @@ function mappedIpv4(address: string): string | null {
 function complaintOfPrefix(value: unknown): string | null {
   if (typeof value !== 'string' || !value.startsWith('/')) return 'wants a path that begins with a slash';
   if (value.length > PREFIX_LIMIT_CHARS) return `wants at most ${PREFIX_LIMIT_CHARS} characters`;
-  if (!isPlainPath(value))
-    return 'wants a path in normal form: no query, no dot segment, no empty one, RFC 3986 §6.2.2';
+  const read = readPath(value);
+  if (!read.ok) return `${read.detail}: wants one that can be read in one way`;
+  if (read.name !== value) return `wants its one spelling, ${read.name}`;
+  if (value.includes(';')) return 'wants no semicolon: what comes after it is a parameter to some';
   if (value === '/t' || value.startsWith('/t/')) return 'wants another path than /t/, below which tokens stand';
   return null;
 }

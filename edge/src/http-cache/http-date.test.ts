@@ -16,9 +16,9 @@ test('the three forms of a date', () => {
   }
 });
 
-test('a date is read in any case, and in UTC by its other name', () => {
+test('a date is read in any case', () => {
   const instant = Date.UTC(1994, 10, 6, 8, 49, 37);
-  for (const text of ['sun, 06 NOV 1994 08:49:37 gMT', 'Sun, 06 Nov 1994 08:49:37 UTC', 'SUN NOV  6 08:49:37 1994']) {
+  for (const text of ['sun, 06 NOV 1994 08:49:37 gMT', 'SUN NOV  6 08:49:37 1994']) {
     assert.equal(parseHttpDate(text, NOW_MS), instant, text);
   }
 });
@@ -44,7 +44,7 @@ test('what is no date', () => {
     'Sun, 06 Nov 1994 08:49:37',
     'Sun, 06 Nov 1994 08:49:37 +0000',
     'Sun, 06 Nov 1994 08:49:37 AEST',
-    'Sun, 06 Nov 1994 08:49:37 EST',
+    'Sun, 06 Nov 1994 08:49:37 UTC',
     'Sun, 06 Nov 1994 24:00:00 GMT',
     'Sun, 06 Nov 1994 08:60:37 GMT',
     'Sun, 06 Nov 1994 08:49:61 GMT',

@@ -6,6 +6,7 @@ import type { ZoneEntry } from '@headwater/protocol/zone';
 import { ConfigError, type Environment, addressCap, httpUrl, integer, oneOf, port, text } from '@headwater/service/env';
 import type { LogLevel } from '@headwater/service/log';
 import { type NodeIdentity, readNodeIdentity } from '@headwater/service/node-identity';
+import { type TlsFiles, readTlsFiles } from '@headwater/service/tls-files';
 import { parseParents } from './upstream/parent-list.ts';
 import type { Weighted } from './upstream/rendezvous.ts';
 import { readZonesFile } from './zone/zones-file.ts';
@@ -14,8 +15,10 @@ export interface EdgeConfig extends NodeIdentity {
   readonly port: number;
   /** 0 lets the system choose */
   readonly adminPort: number;
-  /** null: `http://HOST:PORT` of the port that was bound */
+  /** null: `http://HOST:PORT` of the port that was bound, or https with certificates */
   readonly publicUrl: string | null;
+  /** the certificates of the viewers' port; none: it speaks plain HTTP */
+  readonly tlsFiles: readonly TlsFiles[];
   /** our name in a session token's `aud` */
   readonly audience: string;
   /** what the fleet told last, for a start without a control plane */
@@ -65,6 +68,7 @@ export function readConfig(env: Environment = process.env): EdgeConfig {
     port: edgePort,
     adminPort: port(env, 'HEADWATER_EDGE_ADMIN_PORT', edgePort === 0 ? 0 : edgePort + 1000),
     publicUrl: httpUrl(env, 'HEADWATER_EDGE_PUBLIC_URL', undefined) ?? null,
+    tlsFiles: readTlsFiles(env),
     audience: text(env, 'HEADWATER_TOKEN_AUDIENCE', 'headwater'),
     stateFile: join(text(env, 'HEADWATER_DATA_DIR', './data'), `${identity.nodeId}.json`),
     zones: readZones(env, 'HEADWATER_ZONES_FILE'),

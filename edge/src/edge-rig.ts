@@ -8,6 +8,7 @@ import { type PathClaims, type PathKeyring, makeKeyring, mintPathToken } from '@
 import { testRecord } from '@headwater/protocol/test-node';
 import type { ZoneEntry } from '@headwater/protocol/zone';
 import type { Clock } from '@headwater/service/clock';
+import type { TlsFiles } from '@headwater/service/tls-files';
 import { type EdgeConfig, type EdgeLimits, readConfig } from './config.ts';
 import { type RunningEdge, startEdge } from './start-edge.ts';
 
@@ -42,15 +43,16 @@ interface RigOptions {
   readonly limits?: Partial<EdgeLimits>;
   readonly zones?: readonly ZoneEntry[];
   readonly clock?: Clock;
+  readonly tlsFiles?: readonly TlsFiles[];
 }
 
 /** An edge that joins no fleet. */
 export async function startRig(
   feed: FeedState,
-  { id = 'edge-1', limits = {}, zones = [], clock }: RigOptions = {},
+  { id = 'edge-1', limits = {}, zones = [], clock, tlsFiles = [] }: RigOptions = {},
 ): Promise<RunningEdge> {
   const config = readConfig({ HEADWATER_EDGE_PORT: '0', HEADWATER_NODE_ID: id });
-  const quiet: EdgeConfig = { ...config, zones, limits: { ...config.limits, ...limits } };
+  const quiet: EdgeConfig = { ...config, zones, tlsFiles, limits: { ...config.limits, ...limits } };
   return startEdge(quiet, { feed, log: () => undefined, ...(clock === undefined ? {} : { clock }) });
 }
 

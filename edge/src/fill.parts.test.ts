@@ -336,7 +336,8 @@ test('a reader that is slow is not taken for an idle one, however much is ready 
   const hand = byHand();
   const fill = fills.joinOrStart('k', hand.recipe)?.fill as Fill;
   const telling = { edgeId: 'e', cacheStatus: '', timing: '', freshness: 'max-age=1' };
-  await using server = createViewerServer({
+  const { server } = createViewerServer({
+    certificates: null,
     headerBytes: 4_096,
     connections: 10,
     connectionsPerAddress: { loopback: 0, elsewhere: 0 },
@@ -347,6 +348,7 @@ test('a reader that is slow is not taken for an idle one, however much is ready 
     },
     onConnectionRefused: () => undefined,
   });
+  await using _closed = server;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const slow = connect((server.address() as AddressInfo).port, '127.0.0.1');

@@ -1,12 +1,20 @@
 /** The viewers' listener: node:http with what a hit does not need turned off, and every limit set. */
 
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import { type RequestListener, type Server, type ServerOptions, createServer } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { AddressCap } from '@headwater/protocol/address-cap';
 import { acceptAbsoluteForm } from '@headwater/service/absolute-form';
+import { closeServer } from '@headwater/service/close-server';
 import { capPerAddress } from '@headwater/service/connection-caps';
 import { capPipeline } from '@headwater/service/pipeline-cap';
 import { refuseOddities } from '@headwater/service/problem-response';
+import type { Certificates } from './certificates.ts';
+import { createH2Server } from './h2/h2-server.ts';
+import { PacedResponse } from './paced-response.ts';
+import { createSecureServer } from './secure-server.ts';
+import type { ViewerRequest, ViewerResponse } from './viewer-exchange.ts';
 
 interface ViewerServerOptions {
   readonly headerBytes: number;
@@ -14,7 +22,9 @@ interface ViewerServerOptions {
   readonly connectionsPerAddress: AddressCap;
   /** a connection on which nothing moves for so long is closed; longer than any blocked request */
   readonly idleMs: number;
-  readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
+  /** null: no TLS */
+  readonly certificates: Certificates | null;
+  readonly onRequest: (request: ViewerRequest, response: ViewerResponse) => void;
   readonly onConnectionRefused: () => void;
 }
 
@@ -23,29 +33,57 @@ const HEAD_DEADLINE_MS = 10_000;
 /** Idleness is looked at so often within its limit. */
 const SWEEPS = 4;
 
-/** A server that is not listening yet. */
-export function createViewerServer(options: ViewerServerOptions): Server {
-  const server = createServer(
-    {
-      maxHeaderSize: options.headerBytes,
-      // Node's own timers cost a quarter of a small hit: they are moved at every request. See closeIdle.
-      keepAliveTimeout: 0,
-      connectionsCheckingInterval: 1_000,
-      headersTimeout: HEAD_DEADLINE_MS,
-      requestTimeout: HEAD_DEADLINE_MS,
-      // Checked when a request is answered, in our own form.
-      requireHostHeader: false,
-      joinDuplicateHeaders: true,
-      optimizeEmptyRequests: true,
-      noDelay: true,
+/** Takes connections when it listens. */
+export interface ViewerServer {
+  readonly server: Server | SecureServer;
+  /** Comes back when the last connection is closed. @param answersMs answers under way have so long to end */
+  close(answersMs: number): Promise<void>;
+}
+
+/** Plain HTTP/1.1, or with certificates HTTP/1.1 and HTTP/2 over TLS. */
+export function createViewerServer(options: ViewerServerOptions): ViewerServer {
+  const { certificates } = options;
+  if (certificates === null) {
+    const server = limit(createServer(httpOptions(options)), options.onRequest, options);
+    return { server, close: (answersMs) => closeServer(server, answersMs) };
+  }
+  const h2 = createH2Server(options);
+  const answer: RequestListener = (request, response) => options.onRequest(request, new PacedResponse(response));
+  const server = limit(createSecureServer(httpOptions(options), certificates, h2.server), answer, options);
+  return {
+    server,
+    async close(answersMs) {
+      h2.close();
+      const late = setTimeout(() => h2.destroy(), answersMs);
+      await closeServer(server, answersMs);
+      clearTimeout(late);
     },
-    options.onRequest,
-  );
+  };
+}
+
+function httpOptions({ headerBytes }: ViewerServerOptions): ServerOptions {
+  return {
+    maxHeaderSize: headerBytes,
+    // Node's own timers cost a quarter of a small hit: they are moved at every request. See closeIdle.
+    keepAliveTimeout: 0,
+    connectionsCheckingInterval: 1_000,
+    headersTimeout: HEAD_DEADLINE_MS,
+    requestTimeout: HEAD_DEADLINE_MS,
+    // Checked when a request is answered, in our own form.
+    requireHostHeader: false,
+    joinDuplicateHeaders: true,
+    optimizeEmptyRequests: true,
+    noDelay: true,
+  };
+}
+
+function limit<S extends Server | SecureServer>(server: S, answer: RequestListener, options: ViewerServerOptions): S {
+  server.on('request', answer);
   server.timeout = 0;
   server.maxConnections = options.connections;
   server.on('drop', options.onConnectionRefused);
-  refuseOddities(server, { 'access-control-allow-origin': '*' });
-  closeIdle(server, options.idleMs);
+  refuseOddities(server, { 'access-control-allow-origin': '*' }, answer);
+  closeIdle(server, options);
   acceptAbsoluteForm(server);
   capPipeline(server);
   capPerAddress(server, { cap: options.connectionsPerAddress, onRefused: options.onConnectionRefused });
@@ -63,9 +101,11 @@ interface Quiet {
  * Closes connections on which nothing moved: one timer for all. A body that was handed over counts as moved; where that may
  * take long, `replyStored` sets the socket's own timer, which sees the queue shrink.
  */
-function closeIdle(server: Server, idleMs: number): void {
+function closeIdle(server: Server | SecureServer, { certificates, idleMs }: ViewerServerOptions): void {
   const open = new Map<Socket, Quiet>();
-  server.on('connection', (socket) => {
+  server.on(certificates === null ? 'connection' : 'secureConnection', (socket: TLSSocket | Socket) => {
+    // HTTP/2 looks after its own.
+    if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') return;
     open.set(socket, { bytes: 0, sweeps: 0 });
     socket.once('close', () => open.delete(socket));
   });

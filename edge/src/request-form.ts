@@ -11,6 +11,8 @@ export function complaintOf(
 ): ProblemCode | null {
   if ((request.url ?? '').length > urlBytes) return 'uri_too_long';
   if (!hasOneHost(request)) return 'bad_request';
+  // RFC 9110 §10.1.1: the only one that there is; it has been met.
+  if (!/^(?:100-continue)?$/i.test(request.headers.expect ?? '')) return 'expectation_failed';
   return hasBody(request) && !mayHaveBody ? 'body_too_large' : null;
 }
 

@@ -10,7 +10,7 @@ import { type Log, createLog } from '@headwater/service/log';
 import { createAdminServer } from './admin.ts';
 import type { EdgeConfig } from './config.ts';
 import { joinFleet } from './join-fleet.ts';
-import { DRAIN_MS, startServing } from './start-serving.ts';
+import { DRAIN_MS, schemeOf, startServing } from './start-serving.ts';
 
 export interface EdgeOverrides {
   readonly clock?: Clock;
@@ -39,7 +39,7 @@ export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {
     connections: config.limits.adminConnections,
   });
   const adminPort = await listen(admin, { port: config.adminPort, variable: 'HEADWATER_EDGE_ADMIN_PORT' });
-  const url = config.publicUrl ?? `http://${config.publicHost}:${port}`;
+  const url = config.publicUrl ?? `${schemeOf(config)}://${config.publicHost}:${port}`;
   const meter = new LoadMeter(clock);
   const state = { draining: false };
   events.started({ port, adminPort });

@@ -1,19 +1,20 @@
 /** What answers viewers in this process: the listener, and behind it cache, fills and views. */
 
-import type { Server } from 'node:http';
+import type { Server } from 'node:net';
 import type { FeedPage } from '@headwater/protocol/feed';
 import type { FeedState } from '@headwater/protocol/feed-state';
 import type { Clock } from '@headwater/service/clock';
-import { closeServer } from '@headwater/service/close-server';
 import { listen } from '@headwater/service/listen';
 import type { Log } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
 import { Gate } from './authorise.ts';
 import { createCache } from './cache.ts';
+import { type Certificates, openCertificates } from './certificates.ts';
 import type { EdgeConfig } from './config.ts';
 import type { Edge } from './edge.ts';
 import { type EdgeEvents, createEvents } from './events.ts';
 import { Fills } from './fill.ts';
+import { type FrontEvents, createFrontEvents } from './front-events.ts';
 import { createViewerServer } from './http-server.ts';
 import type { Readings } from './join-fleet.ts';
 import { MediaDesk } from './media-desk.ts';
@@ -58,16 +59,18 @@ export async function startServing(config: EdgeConfig, { clock, feed, log }: Sur
   const isReady = (): boolean => !state.draining && knowsEnough(config, feed);
   const { edge, zones, closeMedia } = assemble(config, { clock, feed, log, metrics, events, isReady });
   const { connections, connectionsPerAddress, headerBytes, idleMs } = config.limits;
+  const certificates = await loadCertificates(config, createFrontEvents(log, metrics));
   const viewers = createViewerServer({
     connections,
     connectionsPerAddress,
     headerBytes,
     idleMs,
+    certificates,
     onRequest: (request, response) => serve(edge, request, response),
     onConnectionRefused: () => events.connectionRefused(),
   });
-  const open = countConnections(viewers);
-  const port = await listen(viewers, { port: config.port, variable: 'HEADWATER_EDGE_PORT' });
+  const open = countConnections(viewers.server);
+  const port = await listen(viewers.server, { port: config.port, variable: 'HEADWATER_EDGE_PORT' });
   exposeGauges(edge, events, open);
   return {
     port,
@@ -86,11 +89,22 @@ export async function startServing(config: EdgeConfig, { clock, feed, log }: Sur
     },
     async [Symbol.asyncDispose]() {
       state.draining = true;
-      await closeServer(viewers, DRAIN_MS);
+      await viewers.close(DRAIN_MS);
+      certificates?.[Symbol.dispose]();
       zones.close();
       await closeMedia();
     },
   };
+}
+
+/** @returns null when the port speaks plain HTTP */
+async function loadCertificates({ tlsFiles }: EdgeConfig, events: FrontEvents): Promise<Certificates | null> {
+  if (tlsFiles.length === 0) return null;
+  return openCertificates({
+    files: tlsFiles,
+    onReloaded: (expiresMs) => events.certificateReloaded(expiresMs),
+    onRejected: (error) => events.certificateRejected(error),
+  });
 }
 
 /** Public zones of an edge's own file need nobody's word; all else begins with the feed. */
@@ -140,7 +154,7 @@ function assemble(
     fetchPart: (view, name) => desk.whole(view, { kind: 'part', ...name }),
     onTrouble: (stream, cause) => events.timelineFailed(stream, cause),
   });
-  const scheme = config.publicUrl?.startsWith('https:') === true ? 'https' : 'http';
+  const scheme = schemeOf(config);
   const waiters = new Waiters(limits.waiters);
   const ramInUseBytes = (): number => cache.calculatedSize;
   const zones = assembleZones(config, { clock, feed, log, metrics, waiters, scheme, ramInUseBytes });
@@ -177,6 +191,12 @@ function assemble(
 function locateOrigin(feed: FeedState, stream: string): string | null {
   const origin = feed.streams.get(stream)?.origin;
   return origin === undefined || origin === null ? null : (feed.nodes.get(origin)?.url ?? null);
+}
+
+/** What viewers speak: to us, or to a proxy before us whose URL we were told. */
+export function schemeOf({ publicUrl, tlsFiles }: EdgeConfig): 'http' | 'https' {
+  const speaksTls = publicUrl === null ? tlsFiles.length > 0 : publicUrl.startsWith('https:');
+  return speaksTls ? 'https' : 'http';
 }
 
 function exposeGauges(edge: Edge, events: EdgeEvents, open: { readonly count: number }): void {

@@ -1,6 +1,6 @@
 /** Error answers: `application/problem+json` (RFC 9457) from a code, for node:http and for handlers that return a Response. */
 
-import { type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type RequestListener, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode, problem } from '@headwater/protocol/problem';
 
@@ -37,14 +37,22 @@ export function refuseUnhandled(error: unknown): Response {
  * Answers whatever reaches a node:http server and never its handler: what cannot be read as a request, a request that does not
  * come in time, CONNECT (which is cut without a word when nobody listens), and an expectation that nobody knows.
  * @param headers sent with each of these answers
+ * @param onExpectation who answers an expectation that nobody knows in another way than by 417
  */
-export function refuseOddities(server: Server, headers: Readonly<Record<string, string>> = {}): void {
+export function refuseOddities(
+  server: Server,
+  headers: Readonly<Record<string, string>> = {},
+  onExpectation?: RequestListener,
+): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
     else endWith(socket, CODE_OF_ERROR[error.code ?? ''] ?? 'bad_request', headers);
   });
   server.on('connect', (_request, socket) => endWith(socket, 'method_not_allowed', headers));
-  server.on('checkExpectation', (_request, response) => sendProblem(response, 'expectation_failed', { headers }));
+  server.on(
+    'checkExpectation',
+    onExpectation ?? ((_request, response) => sendProblem(response, 'expectation_failed', { headers })),
+  );
 }
 
 const CODE_OF_ERROR: Readonly<Record<string, ProblemCode>> = {

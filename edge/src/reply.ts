@@ -3,6 +3,7 @@
 import { EDGE_ID } from '@headwater/protocol/headers';
 import { PROBLEM_MEDIA_TYPE, PROBLEM_STATUS, type ProblemCode, problem } from '@headwater/protocol/problem';
 import type { Fill } from './fill.ts';
+import { formatCacheStatus } from './http-cache/cache-status.ts';
 import { listsTag } from './http-cache/entity-tag.ts';
 import { type ByteRange, parseRanges } from './http-cache/ranges.ts';
 import type { Stored } from './stored.ts';
@@ -27,6 +28,8 @@ export interface CacheStatuses {
   readonly joined: string;
   readonly blocked: string;
 }
+
+const CACHE_STATUS = 'Cache-Status';
 
 /** Added when the cache has it by then (RFC 9211 §2.5); of what is still growing nobody knows. */
 export const STATUS_STORED = '; stored';
@@ -215,7 +218,11 @@ export function replyProblem({ request, response }: Exchange, code: ProblemCode,
   const body = Buffer.from(JSON.stringify(problem(code, telling.detail)));
   const head = ['Content-Type', PROBLEM_MEDIA_TYPE, 'Content-Length', String(body.length), 'Cache-Control', NO_STORE];
   if (status === 429 || status === 503) head.push('Retry-After', RETRY_AFTER_S);
-  response.writeHead(status, [...head, ...CORS, EDGE_ID, telling.edgeId, ...(telling.more ?? [])]);
+  const { edgeId, more = [] } = telling;
+  if (!more.includes(CACHE_STATUS)) {
+    head.push(CACHE_STATUS, formatCacheStatus(edgeId, { kind: 'own', detail: code }, undefined));
+  }
+  response.writeHead(status, [...head, ...CORS, EDGE_ID, edgeId, ...more]);
   response.end(request.method === 'HEAD' ? undefined : body);
   return status;
 }
@@ -295,7 +302,7 @@ function told(exchange: Exchange, { edgeId, cacheStatus, timing, freshness, age 
     control,
     'Accept-Ranges',
     'bytes',
-    'Cache-Status',
+    CACHE_STATUS,
     cacheStatus,
     'Server-Timing',
     timing,

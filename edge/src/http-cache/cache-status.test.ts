@@ -17,6 +17,7 @@ test('a hit and a forwarded request', () => {
     formatCacheStatus('e', { kind: 'forwarded', fwd: 'uri-miss', isStored: false, isCollapsed: false }, ''),
     'e; fwd=uri-miss',
   );
+  assert.equal(formatCacheStatus('e', { kind: 'own', detail: 'not_cached' }, undefined), 'e; detail=not_cached');
 });
 
 test('every reason for going on is a token of RFC 9211', () => {

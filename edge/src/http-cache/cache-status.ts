@@ -4,6 +4,8 @@ export type ForwardReason = 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'mi
 
 export type CacheOutcome =
   | { readonly kind: 'hit'; readonly ttlS?: number; readonly detail?: string }
+  /** the cache's own words: neither was anything stored used nor anybody asked */
+  | { readonly kind: 'own'; readonly detail: string }
   | {
       readonly kind: 'forwarded';
       readonly fwd: ForwardReason;
@@ -22,13 +24,13 @@ export type CacheOutcome =
 export function formatCacheStatus(cache: string, outcome: CacheOutcome, before: string | undefined): string {
   const parameters: string[] = [formatIdentifier(cache)];
   if (outcome.kind === 'hit') parameters.push('hit');
-  else {
+  else if (outcome.kind === 'forwarded') {
     parameters.push(`fwd=${outcome.fwd}`);
     if (outcome.fwdStatus !== undefined) parameters.push(`fwd-status=${outcome.fwdStatus}`);
     if (outcome.isStored === true) parameters.push('stored');
     if (outcome.isCollapsed === true) parameters.push('collapsed');
   }
-  if (outcome.ttlS !== undefined) parameters.push(`ttl=${outcome.ttlS}`);
+  if (outcome.kind !== 'own' && outcome.ttlS !== undefined) parameters.push(`ttl=${outcome.ttlS}`);
   if (outcome.detail !== undefined) parameters.push(`detail=${formatIdentifier(outcome.detail)}`);
   const ours = parameters.join('; ');
   return before === undefined || before === '' ? ours : `${before}, ${ours}`;

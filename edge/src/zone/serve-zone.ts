@@ -3,6 +3,7 @@
  * taken here; the leaves decide nothing.
  */
 
+import type { ProblemCode } from '@headwater/protocol/problem';
 import type { ZoneEntry } from '@headwater/protocol/zone';
 import type { Clock } from '@headwater/service/clock';
 import { type FieldList, endToEnd } from '../http-cache/fields.ts';
@@ -106,11 +107,15 @@ async function serveGet(edge: ZoneEdge, exchange: Exchange, ask: Ask, signal: Ab
   await hand(edge, exchange, ask, await edge.desk.obtain(ask, { withinMs: edge.deadlineMs, signal, onInformation }));
 }
 
+/** Failures before any upstream was asked. */
+const NOT_ASKED: ReadonlySet<ProblemCode> = new Set(['not_cached', 'too_many_waiters']);
+
 /** Gives what was obtained to the viewer. */
 async function hand(edge: ZoneEdge, exchange: Exchange, ask: Ask, obtained: Obtained): Promise<void> {
   const telling = { edgeId: edge.id, how: obtained.how, isPrivate: ask.isPrivate };
   if (obtained.kind === 'failed') {
-    if (!exchange.response.destroyed) replyProblem(exchange, obtained.code, problemTelling(telling));
+    const told = NOT_ASKED.has(obtained.code) ? { edgeId: edge.id } : problemTelling(telling);
+    if (!exchange.response.destroyed) replyProblem(exchange, obtained.code, told);
     return edge.events.answered(exchange.response.destroyed ? 'left' : 'failed', 0);
   }
   const sent =

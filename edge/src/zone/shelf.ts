@@ -145,12 +145,15 @@ export class Shelf {
     const { lengthBytes } = body;
     if (body.isStored && lengthBytes !== null && ended.isWhole) {
       const variant: Variant = { id: body.id, head, lengthBytes, tags, purge };
-      await this.#edit(named, (variants) =>
-        // Looked at again at the last moment: what was disowned or purged meanwhile must not come back.
-        body.isStored && !this.#isGone(named, growing)
-          ? [variant, ...variants.filter((old) => !isReplaced(old, body.id, ended.request))]
-          : variants,
-      );
+      await this.#edit(named, (variants) => {
+        // Looked at again at the last moment: what was disowned or purged meanwhile must not come back, nor take the place of
+        // what was asked for later and came sooner.
+        if (!body.isStored || this.#isGone(named, growing)) return variants;
+        const replaced = variants.filter((old) => isReplaced(old, body.id, ended.request));
+        return replaced.some((old) => old.id !== body.id && isLater(old, variant))
+          ? variants
+          : [variant, ...variants.filter((old) => !replaced.includes(old))];
+      });
     }
     const siblings = this.#growing.get(named.key);
     siblings?.delete(growing);
@@ -234,4 +237,9 @@ export class Shelf {
 /** A newer response takes the place of those that the same request would have chosen. */
 function isReplaced(old: Variant, id: string, request: RequestHead): boolean {
   return old.id === id || selectVariant([old], request) !== undefined;
+}
+
+/** Whether one was asked for after the other: between them lies a purge, or time. */
+function isLater(one: Variant, other: Variant): boolean {
+  return one.purge.seq > other.purge.seq || one.head.requestMs > other.head.requestMs;
 }

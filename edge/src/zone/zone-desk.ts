@@ -8,7 +8,9 @@ import type { ProblemCode } from '@headwater/protocol/problem';
 import { LRUCache } from 'lru-cache';
 import { valueOf } from '../http-cache/fields.ts';
 import type { FieldList } from '../http-cache/fields.ts';
+import { freshnessOf } from '../http-cache/freshness.ts';
 import { type ReuseVerdict, isOnlyIfCached, judgeReuse, requestDirectives } from '../http-cache/reuse.ts';
+import { policyOf } from '../http-cache/response-policy.ts';
 import { selectVariant, selectingOf, varyOf } from '../http-cache/vary.ts';
 import { type Patience, waitUntil } from '../patience.ts';
 import type { UpstreamHead } from '../upstream/upstream-handler.ts';
@@ -150,8 +152,13 @@ export class ZoneDesk {
     }
     if (!isFirst && selectVariant([outcome.object], ask.request) === undefined) return 'again';
     const hold = await this.#open(ask, outcome.object);
-    if (hold === null) return isFirst ? { kind: 'failed', code: 'upstream_failed', how } : 'again';
-    return { kind: 'object', object: outcome.object, hold, how: { ...how, isStored: true } };
+    // What a 304 confirmed may have been purged meanwhile, and then is asked for as if it had never been there.
+    if (hold === null) {
+      return isFirst && outcome.status !== 304 ? { kind: 'failed', code: 'upstream_failed', how } : 'again';
+    }
+    // It may have been in other caches on its way here.
+    const { ageS } = freshnessOf(outcome.object.head, this.#fetching.clock.nowMs());
+    return { kind: 'object', object: outcome.object, hold, how: { ...how, isStored: true, ageS } };
   }
 
   /** RFC 5861 §4 and RFC 9111 §4.2.4: what is stale may stand in for an upstream that does not answer. */
@@ -171,10 +178,15 @@ export class ZoneDesk {
     const selected = selectVariant(candidates, ask.request) ?? null;
     if (selected === null) return { candidates, selected: null, reuse: null };
     const reuse = judgeReuse(ask.request, selected.head, this.#fetching.clock.nowMs());
+    // Nobody else may have what an authorised request brings, so it refreshes nothing.
+    if (reuse.verdict === 'serve-and-refresh' && this.#mustGoAlone(ask)) {
+      return { candidates, selected, reuse: { ...reuse, verdict: 'validate' } };
+    }
     if (!selected.purge.isStale || reuse.verdict === 'validate') return { candidates, selected, reuse };
     // A soft purge: stale from now on, so what must not be served stale is validated.
-    const verdict = reuse.onErrorServe ? 'serve-and-refresh' : 'validate';
-    return { candidates, selected, reuse: { ...reuse, verdict, fwd: 'stale' } };
+    const maySoften = reuse.onErrorServe && !policyOf(selected.head).mustRevalidateStale;
+    const verdict = maySoften && !this.#mustGoAlone(ask) ? 'serve-and-refresh' : 'validate';
+    return { candidates, selected, reuse: { ...reuse, verdict, onErrorServe: maySoften, fwd: 'stale' } };
   }
 
   #open(ask: Ask, candidate: Candidate): Hold | null | Promise<Hold | null> {
@@ -189,7 +201,9 @@ export class ZoneDesk {
 
   #refresh(ask: Ask, seen: Seen): void {
     const wait = { withinMs: 0, onInformation: () => undefined };
-    const flight = this.#join(ask, seen, { isAlone: false, wait });
+    // A HEAD is answered by what a GET brought.
+    const get = { ...ask, request: { ...ask.request, method: 'GET' } };
+    const flight = this.#join(get, seen, { isAlone: false, wait });
     if (flight?.isFirst === true) abandon(flight.flight);
   }
 

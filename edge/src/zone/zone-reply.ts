@@ -247,7 +247,7 @@ function ours(fields: FieldList, { edgeId, how, isPrivate }: ZoneTelling): strin
   const age = ['Age', String(how.ageS)];
   // Beside what the origin says: of two directives the stricter counts (RFC 9111 §4.2.1).
   const reach = isPrivate ? ['Cache-Control', 'private'] : [];
-  return [...(how.ageS > 0 || how.fwd === null ? age : []), ...reach, ...status, EDGE_ID, edgeId];
+  return [...(how.ageS > 0 || how.fwd === null || how.isStale ? age : []), ...reach, ...status, EDGE_ID, edgeId];
 }
 
 function outcomeOf({ fwd, fwdStatus, isStored, isCollapsed, isStale, ttlS }: Provenance): CacheOutcome {

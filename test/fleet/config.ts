@@ -15,3 +15,7 @@ export const OUTAGE_SECONDS = Number(process.env['OUTAGE_SECONDS'] ?? 15);
 
 /** Where Debian puts the browser that the tests drive. */
 export const CHROMIUM = '/usr/bin/chromium';
+
+/** How many histories the simulator plays, and the seed of the first. */
+export const HISTORIES = Number(process.env['HISTORIES'] ?? 10_000);
+export const SEED = Number(process.env['SEED'] ?? 1);

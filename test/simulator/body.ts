@@ -2,7 +2,8 @@
 
 const LINE_BYTES = 48;
 
-const CACHE_LIMIT = 512;
+const CACHE_LIMIT_BYTES = 64 * 1024 * 1024;
+let madeBytes = 0;
 const made = new Map<string, Buffer>();
 
 /** Which body it is. */
@@ -24,7 +25,11 @@ export function bodyOf({ place, version, variant, lengthBytes }: BodyName): Buff
     const line = `${name}@${at}`.slice(0, LINE_BYTES - 1).padEnd(LINE_BYTES - 1, '.');
     body.write(`${line}\n`, at, 'latin1');
   }
-  if (made.size >= CACHE_LIMIT) made.clear();
+  if (madeBytes + lengthBytes > CACHE_LIMIT_BYTES) {
+    made.clear();
+    madeBytes = 0;
+  }
   made.set(key, body);
+  madeBytes += lengthBytes;
   return body;
 }

@@ -15,6 +15,7 @@ import {
 
 const MOST_STEPS = 14;
 const LEAST_STEPS = 4;
+const LARGE_BYTES = 6_000_000;
 
 /** What a history may contain, for systems that cannot do everything. */
 export interface Repertoire {
@@ -82,6 +83,7 @@ class Generator {
       [12, () => this.#hold()],
       [purges ? 9 : 0, () => [{ kind: 'purge', purge: this.#purge() }, this.#askOnce()]],
       [3, () => [this.#unsafe(), this.#askOnce()]],
+      [0.4, () => this.#slowCrowd()],
       [restarts ? 2 : 0, () => [this.#restart()]],
     ])();
   }
@@ -192,6 +194,19 @@ class Generator {
       [1, () => this.#advance()],
       [1, () => this.#fault(place)],
     ])();
+  }
+
+  /** A body larger than what connections hold on their way, and one reader that does not read. */
+  #slowCrowd(): Step[] {
+    const place = this.#place();
+    const representation = { ...generateRepresentation(this.#dice), status: 200, lengthBytes: LARGE_BYTES };
+    this.#now[place] = representation;
+    const quick = this.#plain(place);
+    const requests = [{ ...quick, isSlow: true }, quick, quick];
+    return [
+      { kind: 'update', place, representation },
+      { kind: 'ask', requests },
+    ];
   }
 
   #unsafe(): MiddleStep {

@@ -27,6 +27,9 @@ function judgeCrowd(
   if (purges.some(({ order }) => within(order)) || restarts.some(({ order }) => within(order))) return;
   const fetches = exchanges.filter(({ place, beganOrder }) => place === first.place && within(beganOrder));
   if (fetches.length < 2 || !fetches.every((fetch) => isShareable(fetch))) return;
+  // Where the last answer was for one viewer alone nobody waits for another's, for a while.
+  const before = exchanges.findLast(({ place, beganOrder }) => place === first.place && beganOrder < fromOrder);
+  if (before !== undefined && !isShareable(before)) return;
   const serials = fetches.map(({ serial, request }) => `${serial} ${request.get('range') ?? ''}`).join(', ');
   const detail = `${crowd.length} asked together for ${first.place}, and the origin was asked ${fetches.length} times: ${serials}`;
   violations.push({ rule: 'one fetch', step: first.step, detail });
@@ -43,7 +46,7 @@ function isShareable(fetch: Exchange): boolean {
     !control.has('no-cache') &&
     !fetch.fields.has('set-cookie') &&
     fetch.beganMs === fetch.headMs &&
-    Number(lifetime) > 2
+    Number(lifetime) - ageS(fetch, fetch.headMs ?? 0) > 2 * SLACK_S
   );
 }
 
@@ -69,6 +72,8 @@ function judgeAlone(asked: Asked, { transcript, violations, bounds }: Alone): vo
   if (!readers.every((other) => isPlain(other) && !other.hasLeft && other.isComplete)) return;
   const vary = last.fields.get('vary');
   if (selecting(vary, last.request) !== selecting(vary, asked.fields)) return;
+  // Answers that differ in what they vary by leave open which is meant (RFC 9111 §4.1).
+  if (fetches.some(({ fields }) => fields.get('vary') !== vary)) return;
   const [age, lifetime] = [ageS(last, asked.endMs), lifetimeS(last, bounds)];
   if (age + SLACK_S >= lifetime) return;
   const detail = `${asked.place}: answer ${last.serial} was whole and fresh (age ${age} s of ${lifetime} s), and the origin was asked again`;

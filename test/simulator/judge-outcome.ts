@@ -4,7 +4,7 @@ import type { Asked, Exchange, Transcript } from './exchange.ts';
 import type { Case } from './verdict.ts';
 import { placeAt } from './play.ts';
 import { hasFailedDuring } from './reuse.ts';
-import { parseDirectives } from './rfc9111.ts';
+import { parseDirectives, whyUnshared } from './rfc9111.ts';
 
 const HOP_BY_HOP = ['keep-alive', 'x-hop', 'te', 'upgrade', 'proxy-connection'];
 
@@ -32,7 +32,7 @@ function judgeInformation(asked: Asked, source: Exchange, note: Case['note']): v
 function judgeCut({ asked, transcript, promises, note }: Case): void {
   const troubles = troublesOf(asked, transcript);
   const { isSlow } = asked.request;
-  if (troubles.length === 0 && !isSlow && !isRestarted(asked, transcript)) {
+  if (troubles.length === 0 && !isSlow && !isRestarted(asked, transcript) && !hasChanged(asked, transcript)) {
     return note('needless cut', `after ${asked.body.length} bytes, though the origin did nothing wrong`);
   }
   if (promises.resumes && isResumable(asked, transcript, troubles)) {
@@ -125,6 +125,19 @@ function troublesOf(asked: Asked, transcript: Transcript): Exchange[] {
   );
 }
 
+/** The rest of what had begun is another version's, and does not belong behind it. */
+function hasChanged(asked: Asked, { exchanges }: Transcript): boolean {
+  const version = Number(asked.answer.get('x-version'));
+  return exchanges.some(
+    ({ place, request, beganOrder, version: now }) =>
+      place === asked.place &&
+      beganOrder > asked.startOrder &&
+      beganOrder < asked.endOrder &&
+      request.has('if-range') &&
+      now !== version,
+  );
+}
+
 function isRestarted(asked: Asked, { restarts }: Transcript): boolean {
   return restarts.some(({ order, upOrder }) => order < asked.endOrder && upOrder > asked.startOrder);
 }
@@ -140,7 +153,8 @@ function isResumable(asked: Asked, { exchanges }: Transcript, troubles: readonly
   if (method !== 'GET' || status !== 200 || representation === null || asked.request.method !== 'GET') return false;
   if (representation.etag !== 'strong' || representation.framing !== 'length' || representation.ranges !== 'good')
     return false;
-  if (asked.fields.has('range')) return false;
+  // What is one viewer's alone is passed on, and is no fill.
+  if (asked.fields.has('range') || whyUnshared(died) !== null) return false;
   return exchanges.every(
     (other) => other.place !== died.place || other.beganOrder > asked.endOrder || other.version === version,
   );

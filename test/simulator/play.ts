@@ -126,7 +126,7 @@ class Player {
     const hold = this.#origin.hold(placeAt(step.place).name, step.at);
     const viewers = step.requests.map((request) => this.#ask(request));
     // It is never reached where all is answered from the cache, and then the rest happens after it.
-    await Promise.race([hold.reached, Promise.all(viewers.map(({ done }) => done))]);
+    await within(HANG_MS, viewers, hold.reached);
     await this.#quiet();
     for (const middle of step.during) {
       viewers.push(...(await this.#middle(middle)));
@@ -255,13 +255,12 @@ function otherZone(place: Place): string {
   return PLACES.find(({ policy, zone }) => policy === 'token' && zone !== place.zone)?.zone ?? place.zone;
 }
 
-/** Gives up on those that are not done by then. */
-async function within(ms: number, viewers: readonly Viewer[]): Promise<void> {
-  const timer = setTimeout(
-    () => viewers.forEach((viewer) => viewer.asked.endOrder === Infinity && viewer.abandon()),
-    ms,
-  );
-  await Promise.all(viewers.map(({ done }) => done));
+/** Resolves when all are done, or when something else has happened. Gives up on those that are not done by then. */
+async function within(ms: number, viewers: readonly Viewer[], other: Promise<void> | null = null): Promise<void> {
+  const waiting = viewers.filter(({ asked }) => asked.endOrder === Infinity);
+  const timer = setTimeout(() => waiting.forEach((viewer) => viewer.abandon()), ms);
+  const done = Promise.all(viewers.map((viewer) => viewer.done));
+  await (other === null ? done : Promise.race([done, other]));
   clearTimeout(timer);
 }
 

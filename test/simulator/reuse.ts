@@ -1,6 +1,6 @@
 /** Whether an answer of the origin was rightly used for a request (RFC 9111 §4), purges and invalidations included. */
 
-import type { Asked, Exchange, Transcript } from './exchange.ts';
+import type { Asked, Exchange, Ordered, Transcript } from './exchange.ts';
 import {
   type Bounds,
   type Directives,
@@ -74,7 +74,7 @@ function invalidationBetween(asked: Asked, source: Exchange, { asked: all }: Tra
 }
 
 function whyNotByAge(use: Use): Complaint | null {
-  const { asked, source, bounds } = use;
+  const { asked, source, transcript, bounds } = use;
   const wanted = parseDirectives(asked.fields.get('cache-control'));
   if (wanted.has('no-cache')) return { rule: 'no-cache asked', detail: 'the request wanted it validated' };
   const control = controlOf(source);
@@ -83,22 +83,34 @@ function whyNotByAge(use: Use): Complaint | null {
   }
   const age = ageS(source, asked.startMs);
   const lifetime = lifetimeS(source, bounds);
-  const softlyMs = softlyPurgedMs(use);
-  const softS = softlyMs === null ? -Infinity : (asked.startMs - softlyMs) / 1000;
-  const staleS = Math.max(age - SLACK_S - lifetime, softS);
-  const times = `age ${age} s, lifetime ${lifetime} s${softlyMs === null ? '' : `, softly purged ${softS} s ago`}`;
+  const soft = softPurgeOf(use);
+  const staleS = Math.max(age - SLACK_S - lifetime, soft === null ? -Infinity : 0);
+  const times = `age ${age} s, lifetime ${lifetime} s${soft === null ? '' : ', softly purged'}`;
   const tolerant = maxStaleS(wanted);
   // RFC 8246 §2: nothing is validated for a reload that is fresh and never changes.
   const isSettled = control.has('immutable') && staleS < 0;
-  if (!isSettled && wanted.has('max-age') && age - SLACK_S > seconds(wanted.get('max-age') ?? null) + tolerant) {
+  // What a request would rather have is no reason for an error (§5.2.1: these directives are advice).
+  const isBestThereIs = hasFailedDuring(asked, transcript);
+  if (
+    !isSettled &&
+    !isBestThereIs &&
+    wanted.has('max-age') &&
+    age - SLACK_S > seconds(wanted.get('max-age') ?? null) + tolerant
+  ) {
     return { rule: 'max-age asked', detail: times };
   }
-  if (wanted.has('min-fresh') && lifetime - age + SLACK_S < seconds(wanted.get('min-fresh') ?? null)) {
+  if (
+    !isBestThereIs &&
+    wanted.has('min-fresh') &&
+    lifetime - age + SLACK_S < seconds(wanted.get('min-fresh') ?? null)
+  ) {
     return { rule: 'min-fresh asked', detail: times };
   }
   if (staleS < 0) return null;
   const never = whyNeverStale(source);
   if (never !== null) return { rule: 'stale', detail: `${times}; ${never} forbids it` };
+  const softly = soft === null ? null : whyNotSoftly(use, soft);
+  if (softly !== null) return softly;
   if (staleS <= allowedStaleS(use, tolerant)) return null;
   return { rule: 'stale', detail: times };
 }
@@ -109,22 +121,43 @@ function maxStaleS(wanted: Directives): number {
   return value === null ? Infinity : seconds(value);
 }
 
-function softlyPurgedMs({ asked, source, transcript }: Use): number | null {
-  const purge = transcript.purges.find(
-    (one) => one.soft && one.order < asked.startOrder && source.beganOrder < one.order && one.matches(source),
+function softPurgeOf({ asked, source, transcript }: Use): Ordered | null {
+  const isOf = (one: Ordered): boolean =>
+    one.soft && one.order < asked.startOrder && source.beganOrder < one.order && one.matches(source);
+  return transcript.purges.find(isOf) ?? null;
+}
+
+/** What was purged softly may be answered with while it is fetched anew: somebody fetches it, and then it is over. */
+function whyNotSoftly({ asked, source, transcript }: Use, purge: Ordered): Complaint | null {
+  const since = transcript.exchanges.filter(
+    ({ place, method, beganOrder }) => place === source.place && method === 'GET' && beganOrder > purge.order,
   );
-  return purge?.atMs ?? null;
+  if (since.length === 0) return { rule: 'soft purge', detail: 'nobody has fetched it since a soft purge' };
+  const vary = source.fields.get('vary');
+  const anew = since.find(
+    (other) =>
+      other.status === 200 &&
+      other.ended === 'complete' &&
+      (other.endOrder ?? Infinity) < asked.startOrder &&
+      whyUnshared(other) === null &&
+      selecting(vary, other.request) === selecting(vary, asked.fields),
+  );
+  return anew === undefined
+    ? null
+    : { rule: 'soft purge', detail: `answer ${anew.serial} has been there since a soft purge` };
 }
 
 /** The longest staleness that something allows: the request, RFC 5861's two, or the edge's defaults for these. */
-function allowedStaleS({ asked, source, transcript, bounds }: Use, tolerant: number): number {
+function allowedStaleS(use: Use, tolerant: number): number {
+  const { asked, source, transcript, bounds } = use;
   const control = controlOf(source);
   const declared = (name: string, fallback: number): number => {
     const value = control.get(name);
     return value === undefined ? fallback : seconds(value);
   };
   const whileS = declared('stale-while-revalidate', bounds.whileRevalidateS);
-  const errorS = hasFailedDuring(asked, transcript) ? declared('stale-if-error', bounds.ifErrorS) : 0;
+  const mayBeOld = hasFailedDuring(asked, transcript) || softPurgeOf(use) !== null;
+  const errorS = mayBeOld ? declared('stale-if-error', bounds.ifErrorS) : 0;
   return Math.max(tolerant, whileS, errorS) + SLACK_S;
 }
 

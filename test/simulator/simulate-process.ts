@@ -1,0 +1,61 @@
+/** A process that plays histories to an edge of its own and tells its parent what broke; see `simulate.ts`. */
+
+import { generateHistory } from './generate.ts';
+import { type History, describeHistory } from './history.ts';
+import { judge } from './model.ts';
+import { play } from './play.ts';
+import { PROMISES } from './promises.ts';
+import { SEEDED_BUGS, SMALL_SLICES } from './seeded-bugs.ts';
+import { shrink } from './shrink.ts';
+import type { Assignment, Failure, Report } from './simulate.ts';
+import { editSources } from './source-edits.ts';
+import type { Violation } from './verdict.ts';
+
+const assignment = JSON.parse(process.argv[2] ?? '{}') as Assignment;
+const bug = SEEDED_BUGS.find(({ name }) => name === assignment.bug);
+if (assignment.bug !== null && bug === undefined) throw new RangeError(`no bug ${assignment.bug}`);
+const remaining = editSources([SMALL_SLICES, ...(bug === undefined ? [] : [bug])]);
+const { startEdgeUnderTest } = await import('./edge-under-test.ts');
+const [missed] = remaining();
+if (missed !== undefined) throw new RangeError(`${missed.file} is not loaded`);
+
+const report: Report = { histories: 0, requests: 0, hits: 0, failures: [], cpuMs: 0 };
+let next = assignment.seed;
+const end = assignment.seed + assignment.histories;
+await Promise.all(Array.from({ length: assignment.together }, () => playOn()));
+report.cpuMs = process.cpuUsage().user / 1000;
+process.send?.(report);
+process.disconnect?.();
+
+/** One history after the other, until they are done or enough is known. */
+async function playOn(): Promise<void> {
+  while (next < end && report.failures.length < assignment.failures) {
+    const seed = next;
+    next += 1;
+    const history = generateHistory(seed, { purges: true, restarts: true, tokens: false });
+    const violations = await violationsOf(history);
+    report.histories += 1;
+    const [first] = violations;
+    if (first !== undefined && report.failures.length < assignment.failures) {
+      report.failures.push(await failureOf(history, first));
+    }
+  }
+}
+
+async function violationsOf(history: History): Promise<Violation[]> {
+  const transcript = await play(history, startEdgeUnderTest);
+  report.requests += transcript.asked.length;
+  report.hits += transcript.asked.filter(({ answer }) => answer.get('cache-status')?.includes('; hit')).length;
+  return judge(transcript, PROMISES);
+}
+
+async function failureOf(history: History, violation: Violation): Promise<Failure> {
+  const { seed } = history;
+  if (!assignment.shrinks)
+    return { seed, rule: violation.rule, text: `${violation.detail}\n${describeHistory(history)}` };
+  const small = await shrink(history, async (smaller) =>
+    (await violationsOf(smaller)).some(({ rule }) => rule === violation.rule),
+  );
+  const [again = violation] = (await violationsOf(small)).filter(({ rule }) => rule === violation.rule);
+  return { seed, rule: violation.rule, text: `step ${again.step}: ${again.detail}\n${describeHistory(small)}` };
+}

@@ -2,7 +2,8 @@
 
 import type { ProblemCode } from '@headwater/protocol/problem';
 import type { Edge } from './edge.ts';
-import { outcomeOf, softenForMedia } from './errors.ts';
+import { outcomeOf, softenForMedia, troubleOf } from './errors.ts';
+import { handOver } from './hand-over.ts';
 import * as reply from './reply.ts';
 import type { Target } from './target.ts';
 
@@ -11,11 +12,13 @@ interface Complaint {
   readonly detail: string;
 }
 
-/** An error for a resource that exists as a name. */
+/** An error for a resource that exists as a name; where it is trouble of this edge's own, a peer may have none. */
 export function fail(edge: Edge, exchange: reply.Exchange, target: Target, problem: ProblemCode | Complaint): void {
   const { code, detail } = typeof problem === 'string' ? { code: problem, detail: undefined } : problem;
   const told = exchange.isMedia ? softenForMedia(code) : code;
   const hasLeft = exchange.response.destroyed;
+  const trouble = hasLeft ? null : troubleOf(code);
+  if (trouble !== null && handOver(edge, exchange, target, trouble)) return;
   if (!hasLeft) {
     reply.replyProblem(exchange, told, { edgeId: edge.id, ...(detail === undefined ? {} : { detail }) });
   }

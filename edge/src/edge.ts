@@ -7,6 +7,7 @@ import type { Cache } from './cache.ts';
 import type { EdgeEvents } from './events.ts';
 import type { Fills } from './fill.ts';
 import type { MediaDesk } from './media-desk.ts';
+import type { Peers } from './peers.ts';
 import type { CacheStatuses } from './reply.ts';
 import type { SegmentsAhead } from './segments-ahead.ts';
 import type { Unsent } from './unsent.ts';
@@ -29,6 +30,7 @@ export interface Edge {
   readonly feed: FeedState;
   readonly gate: Gate;
   readonly views: Views;
+  readonly peers: Peers;
   readonly desk: MediaDesk;
   readonly ahead: SegmentsAhead;
   readonly cache: Cache;

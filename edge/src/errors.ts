@@ -3,6 +3,7 @@
 import { PROBLEM_STATUS, type ProblemCode } from '@headwater/protocol/problem';
 import type { Outcome } from './events.ts';
 import type { FillFailure } from './fill.ts';
+import type { HandOverReason } from './hand-over.ts';
 import type { Standing } from './stream-view.ts';
 
 /** Why a media object did not come. */
@@ -43,6 +44,23 @@ export function codeOfStanding(standing: Standing): ProblemCode {
  */
 export function softenForMedia(code: ProblemCode): ProblemCode {
   return PROBLEM_STATUS[code] >= 500 ? 'media_unavailable' : code;
+}
+
+/** Of what kind of trouble of this edge's own an error is, that another edge may not have; null for what is so everywhere. */
+export function troubleOf(code: ProblemCode): HandOverReason | null {
+  switch (code) {
+    case 'too_many_requests':
+    case 'too_many_streams':
+    case 'too_many_waiters':
+      return 'overload';
+    case 'upstream_timeout':
+      return 'deadline';
+    // A stream that stands still does so at every edge.
+    case 'blocked_too_long':
+      return null;
+    default:
+      return PROBLEM_STATUS[code] >= 500 ? 'failure' : null;
+  }
 }
 
 /** What a viewer asks for in vain is no failure of this edge: a fleet's canary is judged by those. */

@@ -5,6 +5,7 @@ import type { ProblemCode } from '@headwater/protocol/problem';
 import type { Log } from '@headwater/service/log';
 import type { Metrics, Series } from '@headwater/service/metrics';
 import type { FillResult } from './fill.ts';
+import { HAND_OVER_REASONS, type HandOverReason } from './hand-over.ts';
 import type { PrefetchResult } from './prefetch-queue.ts';
 import type { Purged } from './purge.ts';
 import type { Resource } from './target.ts';
@@ -13,7 +14,18 @@ import type { Resource } from './target.ts';
 export type Outcome = (typeof OUTCOMES)[number];
 
 const KINDS = ['multivariant', 'mpd', 'playlist', 'init', 'segment', 'part', 'ts'] as const;
-const OUTCOMES = ['hit', 'miss', 'joined', 'blocked', 'refused', 'redirected', 'declined', 'left', 'failed'] as const;
+const OUTCOMES = [
+  'hit',
+  'miss',
+  'joined',
+  'blocked',
+  'refused',
+  'redirected',
+  'handed-over',
+  'declined',
+  'left',
+  'failed',
+] as const;
 const FILL_ENDS = [
   'stored',
   'absent',
@@ -65,6 +77,9 @@ function createCounters(metrics: Metrics) {
     slowReadersCut: metrics.counter(
       'headwater_edge_slow_readers_cut_total',
       'Connections cut off for the memory of what they had not taken.',
+    ),
+    handedOver: table(HAND_OVER_REASONS, (reason) =>
+      metrics.counter('headwater_edge_handed_over_total', 'Viewers sent to a peer, by why.', { reason }),
     ),
     prefetches: table(PREFETCH_RESULTS, (result) =>
       metrics.counter('headwater_edge_prefetches_total', 'Objects fetched before they were asked for.', { result }),
@@ -133,6 +148,7 @@ export function createEvents(log: Log, metrics: Metrics) {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       });
     },
+    handedOver: (reason: HandOverReason): void => count.handedOver[reason].add(1),
     prefetchEnded: (result: PrefetchResult): void => count.prefetches[result].add(1),
     /** Whose report it is stands in no label: there are too many of them. */
     playerTold({ tokens, flags, integers }: Pick<Cmcd, 'tokens' | 'flags' | 'integers'>): void {
@@ -151,7 +167,7 @@ export function createEvents(log: Log, metrics: Metrics) {
     sentBytes: (): number => count.sentBytes.get(),
     /** Answers so far, and how many of them failed. */
     answers: (): number => sum(Object.values(count.requests).flatMap((outcomes) => Object.values(outcomes))),
-    failures: (): number => sum(Object.values(count.requests).map(({ failed }) => failed)),
+    failures: (): number => sum(Object.values(count.requests).flatMap((one) => [one.failed, one['handed-over']])),
   };
 }
 

@@ -273,9 +273,13 @@ export function replyText(
   return 200;
 }
 
-/** The same target under a path token. */
-export function replyRedirect({ response }: Exchange, location: string, edgeId: string): number {
-  response.writeHead(307, [
+/** The same target elsewhere, for this viewer at this moment. A method other than GET would be kept by 307 (RFC 9110 §15.4.8). */
+export function replyRedirect(
+  { response }: Exchange,
+  location: string,
+  { edgeId, status }: { readonly edgeId: string; readonly status: 302 | 307 },
+): void {
+  response.writeHead(status, [
     'Location',
     location,
     'Content-Length',
@@ -287,7 +291,6 @@ export function replyRedirect({ response }: Exchange, location: string, edgeId: 
     edgeId,
   ]);
   response.end();
-  return 307;
 }
 
 function described(stored: Stored, length: number): string[] {

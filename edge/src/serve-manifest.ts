@@ -5,6 +5,7 @@ import { deadlineMs, fail, isStillGranted, later } from './answering.ts';
 import { type Directives, readDirectives } from './directives.ts';
 import type { Edge } from './edge.ts';
 import { codeOfStanding } from './errors.ts';
+import { handOver, mayHandOver } from './hand-over.ts';
 import { hasBegun, isUnknownTrack, writeManifest } from './manifest.ts';
 import { type Pathways, pathwaysOf } from './pathways.ts';
 import * as reply from './reply.ts';
@@ -30,6 +31,8 @@ export function serveManifest(edge: Edge, exchange: reply.Exchange, target: Mani
   const { resource } = target;
   const { directives } = read;
   touchLowLatency(view, resource);
+  // One that is getting old keeps a player waiting for news that others have.
+  if (view.isLost && handOver(edge, exchange, target, 'origin-lost')) return;
   if (isAnswerable(view, target.resource, directives))
     return sendManifest(edge, exchange, target, { view, directives, waited: false });
   later(edge, exchange, target, (signal) => awaitManifest(edge, exchange, target, { view, directives, signal }));
@@ -47,7 +50,9 @@ async function awaitManifest(
   }: { readonly view: StreamView; readonly directives: Directives; readonly signal: AbortSignal },
 ): Promise<void> {
   const patience = { withinMs: deadlineMs(edge, target), signal };
-  await view.until(() => hasSettled(view, target.resource), patience);
+  const isLost = (): boolean => view.isLost && mayHandOver(edge, exchange, target);
+  await view.until(() => hasSettled(view, target.resource) || isLost(), patience);
+  if (isLost() && handOver(edge, exchange, target, 'origin-lost')) return;
   if (!isStillGranted(edge, exchange, target)) return;
   if (view.timeline === undefined) return fail(edge, exchange, target, codeOfStanding(view.standing));
   const { resource } = target;
@@ -66,7 +71,10 @@ async function awaitManifest(
     return fail(edge, exchange, target, { code: `hls_${excess}_too_far`, detail });
   }
   const withinMs = BLOCKED_TARGETS * targetMs(view.timeline);
-  const reached = await view.until(() => isAnswerable(view, target.resource, directives), { withinMs, signal });
+  const isReached = (): boolean => isAnswerable(view, target.resource, directives);
+  await view.until(() => isReached() || isLost(), { withinMs, signal });
+  const reached = isReached();
+  if (!reached && isLost() && handOver(edge, exchange, target, 'origin-lost')) return;
   if (!isStillGranted(edge, exchange, target)) return;
   if (!reached) return fail(edge, exchange, target, 'blocked_too_long');
   sendManifest(edge, exchange, target, { view, directives, waited: true });

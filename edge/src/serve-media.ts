@@ -4,15 +4,20 @@ import { deadlineMs, fail, isStillGranted, later } from './answering.ts';
 import type { Edge } from './edge.ts';
 import { codeOfFill, codeOfStanding } from './errors.ts';
 import type { Fill } from './fill.ts';
+import { handOver, mayHandOver } from './hand-over.ts';
+import { type Patience, waitUntil } from './patience.ts';
 import * as reply from './reply.ts';
 import { type Stored, mediaTypeOf, nameOf } from './stored.ts';
+import type { StreamView } from './stream-view.ts';
 import { type MediaResource, type Target, formatKey } from './target.ts';
-import { whereabouts } from './timeline-reading.ts';
+import { isUnderWay, whereabouts } from './timeline-reading.ts';
 
 export type MediaTarget = Target & { readonly resource: MediaResource };
 
 /** A new epoch is in every timeline within a poll; a name under one that is in none by then is nothing. */
 const EPOCH_NEWS_MS = 1_500;
+/** What is there comes in a fraction of this; players as we set them up wait for half as long again. */
+const HAND_OVER_MS = 1_000;
 
 export function serveMedia(edge: Edge, exchange: reply.Exchange, target: MediaTarget): void {
   const stored = edge.desk.stored(target.key);
@@ -40,10 +45,12 @@ async function fillMedia(
   const patience = { withinMs: deadlineMs(edge, target), signal };
   const view = edge.views.open(target.stream);
   if (view === null) return fail(edge, exchange, target, 'too_many_streams');
-  await view.until(() => view.standing !== 'unknown', patience);
+  const isLost = (): boolean => view.isLost && mayHandOver(edge, exchange, target);
+  await view.until(() => view.standing !== 'unknown' || isLost(), patience);
   const { resource } = target;
   const isUnheard = (): boolean => view.timeline !== undefined && whereabouts(view.timeline, resource) === 'unheard';
-  if (isUnheard()) await view.until(() => !isUnheard(), { ...patience, withinMs: EPOCH_NEWS_MS });
+  if (isUnheard()) await view.until(() => !isUnheard() || isLost(), { ...patience, withinMs: EPOCH_NEWS_MS });
+  if (isLost() && handOver(edge, exchange, target, 'origin-lost')) return;
   if (view.timeline === undefined) return fail(edge, exchange, target, codeOfStanding(view.standing));
   switch (whereabouts(view.timeline, resource)) {
     case 'no-track':
@@ -62,10 +69,11 @@ async function fillMedia(
   edge.ahead.after(view, resource);
   const { fill, joined } = opened;
   const mayGrow = resource.kind === 'segment' && !reply.wantsWhole(exchange);
+  if (await tookTooLong(edge, exchange, target, { fill, view, mayGrow, patience })) return;
   if (mayGrow) await fill.begun(patience);
   if (!isStillGranted(edge, exchange, target)) return;
   if (mayGrow && fill.result === null && fill.filledBytes > 0)
-    return growMedia(edge, exchange, target, { fill, telling: fillTelling(edge, joined, startedMs) });
+    return growMedia(edge, exchange, target, { fill, view, telling: fillTelling(edge, joined, startedMs) });
   const result = await fill.whole(patience);
   if (!isStillGranted(edge, exchange, target)) return;
   if (!result.ok) return fail(edge, exchange, target, codeOfFill(result.reason));
@@ -73,17 +81,64 @@ async function fillMedia(
   edge.events.answered(target.resource.kind, joined ? 'joined' : 'miss', sentBytes);
 }
 
+interface Awaited {
+  readonly fill: Fill;
+  readonly view: StreamView;
+  /** the first bytes are enough */
+  readonly mayGrow: boolean;
+  readonly patience: Patience;
+}
+
+/**
+ * Where a peer can be asked nobody waits here for long: an origin that does not bring what is known to be there, or that is
+ * lost meanwhile, may bring it to the peer. The fill goes on for those who come next.
+ */
+async function tookTooLong(
+  edge: Edge,
+  exchange: reply.Exchange,
+  target: MediaTarget,
+  { fill, view, mayGrow, patience }: Awaited,
+): Promise<boolean> {
+  if (!mayHandOver(edge, exchange, target)) return false;
+  const isDue = view.timeline !== undefined && isUnderWay(view.timeline, target.resource);
+  const withinMs = isDue ? Math.min(HAND_OVER_MS, patience.withinMs) : patience.withinMs;
+  const isHere = (): boolean => fill.result !== null || (mayGrow && fill.filledBytes > 0);
+  await waitUntil(
+    () => isHere() || view.isLost,
+    { ...patience, withinMs },
+    (check) => {
+      fill.watch(check);
+      const unwatch = view.watch(check);
+      return () => {
+        fill.unwatch(check);
+        unwatch();
+      };
+    },
+  );
+  if (isHere() || exchange.response.destroyed) return false;
+  if (!handOver(edge, exchange, target, view.isLost ? 'origin-lost' : 'deadline')) return false;
+  void fill.whole({ withinMs: edge.limits.deadlineMs });
+  return true;
+}
+
 /** The fill has begun: its bytes go out as they come in. */
 async function growMedia(
   edge: Edge,
   exchange: reply.Exchange,
   target: MediaTarget,
-  { fill, telling }: { readonly fill: Fill; readonly telling: reply.Telling },
+  { fill, view, telling }: { readonly fill: Fill; readonly view: StreamView; readonly telling: reply.Telling },
 ): Promise<void> {
   const etag = `"${formatKey(target.stream, target.resource)}"`;
+  const mayAskAgain = mayHandOver(edge, exchange, target);
+  // An answer that stands still is worse than one that breaks off: whoever asks again is sent to a peer.
+  const unwatch = view.watch(() => {
+    if (view.isLost && mayAskAgain) exchange.response.destroy();
+  });
   const sent = await reply.replyGrowing(exchange, fill, { mediaType: mediaTypeOf(target.resource), etag, telling });
-  if (!sent.whole && fill.result?.ok === false) edge.events.answerCut(target.key);
-  const outcome = fill.result?.ok === false ? 'failed' : 'left';
+  unwatch();
+  const isCut = !sent.whole && (fill.result?.ok === false || (view.isLost && mayAskAgain));
+  if (isCut) edge.events.answerCut(target.key);
+  const outcome = isCut ? 'failed' : 'left';
   edge.events.answered(target.resource.kind, sent.whole ? 'miss' : outcome, sent.bytes);
 }
 

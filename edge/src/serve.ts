@@ -10,6 +10,7 @@ import { fail, misdirect } from './answering.ts';
 import type { Viewer } from './authorise.ts';
 import { knock } from './door.ts';
 import type { Edge } from './edge.ts';
+import { handOver } from './hand-over.ts';
 import { CLOCK_PATH } from './manifest.ts';
 import { prioritize } from './pathways.ts';
 import * as reply from './reply.ts';
@@ -59,6 +60,7 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
     case 'granted':
       exchange.isPrivate = verdict.isPrivate;
       notePlayer(edge, exchange, target);
+      if (exchange.isMedia && isDrained(edge) && handOver(edge, exchange, target, 'draining')) return;
       return isMediaTarget(target)
         ? serveMedia(edge, exchange, target)
         : serveManifest(edge, exchange, target as ManifestTarget);
@@ -82,6 +84,11 @@ function answerZone(edge: Edge, exchange: reply.Exchange, found: ZoneFinding): v
     return misdirect(edge, exchange, complaint.code ?? 'bad_request');
   }
   serveZone(edge.zones.edge, exchange, found.request);
+}
+
+/** An operator wants it empty. Its playlists go on, and name others first; its media is had from those. */
+function isDrained({ feed, id }: Edge): boolean {
+  return feed.nodes.get(id)?.draining === true;
 }
 
 /** What a player tells of itself counts for our streams as a whole; what is fetched next is told by the timeline. */
@@ -127,6 +134,6 @@ function openDoor(edge: Edge, exchange: reply.Exchange, target: Target, viewer: 
   const base = `${edge.scheme}://${host}`;
   const verdict = knock(edge.feed, target, { base, url, cookie, authorization, audience: edge.audience, ...viewer });
   if (!verdict.ok) return fail(edge, exchange, target, verdict.code);
-  reply.replyRedirect(exchange, verdict.location, edge.id);
+  reply.replyRedirect(exchange, verdict.location, { edgeId: edge.id, status: 307 });
   edge.events.answered(target.resource.kind, 'redirected', 0);
 }

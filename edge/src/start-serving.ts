@@ -19,6 +19,7 @@ import { createViewerServer } from './http-server.ts';
 import type { Readings } from './join-fleet.ts';
 import { MediaDesk } from './media-desk.ts';
 import { OriginClient } from './origin-client.ts';
+import { Peers } from './peers.ts';
 import { type Purged, purgeAfter } from './purge.ts';
 import { cacheStatuses } from './reply.ts';
 import { SegmentsAhead } from './segments-ahead.ts';
@@ -165,6 +166,7 @@ function assemble(
     feed,
     gate: new Gate(feed),
     views,
+    peers: new Peers({ feed, ownId: config.nodeId, clock }),
     desk,
     ahead,
     events,

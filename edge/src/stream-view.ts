@@ -11,6 +11,7 @@ import type { Clock } from '@headwater/service/clock';
 import type { FillResult } from './fill.ts';
 import type { OriginClient, TimelineAnswer } from './origin-client.ts';
 import { type Patience, waitUntil } from './patience.ts';
+import { Pulse } from './pulse.ts';
 import type { PartFacts, Stored } from './stored.ts';
 import {
   type PartName,
@@ -47,6 +48,12 @@ const ORIGIN_GRACE_MS = 60_000;
 const POLL_PACE_MS = 50;
 const RETRY = { firstMs: 100, maxMs: 1_000 } as const;
 const PART_RETRY_MS = 250;
+/** A live stream brings a part each part duration. After so many without one its origin is asked whether it is there. */
+const SILENT_PARTS = 2;
+/** Before anything is known of a stream. */
+const SILENT_MS = 700;
+/** A timeline is answered at once to who knows none. */
+const PROBE_MS = 500;
 
 export class StreamView {
   readonly stream: string;
@@ -54,7 +61,9 @@ export class StreamView {
   readonly rendered = new Map<string, { readonly version: number; readonly stored: Stored }>();
   readonly #options: StreamViewOptions;
   readonly #stop = new AbortController();
+  #poll = new AbortController();
   readonly #waiters = new Set<() => void>();
+  readonly #pulse: Pulse;
   /** by track, while its parts are fetched ahead */
   readonly #lowLatencyUntilMs = new Map<string, number>();
   #timeline: Timeline | undefined;
@@ -67,6 +76,12 @@ export class StreamView {
     this.#options = options;
     this.stream = options.stream;
     this.#askedMs = options.clock.monotonicMs();
+    this.#pulse = new Pulse({
+      clock: options.clock,
+      silentMs: () => this.#silentMs(),
+      probe: () => this.#probe(),
+      onChange: () => this.#wake(),
+    });
     void this.#follow();
   }
 
@@ -77,6 +92,11 @@ export class StreamView {
 
   get standing(): Standing {
     return this.#standing;
+  }
+
+  /** The origin of a live stream does not answer, so what is known of the stream is getting old. */
+  get isLost(): boolean {
+    return this.#pulse.isLost;
   }
 
   /** Grows with every change of the timeline. */
@@ -105,22 +125,28 @@ export class StreamView {
 
   /** Takes in what a part told of itself. */
   learn(name: PartName, facts: PartFacts, bytes: number): void {
+    this.#pulse.heard();
     if (this.#timeline !== undefined) this.#set(withPart(this.#timeline, name, facts, bytes));
+  }
+
+  /** Calls back after each change, until the function that it returns is called. */
+  watch(onChange: () => void): () => void {
+    this.#waiters.add(onChange);
+    return () => this.#waiters.delete(onChange);
   }
 
   /** Waits until something holds; false when it does not in time or the view stops. */
   async until(holds: () => boolean, patience: Patience): Promise<boolean> {
     const isOver = (): boolean => this.#stop.signal.aborted || holds();
-    await waitUntil(isOver, patience, (check) => {
-      this.#waiters.add(check);
-      return () => this.#waiters.delete(check);
-    });
+    await waitUntil(isOver, patience, (check) => this.watch(check));
     return holds();
   }
 
   /** Ends the following; whoever waits is let go. */
   stop(): void {
     this.#stop.abort();
+    this.#poll.abort();
+    this.#pulse.stop();
     this.#wake();
   }
 
@@ -130,8 +156,10 @@ export class StreamView {
     let failures = 0;
     while (!this.#stop.signal.aborted && clock.monotonicMs() - this.#askedMs < FOLLOW_IDLE_MS) {
       const startedMs = clock.monotonicMs();
-      const answer = await client.timeline(this.stream, this.#timeline?.revision ?? null, this.#stop.signal);
+      this.#poll = new AbortController();
+      const answer = await client.timeline(this.stream, this.#timeline?.revision ?? null, this.#poll.signal);
       if (this.#stop.signal.aborted) break;
+      if (this.#poll.signal.aborted) continue;
       this.#take(answer);
       failures = answer.kind === 'change' ? 0 : failures + 1;
       const delayMs = failures > 0 ? backoffMs(failures - 1, { ...RETRY, random }) : POLL_PACE_MS;
@@ -143,6 +171,8 @@ export class StreamView {
 
   #take(answer: TimelineAnswer): void {
     const { clock, onTrouble } = this.#options;
+    if (answer.kind === 'unreachable') this.#pulse.failed();
+    else this.#pulse.heard();
     switch (answer.kind) {
       case 'change': {
         this.#answeredMs = clock.monotonicMs();
@@ -161,6 +191,18 @@ export class StreamView {
         if (this.#timeline === undefined || !this.#isInGrace()) this.#forget('unreachable');
         return;
     }
+  }
+
+  #silentMs(): number {
+    if (this.#timeline === undefined) return SILENT_MS;
+    return this.#timeline.state === 'live' ? SILENT_PARTS * this.#timeline.partDurationMs : 0;
+  }
+
+  /** Whether the origin answers. If it has news that the poll under way did not bring, that poll is stuck. */
+  async #probe(): Promise<boolean> {
+    const answer = await this.#options.client.timeline(this.stream, null, AbortSignal.timeout(PROBE_MS));
+    if (answer.kind === 'change' && answer.change.timeline.revision !== this.#timeline?.revision) this.#poll.abort();
+    return answer.kind !== 'unreachable';
   }
 
   /** A stream that was cut off, not ended, may come back. */

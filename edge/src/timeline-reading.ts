@@ -133,6 +133,12 @@ export function findSegment(timeline: Timeline, track: string, number: number): 
   return windowOf(timeline, track)?.findLast((segment) => segment.number === number);
 }
 
+/** Whether an object, or the beginning of a segment, is known to be there, so that its bytes are a matter of moments. */
+export function isUnderWay(timeline: Timeline, resource: MediaResource): boolean {
+  if (resource.kind === 'init' || whereabouts(timeline, resource) === 'there') return true;
+  return resource.kind === 'segment' && (findSegment(timeline, resource.track, resource.number)?.parts.length ?? 0) > 0;
+}
+
 /** Whether all of a segment is known to be there. */
 export function isComplete(timeline: Timeline, { track, epoch, number }: Omit<PartName, 'part'>): boolean {
   const segment = findSegment(timeline, track, number);

@@ -16,6 +16,8 @@ export interface ViewerSocket {
   setTimeout(ms: number): unknown;
   /** Cuts it: an answer that is not over never looks whole. */
   destroy(): unknown;
+  /** Cuts it so that nobody takes the end for a good one. */
+  resetAndDestroy?(): unknown;
 }
 
 /** A request. Iterate over it for its body. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, request } from 'node:http';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { ask } from '../edge-rig.ts';
 import { SLICE_BYTES } from '../tiers/tier-entry.ts';
@@ -303,6 +304,61 @@ test('a body of unknown length beyond the limit goes through, no faster than it 
     const { body: got, complete } = await ask(rig.edge, '/long');
     assert.ok(complete && got.equals(body));
     assert.equal(rig.asked.length, nth);
+  }
+});
+
+test('HTTP/1.0 sees by a reset that a body is not whole', async () => {
+  for (const [path, headers] of [
+    ['/stored', MINUTE],
+    ['/passed', { 'cache-control': 'no-store' }],
+  ] as const) {
+    await using rig = await startZoneRig((_, response) => {
+      response.writeHead(200, headers);
+      response.write('half', () => setImmediate(() => response.destroy()));
+    });
+    const socket = connect(rig.edge.port, '127.0.0.1');
+    socket.write(`GET ${path} HTTP/1.0\r\n\r\n`);
+    socket.resume();
+    const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+    assert.equal(error.code, 'ECONNRESET');
+  }
+});
+
+test('a request that goes wrong takes nobody else’s fetch apart', async () => {
+  const held: ServerResponse[] = [];
+  await using rig = await startZoneRig((_, response) =>
+    response.writeHead(416, { 'content-range': 'bytes */5' }).end(),
+  );
+  assert.equal((await ask(rig.edge, '/a', { headers: { range: 'bytes=9-' } })).status, 416);
+  rig.answering = always({ 'cache-control': 'no-store' }, 'mine');
+  assert.equal((await ask(rig.edge, '/a', { headers: { 'cache-control': 'no-store' } })).text, 'mine');
+  rig.answering = (_, response) => void held.push(response);
+  rig.asked.length = 0;
+  const together = [ask(rig.edge, '/a'), ask(rig.edge, '/a')];
+  await gauge(rig, /^headwater_edge_waiting 2$/m);
+  assert.equal(held.length, 1);
+  always(MINUTE)(rig.asked[0] as IncomingMessage, held[0] as ServerResponse);
+  await Promise.all(together);
+});
+
+test('the age that a response comes with is told from the first', async () => {
+  await using rig = await startZoneRig(always({ ...MINUTE, age: '20' }));
+  assert.equal((await ask(rig.edge, '/a')).headers.age, '20');
+  rig.clock.nowAtMs += 5_000;
+  assert.equal((await ask(rig.edge, '/a')).headers.age, '25');
+});
+
+test('a stored body that has lost bytes is fetched again, by its range or as a whole, never sent short', async () => {
+  for (const headers of [{ ...MINUTE, etag: '"1"' }, MINUTE]) {
+    const body = bytesOf(2 * SLICE_BYTES + 5);
+    await using rig = await startZoneRig(ranged(body, headers), { limits: { ramBytes: 6 * SLICE_BYTES } });
+    for (let round = 0; round < 3; round += 1) {
+      for (const path of ['/a', '/b', '/c', '/d']) {
+        const { complete, body: got } = await ask(rig.edge, path);
+        assert.ok(complete && got.equals(body), path);
+      }
+    }
+    assert.ok(rig.asked.length > 4);
   }
 });
 

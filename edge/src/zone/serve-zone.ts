@@ -8,6 +8,7 @@ import type { ZoneEntry } from '@headwater/protocol/zone';
 import type { Clock } from '@headwater/service/clock';
 import { type FieldList, endToEnd } from '../http-cache/fields.ts';
 import { invalidatedPaths, isSafe } from '../http-cache/invalidation.ts';
+import { isOnlyIfCached } from '../http-cache/reuse.ts';
 import { type Exchange, replyProblem } from '../reply.ts';
 import type { UpstreamRequest } from '../upstream/upstream-client.ts';
 import type { Waiters } from '../waiters.ts';
@@ -64,12 +65,14 @@ export function serveZone(edge: ZoneEdge, exchange: Exchange, asked: ZoneRequest
     return edge.events.answered('declined', 0);
   }
   const hit = method === 'GET' || method === 'HEAD' ? edge.desk.hit(ask) : null;
-  const work = (signal: AbortSignal): Promise<void> => {
-    if (hit !== null) return hand(edge, exchange, ask, hit);
+  const mustWait = hit === null || hit instanceof Promise;
+  const work = async (signal: AbortSignal): Promise<void> => {
+    const ready = await hit;
+    if (ready !== null) return hand(edge, exchange, ask, ready);
     if (method === 'GET') return serveGet(edge, exchange, ask, signal);
     return forward(edge, exchange, ask, signal);
   };
-  if (hit === null && !edge.waiters.enter(exchange.request.socket)) {
+  if (mustWait && !edge.waiters.enter(exchange.request.socket)) {
     replyProblem(exchange, 'too_many_waiters', { edgeId: edge.id });
     return edge.events.answered('failed', 0);
   }
@@ -83,7 +86,7 @@ export function serveZone(edge: ZoneEdge, exchange: Exchange, asked: ZoneRequest
     })
     .finally(() => {
       exchange.response.off('close', leave);
-      if (hit === null) edge.waiters.leave(exchange.request.socket);
+      if (mustWait) edge.waiters.leave(exchange.request.socket);
     });
 }
 
@@ -128,6 +131,10 @@ async function hand(edge: ZoneEdge, exchange: Exchange, ask: Ask, obtained: Obta
 /** Whatever is not a GET goes to the upstream, and what that changes is forgotten (RFC 9111 §4.4). */
 async function forward(edge: ZoneEdge, exchange: Exchange, ask: Ask, signal: AbortSignal): Promise<void> {
   const { method } = ask.request;
+  if (method === 'HEAD' && isOnlyIfCached(ask.request)) {
+    const obtained = { kind: 'failed', code: 'not_cached', how: forwarded('request', null) } as const;
+    return hand(edge, exchange, ask, obtained);
+  }
   const requestMs = edge.clock.nowMs();
   const answer = new Answer(
     (handler) => edge.upstream.fetch(upstreamRequest(exchange, ask), handler),

@@ -16,7 +16,7 @@ import { type Patience, waitUntil } from '../patience.ts';
 import type { UpstreamHead } from '../upstream/upstream-handler.ts';
 import type { Answer } from './answer.ts';
 import type { Ask } from './ask.ts';
-import { type Candidate, type Hold, letGo } from './candidate.ts';
+import type { Candidate, Hold } from './candidate.ts';
 import type { PurgeMark } from './entry.ts';
 import { type Fetching, type Outcome, fetchObject, refetchOf } from './fetching.ts';
 
@@ -48,6 +48,8 @@ const ALONE_KEYS = 10_000;
 const ALONE_MS = 30_000;
 /** An answer may turn out to be of no use to a follower; then it asks anew, in the end for itself. */
 const TURNS = 3;
+/** An upstream that brings nothing whole is not asked for ever. */
+const LAST_TURN = TURNS + 2;
 const SHARED_ERROR_STATUS = 500;
 
 interface Flight {
@@ -79,19 +81,25 @@ export class ZoneDesk {
     return this.#running;
   }
 
-  /** What is stored and may be used, if it can be had without waiting. */
-  hit(ask: Ask): Obtained | null {
+  /** What is stored and may be used: at once from RAM, later from disk, null when it must be fetched. */
+  hit(ask: Ask): Obtained | null | Promise<Obtained | null> {
     const candidates = this.#fetching.shelf.candidates(ask);
-    if (candidates instanceof Promise) return null;
+    return candidates instanceof Promise
+      ? candidates.then((late) => this.#hitAmong(ask, late))
+      : this.#hitAmong(ask, candidates);
+  }
+
+  #hitAmong(ask: Ask, candidates: readonly Candidate[]): Obtained | null | Promise<Obtained | null> {
     const seen = this.#look(ask, candidates);
-    if (seen.selected === null || seen.reuse === null || seen.reuse.verdict === 'validate') return null;
-    const hold = this.#open(ask, seen.selected);
-    if (hold === null || hold instanceof Promise) {
-      void hold?.then((late) => late === null || letGo(late));
-      return null;
-    }
-    if (seen.reuse.verdict === 'serve-and-refresh') this.#refresh(ask, seen);
-    return { kind: 'object', object: seen.selected, hold, how: hitOf(seen.reuse) };
+    const { selected, reuse } = seen;
+    if (selected === null || reuse === null || reuse.verdict === 'validate') return null;
+    const give = (hold: Hold | null): Obtained | null => {
+      if (hold === null) return null;
+      if (reuse.verdict === 'serve-and-refresh') this.#refresh(ask, seen);
+      return { kind: 'object', object: selected, hold, how: hitOf(reuse) };
+    };
+    const hold = this.#open(ask, selected);
+    return hold instanceof Promise ? hold.then(give) : give(hold);
   }
 
   /** The object, or the answer that is this viewer's alone, or why there is neither. */
@@ -101,14 +109,13 @@ export class ZoneDesk {
       const seen = this.#look(ask, await this.#fetching.shelf.candidates(ask));
       const { selected, reuse } = seen;
       if (selected !== null && reuse !== null && reuse.verdict !== 'validate') {
-        const hold = await this.#open(ask, selected);
-        if (hold !== null) {
-          if (reuse.verdict === 'serve-and-refresh') this.#refresh(ask, seen);
-          return { kind: 'object', object: selected, hold, how: hitOf(reuse) };
-        }
+        const hit = await this.#hitAmong(ask, seen.candidates);
+        if (hit !== null) return hit;
+        // Not whole any more: it must not be confirmed either.
         await this.#forget(ask, selected);
         if (turn < TURNS) continue;
       }
+      if (turn > LAST_TURN) return { kind: 'failed', code: 'upstream_failed', how: missOf(seen, false, null) };
       if (isOnlyIfCached(ask.request)) return { kind: 'failed', code: 'not_cached', how: missOf(seen, false, null) };
       isAlone ||= turn >= TURNS || this.#isAloneKey(ask.key);
       const joined = this.#join(ask, seen, { isAlone, wait });
@@ -151,14 +158,16 @@ export class ZoneDesk {
       return isError ? { kind: 'failed', code: 'upstream_failed', how } : 'again';
     }
     if (!isFirst && selectVariant([outcome.object], ask.request) === undefined) return 'again';
-    const hold = await this.#open(ask, outcome.object);
+    const { object } = outcome;
+    const hold = await this.#open(ask, object);
     // What a 304 confirmed may have been purged meanwhile, and then is asked for as if it had never been there.
     if (hold === null) {
-      return isFirst && outcome.status !== 304 ? { kind: 'failed', code: 'upstream_failed', how } : 'again';
+      await this.#forget(ask, object);
+      return isFirst && object.variant === null ? { kind: 'failed', code: 'upstream_failed', how } : 'again';
     }
     // It may have been in other caches on its way here.
-    const { ageS } = freshnessOf(outcome.object.head, this.#fetching.clock.nowMs());
-    return { kind: 'object', object: outcome.object, hold, how: { ...how, isStored: true, ageS } };
+    const { ageS } = freshnessOf(object.head, this.#fetching.clock.nowMs());
+    return { kind: 'object', object, hold, how: { ...how, isStored: true, ageS } };
   }
 
   /** RFC 5861 §4 and RFC 9111 §4.2.4: what is stale may stand in for an upstream that does not answer. */
@@ -233,7 +242,7 @@ export class ZoneDesk {
     });
     const flight: Flight = { mark, outcome: landed };
     if (!isAlone) this.#flights.set(name, flight);
-    void outcome.then((known) => this.#remember(ask.key, known));
+    if (!isAlone) void outcome.then((known) => this.#remember(ask.key, known));
     return { flight, isFirst: true };
   }
 
@@ -243,7 +252,8 @@ export class ZoneDesk {
   }
 
   #remember(key: string, outcome: Outcome): void {
-    const isError = outcome.kind === 'answer' && outcome.head.status >= SHARED_ERROR_STATUS;
+    // An error is about this request: a bad range must not take everybody's fetch apart.
+    const isError = outcome.kind === 'answer' && outcome.head.status >= 400;
     if (outcome.kind === 'answer' && !isError) this.#alone.set(key, this.#fetching.clock.monotonicMs() + ALONE_MS);
     if (outcome.kind === 'object') this.#alone.delete(key);
   }

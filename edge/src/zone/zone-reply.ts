@@ -35,7 +35,7 @@ const NEXT_BYTE_MS = 30_000;
 const WHOLE = { kind: 'whole' } as const;
 const OF_LENGTH = new Set(['content-length', 'content-range', 'transfer-encoding']);
 /** Said anew by every cache on the way. */
-const OURS = new Set(['age', 'cache-status', 'trailer']);
+const OURS = new Set(['age', 'cache-status', 'trailer', EDGE_ID]);
 
 /** An object: the whole of it, the parts that were asked for, or that the viewer has it already. */
 export async function replyObject(
@@ -151,7 +151,7 @@ async function sendBody(
       if (!isWhole) break;
     }
     if (isWhole) finish(response, hold, after);
-    else response.destroy();
+    else cut(exchange);
   } finally {
     response.off('close', leave);
     letGo(hold);
@@ -198,7 +198,7 @@ export function replyAnswer(
   telling: ZoneTelling,
 ): Promise<Sent> {
   const { request, response } = exchange;
-  const fields = [...without(endToEnd(head.fields), new Set(['cache-status'])), ...ours(head.fields, telling)];
+  const fields = [...without(endToEnd(head.fields), new Set(['cache-status', EDGE_ID])), ...ours(head.fields, telling)];
   watchQueue(exchange);
   response.writeHead(head.status, fields);
   return new Promise((resolve) => {
@@ -229,7 +229,7 @@ export function replyAnswer(
       },
       error() {
         over(false);
-        response.destroy();
+        cut(exchange);
       },
     });
   });
@@ -265,6 +265,13 @@ function addTrailers(response: ViewerResponse, trailers: FieldList): void {
   const pairs: [string, string][] = [];
   for (let at = 0; at < trailers.length; at += 2) pairs.push([trailers[at] as string, trailers[at + 1] as string]);
   response.addTrailers(pairs);
+}
+
+/** To HTTP/1.0 the end of the connection may be the end of the body: there only a reset says that it is not whole. */
+function cut({ request, response }: Exchange): void {
+  const { socket } = request;
+  if (request.httpVersion === '1.0' && socket.resetAndDestroy !== undefined) socket.resetAndDestroy();
+  else response.destroy();
 }
 
 function drained(response: ViewerResponse, signal: AbortSignal): Promise<void> {

@@ -47,15 +47,28 @@ export function storedHead(request: RequestHead, response: ResponseHead, times: 
  * unkept they are never sent unvalidated), and a date where the response had none (RFC 9110 §6.6.1).
  */
 export function storedFields(received: FieldList, responseMs: number): FieldList {
-  const { directives } = controlOf(received);
-  const unkept = new Set<string>();
-  for (const name of ['private', 'no-cache']) {
-    const reach = reachOf(directives, name);
-    if (typeof reach !== 'string') for (const field of reach) unkept.add(field);
-  }
+  const unkept = new Set(withheldNames(received));
   const dates = linesOf(received, 'date');
   const isDated = dates.length === 1 && parseHttpDate(dates[0]!, responseMs) !== null;
   if (!isDated) unkept.add('date');
   const kept = without(endToEnd(received), unkept);
   return isDated ? kept : [...kept, 'Date', formatHttpDate(responseMs)];
+}
+
+/** The fields that are not kept because `private` or `no-cache` names them: they are for the one alone who asked. */
+export function withheldFields(received: FieldList): FieldList {
+  const names = withheldNames(received);
+  if (names.size === 0) return [];
+  const fields = endToEnd(received);
+  return fields.filter((_, i) => names.has(fields[i - (i % 2)]!.toLowerCase()));
+}
+
+function withheldNames(received: FieldList): ReadonlySet<string> {
+  const { directives } = controlOf(received);
+  const names = new Set<string>();
+  for (const name of ['private', 'no-cache']) {
+    const reach = reachOf(directives, name);
+    if (typeof reach !== 'string') for (const field of reach) names.add(field);
+  }
+  return names;
 }

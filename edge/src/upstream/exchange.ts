@@ -4,7 +4,7 @@
  */
 
 import { type Dispatcher, errors } from 'undici';
-import { type FieldList, valueOf } from '../http-cache/fields.ts';
+import { type FieldList, membersOf, valueOf } from '../http-cache/fields.ts';
 import { ClosedBeforeUse, type Connection } from './connection.ts';
 import type { UpstreamHandler } from './upstream-handler.ts';
 import { type UpstreamErrorCode, codeOfCause, describeCause } from './upstream-error.ts';
@@ -194,7 +194,8 @@ export class Exchange {
       return this.fail('reset', 'the connection broke off, and nothing told how long the body is');
     }
     const isLonger = this.#framing === 'length' && this.#lastPiece !== null && inbound.goesOnAfter(this.#lastPiece);
-    if (isLonger) return this.fail('protocol', 'the body is longer than its Content-Length');
+    // RFC 9112 §6.3: the message ends where its length says. What follows is no response to anything, nor will be.
+    if (isLonger) this.#options.connection.close();
     if (this.#isPaused || this.#backlog.length > 0) this.#trailers = trailers;
     else this.#finish(trailers);
   }
@@ -221,11 +222,22 @@ export class Exchange {
   }
 }
 
-/** @returns null for a body in a coding that we did not ask for (RFC 9112 §6.1) */
+/** Transfer codings that IANA has registered; nothing else has been done to a body. */
+const CODINGS = /^(?:chunked|compress|deflate|gzip|x-compress|x-gzip|identity)$/;
+
+/**
+ * @returns null for a body in a coding that we did not ask for (RFC 9112 §6.1). One in a coding that there is not ends with its
+ *   connection (§6.3).
+ */
 function framingOf(method: string, status: number, fields: FieldList): Framing | null {
   if (method === 'HEAD' || status === 204 || status === 304) return 'none';
   const coding = valueOf(fields, 'transfer-encoding');
-  if (coding !== undefined) return coding.toLowerCase() === 'chunked' ? 'chunked' : null;
+  if (coding !== undefined) {
+    if (coding.toLowerCase() === 'chunked') return 'chunked';
+    return membersOf(coding.toLowerCase()).some((member) => CODINGS.test(member.split(';', 1)[0]!.trim()))
+      ? null
+      : 'close';
+  }
   return valueOf(fields, 'content-length') === undefined ? 'close' : 'length';
 }
 

@@ -5,7 +5,7 @@ import type { Clock } from '@headwater/service/clock';
 import { type FieldList, endToEnd, valueOf, without } from '../http-cache/fields.ts';
 import { parseContentRange } from '../http-cache/ranges.ts';
 import { judgeStorage } from '../http-cache/storable.ts';
-import { type StoredHead, storedHead } from '../http-cache/stored-head.ts';
+import { type StoredHead, storedHead, withheldFields } from '../http-cache/stored-head.ts';
 import { isWeakTag } from '../http-cache/entity-tag.ts';
 import { CONDITIONAL_FIELDS, conditionalFields, freshen } from '../http-cache/validation.ts';
 import type { UpstreamRequest } from '../upstream/upstream-client.ts';
@@ -41,7 +41,13 @@ export interface Fetching {
 
 export type Outcome =
   /** everybody who waited may have it */
-  | { readonly kind: 'object'; readonly object: Candidate; readonly status: number }
+  | {
+      readonly kind: 'object';
+      readonly object: Candidate;
+      readonly status: number;
+      /** what of the answer is not kept, and is for the one alone who asked */
+      readonly own: FieldList;
+    }
   /** not to be stored: it is the asker's alone */
   | { readonly kind: 'answer'; readonly answer: Answer; readonly head: UpstreamHead }
   | { readonly kind: 'failed'; readonly code: ProblemCode };
@@ -91,13 +97,14 @@ async function askAndJudge(
     if (confirmed === null) return 'unlike';
     const variant = { ...stale.variant, head: confirmed, purge };
     await shelf.confirm(ask, variant);
-    return { kind: 'object', object: { ...stale, head: confirmed, purge, variant }, status: 304 };
+    const own = withheldFields(head.fields);
+    return { kind: 'object', object: { ...stale, head: confirmed, purge, variant }, status: 304, own };
   }
   const object = await newObject(fetching, ask, { response, times, isAlone, purge });
   if (object === null) return { kind: 'answer', answer, head };
   const growing = shelf.grow(ask, object);
   void bringIn(fetching, ask, { object, growing, answer });
-  return { kind: 'object', object: growing, status: response.status };
+  return { kind: 'object', object: growing, status: response.status, own: withheldFields(head.fields) };
 }
 
 /** How stretches of a stored object are fetched again; null where its validator does not show that bytes belong together. */

@@ -96,6 +96,35 @@ test('a stale response is confirmed by the origin and answered from the store', 
   assert.equal(statusOf(again), 'edge-1; hit; ttl=30');
 });
 
+test('a response that comes out of a cache behind has its age at once', async () => {
+  await using rig = await startZoneRig(always({ ...MINUTE, age: '30' }));
+  const first = await ask(rig.edge, '/a');
+  assert.equal(statusOf(first), 'edge-1; fwd=uri-miss; stored');
+  assert.equal(first.headers.age, '30');
+  rig.clock.nowAtMs += 5000;
+  assert.equal((await ask(rig.edge, '/a')).headers.age, '35');
+});
+
+test('fields that private names are for the one who asked, and for nobody else', async () => {
+  const control = 'max-age=60, private="set-cookie, x-user"';
+  await using rig = await startZoneRig(always({ 'cache-control': control, 'set-cookie': 'a=1', 'x-user': 'me' }));
+  const first = await ask(rig.edge, '/a');
+  assert.deepEqual([first.headers['set-cookie'], first.headers['x-user']], [['a=1'], 'me']);
+  const second = await ask(rig.edge, '/a');
+  assert.equal(statusOf(second), 'edge-1; hit; ttl=60');
+  assert.deepEqual([second.headers['set-cookie'], second.headers['x-user']], [undefined, undefined]);
+});
+
+test('all fields of a response are given again', async () => {
+  const odd = { 'content-range': 'of no meaning here', 'content-md5': 'x', 'x-any': 'y' };
+  await using rig = await startZoneRig(always({ ...MINUTE, ...odd }));
+  for (const expected of ['edge-1; fwd=uri-miss; stored', 'edge-1; hit; ttl=60']) {
+    const { headers } = await ask(rig.edge, '/a');
+    assert.equal(headers['cache-status'], expected);
+    for (const [name, value] of Object.entries(odd)) assert.equal(headers[name], value, name);
+  }
+});
+
 test('what is stale stands in for an origin that fails, for a time', async () => {
   await using rig = await startZoneRig(always({ 'cache-control': 'max-age=10, stale-if-error=60' }));
   await ask(rig.edge, '/a');

@@ -29,13 +29,21 @@ export interface Provenance {
   readonly isCollapsed: boolean;
   /** the response is not fresh, and is used all the same */
   readonly isStale: boolean;
-  /** for a hit: Age, and the freshness that is left */
+  /** Age, where it is known */
   readonly ageS: number;
+  /** for a hit: the freshness that is left */
   readonly ttlS: number;
 }
 
 export type Obtained =
-  | { readonly kind: 'object'; readonly object: Candidate; readonly hold: Hold; readonly how: Provenance }
+  | {
+      readonly kind: 'object';
+      readonly object: Candidate;
+      readonly hold: Hold;
+      /** fields of the upstream's answer that are not kept, and are this viewer's alone */
+      readonly own: FieldList;
+      readonly how: Provenance;
+    }
   | { readonly kind: 'answer'; readonly answer: Answer; readonly head: UpstreamHead; readonly how: Provenance }
   | { readonly kind: 'failed'; readonly code: ProblemCode; readonly how: Provenance };
 
@@ -96,7 +104,7 @@ export class ZoneDesk {
     const give = (hold: Hold | null): Obtained | null => {
       if (hold === null) return null;
       if (reuse.verdict === 'serve-and-refresh') this.#refresh(ask, seen);
-      return { kind: 'object', object: selected, hold, how: hitOf(reuse) };
+      return { kind: 'object', object: selected, hold, own: [], how: hitOf(reuse) };
     };
     const hold = this.#open(ask, selected);
     return hold instanceof Promise ? hold.then(give) : give(hold);
@@ -167,7 +175,7 @@ export class ZoneDesk {
     }
     // It may have been in other caches on its way here.
     const { ageS } = freshnessOf(object.head, this.#fetching.clock.nowMs());
-    return { kind: 'object', object, hold, how: { ...how, isStored: true, ageS } };
+    return { kind: 'object', object, hold, own: isFirst ? outcome.own : [], how: { ...how, isStored: true, ageS } };
   }
 
   /** RFC 5861 §4 and RFC 9111 §4.2.4: what is stale may stand in for an upstream that does not answer. */
@@ -179,6 +187,7 @@ export class ZoneDesk {
       kind: 'object',
       object: selected,
       hold,
+      own: [],
       how: { ...how, isStale: true, ageS: reuse.ageS, ttlS: reuse.ttlS },
     };
   }

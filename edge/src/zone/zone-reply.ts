@@ -33,7 +33,8 @@ type ObtainedObject = Extract<Obtained, { kind: 'object' }>;
 /** A reader is given up when nothing has come for it for so long. */
 const NEXT_BYTE_MS = 30_000;
 const WHOLE = { kind: 'whole' } as const;
-const OF_LENGTH = new Set(['content-length', 'content-range', 'transfer-encoding']);
+const OF_LENGTH = new Set(['content-length', 'transfer-encoding']);
+const OF_PART = new Set(['content-range']);
 /** Said anew by every cache on the way. */
 const OURS = new Set(['age', 'cache-status', 'trailer', EDGE_ID]);
 
@@ -44,15 +45,19 @@ export async function replyObject(
   obtained: ObtainedObject,
   telling: ZoneTelling,
 ): Promise<Sent> {
-  const { hold, object } = obtained;
+  const { hold, object, own } = obtained;
   const { head } = object;
   const lengthBytes = 'bytes' in hold ? hold.bytes.length : hold.body.lengthBytes;
   const { edgeId } = telling;
   if (evaluatePreconditions(request, head) === 'not-modified') {
     letGo(hold);
-    return replyHead(exchange, 304, [...without(notModifiedFields(head.fields), OURS), ...ours(head.fields, telling)]);
+    return replyHead(exchange, 304, [
+      ...without(notModifiedFields(head.fields), OURS),
+      ...own,
+      ...ours(head.fields, telling),
+    ]);
   }
-  const described = [...without(head.fields, OURS), ...ours(head.fields, telling)];
+  const described = [...without(head.fields, OURS), ...own, ...ours(head.fields, telling)];
   const wanted = lengthBytes === null ? WHOLE : requestedRanges(request, head, lengthBytes);
   if (wanted.kind === 'unsatisfiable') {
     letGo(hold);
@@ -92,7 +97,7 @@ function replyParts(exchange: Exchange, hold: Hold, { ranges, lengthBytes, descr
   if (ranges.length === 1 && only !== undefined) {
     const [first, last] = only;
     const span = ['Content-Range', `bytes ${first}-${last}/${lengthBytes}`];
-    response.writeHead(206, [...withLength(described, last - first + 1), ...span]);
+    response.writeHead(206, [...withLength(without(described, OF_PART), last - first + 1), ...span]);
     return sendBody(exchange, hold, [{ before: '', first, end: last + 1 }], { status: 206, after: '' });
   }
   const boundary = `headwater-${lengthBytes.toString(36)}-${ranges.length}-${(only?.[0] ?? 0).toString(36)}`;
@@ -104,7 +109,7 @@ function replyParts(exchange: Exchange, hold: Hold, { ranges, lengthBytes, descr
   }));
   const after = `\r\n--${boundary}--\r\n`;
   const total = pieces.reduce((sum, { before, first, end }) => sum + before.length + end - first, after.length);
-  const plain = without(described, new Set(['content-type']));
+  const plain = without(described, new Set(['content-type', ...OF_PART]));
   response.writeHead(206, [...withLength(plain, total), 'Content-Type', `multipart/byteranges; boundary=${boundary}`]);
   return sendBody(exchange, hold, pieces, { status: 206, after });
 }

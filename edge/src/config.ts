@@ -28,6 +28,9 @@ export interface EdgeConfig extends NodeIdentity {
   /** edges that are asked before an origin */
   readonly parents: readonly Weighted[];
   readonly logLevel: LogLevel;
+  /** processes that answer viewers; 1: this one does */
+  readonly workers: number;
+  /** of the whole edge */
   readonly limits: EdgeLimits;
 }
 
@@ -55,6 +58,7 @@ export interface EdgeLimits {
   readonly fillDeadlineMs: number;
 }
 
+const MOST_WORKERS = 256;
 const MIB = 1024 * 1024;
 /** Viewers behind one carrier's address are many, and a browser opens six connections. */
 const DEFAULT_CONNECTIONS_PER_ADDRESS = 1_000;
@@ -74,6 +78,7 @@ export function readConfig(env: Environment = process.env): EdgeConfig {
     zones: readZones(env, 'HEADWATER_ZONES_FILE'),
     parents: readParents(env, 'HEADWATER_EDGE_PARENTS'),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
+    workers: integer(env, 'HEADWATER_EDGE_WORKERS', { fallback: 1, min: 1, max: MOST_WORKERS }),
     limits: readLimits(env),
   };
 }

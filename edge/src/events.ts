@@ -4,7 +4,7 @@ import type { Cmcd } from '@headwater/protocol/cmcd';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import type { Log } from '@headwater/service/log';
 import type { Metrics, Series } from '@headwater/service/metrics';
-import type { FillResult } from './fill.ts';
+import { type FillResult, FILL_FAILURES } from './fill.ts';
 import { HAND_OVER_REASONS, type HandOverReason } from './hand-over.ts';
 import type { PrefetchResult } from './prefetch-queue.ts';
 import type { Purged } from './purge.ts';
@@ -26,16 +26,7 @@ const OUTCOMES = [
   'left',
   'failed',
 ] as const;
-const FILL_ENDS = [
-  'stored',
-  'absent',
-  'too-early',
-  'unavailable',
-  'too-large',
-  'timeout',
-  'abandoned',
-  'overloaded',
-] as const;
+const FILL_ENDS = ['stored', ...FILL_FAILURES] as const;
 const PREFETCH_RESULTS: readonly PrefetchResult[] = ['fetched', 'failed', 'dropped'];
 /** What a player says it plays (CMCD `sf`): MPEG-DASH, HLS, Smooth Streaming, other. */
 const FORMATS = ['d', 'h', 's', 'o'] as const;

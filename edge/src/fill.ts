@@ -8,7 +8,17 @@ import { type Patience, waitUntil } from './patience.ts';
 import type { Stored } from './stored.ts';
 
 /** Why nothing came. `absent`: the origin says so. `too-early`: it waited and it did not come. The rest is trouble, here or there. */
-export type FillFailure = 'absent' | 'too-early' | 'unavailable' | 'too-large' | 'timeout' | 'abandoned' | 'overloaded';
+export type FillFailure = (typeof FILL_FAILURES)[number];
+
+export const FILL_FAILURES = [
+  'absent',
+  'too-early',
+  'unavailable',
+  'too-large',
+  'timeout',
+  'abandoned',
+  'overloaded',
+] as const;
 
 export type FillResult =
   { readonly ok: true; readonly stored: Stored } | { readonly ok: false; readonly reason: FillFailure };

@@ -5,12 +5,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CmafPath, WAIT_LIMIT_MS, formatCmafPath } from '@headwater/protocol/cmaf-path';
-import { PART_DURATION, PART_INDEPENDENT, PART_LAST, SEGMENT_START } from '@headwater/protocol/headers';
+import * as header from '@headwater/protocol/headers';
 import { parseTimelineChange } from '@headwater/protocol/parse-timeline';
 import type { TimelineChange } from '@headwater/protocol/timeline';
 import { backoffMs } from '@headwater/service/backoff';
-import { Agent, type Dispatcher, request } from 'undici';
-import type { Fill, FillFailure } from './fill.ts';
+import { Agent, type Dispatcher, buildConnector, request } from 'undici';
+import { type Fill, type FillFailure, FILL_FAILURES } from './fill.ts';
 import type { PartFacts } from './stored.ts';
 
 /** The base URL of a stream's origin as it is known now, or null while it has none. */
@@ -19,7 +19,11 @@ type Locate = (stream: string) => string | null;
 export type TimelineAnswer =
   | { readonly kind: 'change'; readonly change: TimelineChange }
   | { readonly kind: 'offline' | 'absent' }
+  /** told by one who has waited for it long enough */
+  | { readonly kind: 'gone'; readonly standing: GoneStanding }
   | { readonly kind: 'unreachable'; readonly cause: unknown };
+
+type GoneStanding = (typeof GONE_STANDINGS)[number];
 
 /** How an object's fetch ended; on `whole` the fill holds every byte. */
 export type ObjectAnswer =
@@ -28,9 +32,13 @@ export type ObjectAnswer =
 
 interface OriginClientOptions {
   readonly locate: Locate;
+  /** the Unix socket that a host of ours listens on; null for one that is reached by its address */
+  readonly socketOf?: (hostname: string) => string | null;
   readonly random: () => number;
   readonly onRetry: (path: string, cause: unknown) => void;
 }
+
+const GONE_STANDINGS = ['offline', 'absent', 'unreachable'] as const;
 
 const CONNECT_TIMEOUT_MS = 1_000;
 /** The origin lets a request for the future wait; beyond that it is sick. */
@@ -49,12 +57,16 @@ const PROBLEM_LIMIT_BYTES = 4_096;
 
 export class OriginClient {
   readonly #options: OriginClientOptions;
-  readonly #timelines = agent(TIMELINE_CONNECTIONS);
-  readonly #ahead = agent(AHEAD_CONNECTIONS);
-  readonly #objects = agent(OBJECT_CONNECTIONS);
+  readonly #timelines: Agent;
+  readonly #ahead: Agent;
+  readonly #objects: Agent;
 
   constructor(options: OriginClientOptions) {
     this.#options = options;
+    const connect = connectorOf(options.socketOf);
+    this.#timelines = agent(TIMELINE_CONNECTIONS, connect);
+    this.#ahead = agent(AHEAD_CONNECTIONS, connect);
+    this.#objects = agent(OBJECT_CONNECTIONS, connect);
   }
 
   /** What changed since a revision; waits at the origin while nothing has. Everything at once without one. */
@@ -68,6 +80,8 @@ export class OriginClient {
       requireLength(headers, body);
       const text = await readText(body, TIMELINE_LIMIT_BYTES);
       if (statusCode === 200) return readChange(text);
+      const standing = GONE_STANDINGS.find((known) => known === headers[header.STANDING]);
+      if (standing !== undefined) return { kind: 'gone', standing };
       if (statusCode === 404) return { kind: text.includes('"stream_offline"') ? 'offline' : 'absent' };
       return { kind: 'unreachable', cause: new Error(`timeline answered ${statusCode}`) };
     } catch (cause) {
@@ -124,6 +138,12 @@ async function takeIn(
 ): Promise<ObjectAnswer> {
   const haveBytes = fill.filledBytes;
   const range = headers['content-range'];
+  const failure = FILL_FAILURES.find((reason) => reason === headers[header.FILL_FAILURE]);
+  if (failure === 'abandoned') throw new Error('the worker that fetched it has stopped');
+  if (failure !== undefined) {
+    await body.dump();
+    return { kind: 'failed', reason: failure };
+  }
   if (statusCode === 416 && range === `bytes */${haveBytes}`) {
     await body.dump();
     return { kind: 'whole', part: null };
@@ -151,14 +171,23 @@ function readChange(text: string): TimelineAnswer {
   return change === null ? { kind: 'unreachable', cause: new TypeError('no timeline') } : { kind: 'change', change };
 }
 
-function agent(connections: number): Agent {
+function agent(connections: number, connect: buildConnector.connector): Agent {
   return new Agent({
     connections,
     pipelining: 1,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
+    connect,
     headersTimeout: HEAD_TIMEOUT_MS,
     bodyTimeout: STALL_TIMEOUT_MS,
   });
+}
+
+function connectorOf(socketOf: OriginClientOptions['socketOf']): buildConnector.connector {
+  const byAddress = buildConnector({ timeout: CONNECT_TIMEOUT_MS });
+  return (options, callback) => {
+    const socketPath = socketOf?.(options.hostname) ?? null;
+    if (socketPath === null) return byAddress(options, callback);
+    buildConnector({ timeout: CONNECT_TIMEOUT_MS, socketPath })(options, callback);
+  };
 }
 
 type Body = Dispatcher.ResponseData['body'];
@@ -202,13 +231,13 @@ async function readText(body: Body, limitBytes: number): Promise<string> {
 }
 
 function readPartFacts(headers: Record<string, string | string[] | undefined>): PartFacts {
-  const durationTicks = Number(headers[PART_DURATION]);
-  const segmentStartTicks = Number(headers[SEGMENT_START]);
+  const durationTicks = Number(headers[header.PART_DURATION]);
+  const segmentStartTicks = Number(headers[header.SEGMENT_START]);
   if (!Number.isSafeInteger(durationTicks) || !Number.isSafeInteger(segmentStartTicks)) {
     throw new TypeError('a part came without its duration or start');
   }
-  const independent = headers[PART_INDEPENDENT] === '1';
-  return { durationTicks, independent, last: headers[PART_LAST] === '1', segmentStartTicks };
+  const independent = headers[header.PART_INDEPENDENT] === '1';
+  return { durationTicks, independent, last: headers[header.PART_LAST] === '1', segmentStartTicks };
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<boolean> {

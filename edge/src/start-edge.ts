@@ -24,7 +24,7 @@ export interface RunningEdge extends AsyncDisposable {
   readonly adminPort: number;
   readonly url: string;
   /** Does what a page of the feed orders, once the feed has taken it in. */
-  carryOut(page: FeedPage): void;
+  readonly carryOut: (page: FeedPage) => void;
 }
 
 /** Starts an edge. It serves what it knew before even while no control plane answers. */

@@ -28,6 +28,7 @@ import { nameOf } from './stored.ts';
 import { Unsent } from './unsent.ts';
 import { Views } from './views.ts';
 import { Waiters } from './waiters.ts';
+import { type Team, joinTeam } from './workers/team.ts';
 import { type Zones, assembleZones } from './zone/assemble-zones.ts';
 
 /** Answers under way have so long to end. */
@@ -38,6 +39,10 @@ interface Surroundings {
   readonly clock: Clock;
   readonly feed: FeedState;
   readonly log: Log;
+  /** the other workers, where there are any */
+  readonly team?: Team;
+  /** pages of which a former process may not have done all, to be done before anything is served */
+  readonly missed?: readonly FeedPage[];
 }
 
 /** What answers viewers. Disposing lets answers under way end and takes no more. */
@@ -53,12 +58,13 @@ export interface Serving extends AsyncDisposable {
 }
 
 /** Listens to viewers. */
-export async function startServing(config: EdgeConfig, { clock, feed, log }: Surroundings): Promise<Serving> {
+export async function startServing(config: EdgeConfig, surroundings: Surroundings): Promise<Serving> {
+  const { clock, feed, log, team, missed = [] } = surroundings;
   const metrics = new Metrics();
   const events = createEvents(log, metrics);
   const state = { draining: false };
-  const isReady = (): boolean => !state.draining && knowsEnough(config, feed);
-  const { edge, zones, closeMedia } = assemble(config, { clock, feed, log, metrics, events, isReady });
+  const isReady = (): boolean => !state.draining && knowsEnough(config, feed.cursor !== null);
+  const { edge, zones, closeMedia } = assemble(config, { clock, feed, log, metrics, events, isReady, team });
   const { connections, connectionsPerAddress, headerBytes, idleMs } = config.limits;
   const certificates = await loadCertificates(config, createFrontEvents(log, metrics));
   const viewers = createViewerServer({
@@ -71,7 +77,17 @@ export async function startServing(config: EdgeConfig, { clock, feed, log }: Sur
     onConnectionRefused: () => events.connectionRefused(),
   });
   const open = countConnections(viewers.server);
-  const port = await listen(viewers.server, { port: config.port, variable: 'HEADWATER_EDGE_PORT' });
+  const carryOut = (page: FeedPage): readonly Purged[] => {
+    zones.purgeAfter(page);
+    return purgeAfter(page, edge);
+  };
+  for (const page of missed) carryOut(page);
+  const leaveTeam = team === undefined ? undefined : await joinTeam(team, edge);
+  const port = await listen(viewers.server, {
+    port: config.port,
+    variable: 'HEADWATER_EDGE_PORT',
+    reusePort: team !== undefined,
+  });
   exposeGauges(edge, events, open);
   return {
     port,
@@ -84,14 +100,12 @@ export async function startServing(config: EdgeConfig, { clock, feed, log }: Sur
       failures: () => events.failures(),
     },
     isReady,
-    carryOut(page) {
-      zones.purgeAfter(page);
-      return purgeAfter(page, edge);
-    },
+    carryOut,
     async [Symbol.asyncDispose]() {
       state.draining = true;
       await viewers.close(DRAIN_MS);
       certificates?.[Symbol.dispose]();
+      await leaveTeam?.();
       zones.close();
       await closeMedia();
     },
@@ -109,24 +123,26 @@ async function loadCertificates({ tlsFiles }: EdgeConfig, events: FrontEvents): 
 }
 
 /** Public zones of an edge's own file need nobody's word; all else begins with the feed. */
-function knowsEnough({ zones }: EdgeConfig, feed: FeedState): boolean {
-  return feed.cursor !== null || zones.some(({ policy }) => policy === 'public');
+export function knowsEnough({ zones }: EdgeConfig, hasFeed: boolean): boolean {
+  return hasFeed || zones.some(({ policy }) => policy === 'public');
 }
 
 interface Parts extends Pick<Edge, 'clock' | 'feed' | 'isReady'> {
   readonly events: EdgeEvents;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly team: Team | undefined;
 }
 
 /** Cache, fills, views and the origin's client, tied together. */
 function assemble(
   config: EdgeConfig,
-  { clock, feed, log, metrics, events, isReady }: Parts,
+  { clock, feed, log, metrics, events, isReady, team }: Parts,
 ): { readonly edge: Edge; readonly zones: Zones; readonly closeMedia: () => Promise<void> } {
   const { limits } = config;
   const client = new OriginClient({
-    locate: (stream) => locateOrigin(feed, stream),
+    locate: (stream) => team?.ownership.elsewhere(stream) ?? locateOrigin(feed, stream),
+    ...(team === undefined ? {} : { socketOf: (hostname) => team.ownership.socketOf(hostname) }),
     random: Math.random,
     onRetry: (path, cause) => events.originRetried(path, cause),
   });

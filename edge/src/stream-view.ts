@@ -186,6 +186,8 @@ export class StreamView {
         if (this.#isInGrace()) return;
         this.#forget(answer.kind);
         return;
+      case 'gone':
+        return this.#forget(answer.standing);
       case 'unreachable':
         onTrouble(this.stream, answer.cause);
         if (this.#timeline === undefined || !this.#isInGrace()) this.#forget('unreachable');

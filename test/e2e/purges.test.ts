@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { startFleet } from '../fleet/fleet.ts';
+import type { ServicePlan } from '../fleet/fleet-plan.ts';
 import { purgeOverAndOver } from '../fleet/purge-rounds.ts';
 import { quantile } from '../fleet/quantile.ts';
 import { startSimulatedNodes } from '../fleet/simulated-nodes.ts';
@@ -16,8 +17,14 @@ const ALL = REAL + SIMULATED;
 const PURGES = 20;
 const EFFECT_LIMIT_MS = 200;
 
+/** The first edge is one of several processes. */
+function withWorkers(service: ServicePlan): ServicePlan {
+  if (service.name !== 'edge-1') return service;
+  return { ...service, variables: { ...service.variables, HEADWATER_EDGE_WORKERS: '2' } };
+}
+
 test('what an edge had cached is gone from all of them in < 200 ms, and each has acknowledged it', async (context) => {
-  await using fleet = await startFleet({ edges: REAL, without: ['origin'] });
+  await using fleet = await startFleet({ edges: REAL, without: ['origin'], arrange: withWorkers });
   await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-purges-'));
   const { controlUrl, joinToken } = fleet.plan;
   await using nodes = await startSimulatedNodes({ controlUrl, joinToken, count: SIMULATED, directory: directory.path });

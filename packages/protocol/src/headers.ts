@@ -10,5 +10,9 @@ export const PART_LAST = 'headwater-part-last';
 export const SEGMENT_START = 'headwater-segment-start';
 /** On every timeline-dependent answer of an origin: the timeline's revision that first held this object. */
 export const REVISION = 'headwater-revision';
+/** Between an edge's workers: why an object did not come, in place of the object. */
+export const FILL_FAILURE = 'headwater-fill-failure';
+/** Between an edge's workers: why a stream has no timeline, in place of the timeline. */
+export const STANDING = 'headwater-standing';
 /** On an edge's answers: the edge's node id, for people and players' statistics. */
 export const EDGE_ID = 'headwater-edge';

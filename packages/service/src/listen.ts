@@ -7,9 +7,14 @@ export class ListenError extends Error {
   override readonly name = 'ListenError';
 }
 
+/** Connections that came and were not taken yet. With Node's 511, of a thousand that come at once half wait for a second or seven. */
+const BACKLOG = 4_096;
+
 interface ListenOptions {
   readonly port: number;
   readonly host?: string;
+  /** other processes may listen there too, and get their share of the connections */
+  readonly reusePort?: boolean;
   /** the environment variable that sets the port, for the message */
   readonly variable: string;
 }
@@ -23,7 +28,8 @@ export async function listen(server: Server, options: ListenOptions): Promise<nu
     server.once('error', (cause: NodeJS.ErrnoException) => {
       reject(listenError(cause, options));
     });
-    server.listen({ port: options.port, host: options.host }, () => {
+    const { port, host, reusePort = false } = options;
+    server.listen({ port, host, reusePort, backlog: BACKLOG }, () => {
       server.removeAllListeners('error');
       resolve();
     });

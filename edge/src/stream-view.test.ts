@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Timeline } from '@headwater/protocol/timeline';
+import { ManualClock } from '@headwater/service/clock';
+import type { TimelineAnswer } from './origin-client.ts';
+import { StreamView } from './stream-view.ts';
+
+const LIVE: Timeline = {
+  stream: 'show',
+  revision: 1,
+  state: 'live',
+  segmentDurationMs: 2_000,
+  partDurationMs: 1_000,
+  partTargetMs: 1_100,
+  anchorMs: 0,
+  windowSegments: 10,
+  epochs: [],
+  tracks: [],
+  windows: {},
+};
+
+/** A view whose timeline was read, and was then answered for so. */
+async function viewAfter(answer: TimelineAnswer): Promise<StreamView> {
+  const answers: TimelineAnswer[] = [{ kind: 'change', change: { full: true, timeline: LIVE } }, answer];
+  const asked = Promise.withResolvers<void>();
+  const view = new StreamView({
+    stream: 'show',
+    client: {
+      async timeline() {
+        const next = answers.shift();
+        if (next !== undefined) return next;
+        asked.resolve();
+        return new Promise<never>(() => undefined);
+      },
+    },
+    fetchPart: () => new Promise<never>(() => undefined),
+    clock: new ManualClock(0),
+    random: () => 0,
+    onTrouble: () => undefined,
+    onIdle: () => undefined,
+  });
+  await asked.promise;
+  return view;
+}
+
+test('who is cut off is waited for, but not once more where another worker has waited for it', async () => {
+  for (const standing of ['offline', 'absent', 'unreachable'] as const) {
+    const gone = await viewAfter({ kind: 'gone', standing });
+    assert.deepEqual([gone.timeline, gone.standing], [undefined, standing]);
+    gone.stop();
+  }
+  const waited = await viewAfter({ kind: 'offline' });
+  assert.deepEqual([waited.timeline?.revision, waited.standing], [1, 'on-air']);
+  waited.stop();
+});

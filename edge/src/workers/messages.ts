@@ -1,0 +1,49 @@
+/** What a node's process and its workers say to each other, over the channel that each is born with. */
+
+import type { FeedPage } from '@headwater/protocol/feed';
+import type { ProcessLoad } from '@headwater/service/load-meter';
+import type { EdgeConfig } from '../config.ts';
+import type { Purged } from '../purge.ts';
+
+/** The first thing that a worker hears. */
+export interface Begin {
+  readonly kind: 'begin';
+  /** from 1 */
+  readonly worker: number;
+  /** its own, with its share of the node's limits */
+  readonly config: EdgeConfig;
+  /** where the workers have their sockets */
+  readonly directory: string;
+  /** all that the node knows; null before the feed's first page */
+  readonly known: FeedPage | null;
+  /** what was ordered since the worker that this one replaces did what it was told */
+  readonly missed: readonly FeedPage[];
+}
+
+export type ToWorker =
+  | Begin
+  /** do what the page orders; one that is not new was taken in before */
+  | { readonly kind: 'page'; readonly question: number; readonly page: FeedPage; readonly isNew: boolean }
+  | { readonly kind: 'report'; readonly question: number }
+  /** the workers that serve */
+  | { readonly kind: 'serving'; readonly workers: readonly number[] };
+
+export type FromWorker =
+  | { readonly kind: 'serves' }
+  | { readonly kind: 'carried-out'; readonly question: number; readonly purged: readonly Purged[] }
+  | { readonly kind: 'report'; readonly question: number; readonly report: Report };
+
+/** What a worker tells of itself. */
+export interface Report extends Totals {
+  readonly busy: ProcessLoad;
+  readonly connections: number;
+}
+
+/** What only grows while a worker lives. */
+export interface Totals {
+  readonly sentBytes: number;
+  readonly answers: number;
+  readonly failures: number;
+  /** in Prometheus' text format */
+  readonly metrics: string;
+}

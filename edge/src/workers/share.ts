@@ -1,0 +1,27 @@
+/** What one of several workers may use of what its node may use. */
+
+import type { AddressCap } from '@headwater/protocol/address-cap';
+import type { EdgeConfig } from '../config.ts';
+
+/** A node's memory, connections and requests are divided; what bounds one object or one request is the same everywhere. */
+export function shareOf(config: EdgeConfig): EdgeConfig {
+  const { limits, workers } = config;
+  const share = (whole: number): number => Math.ceil(whole / workers);
+  const { loopback, elsewhere } = limits.connectionsPerAddress;
+  const connectionsPerAddress: AddressCap = { loopback: share(loopback), elsewhere: share(elsewhere) };
+  return {
+    ...config,
+    limits: {
+      ...limits,
+      ramBytes: share(limits.ramBytes),
+      connections: share(limits.connections),
+      connectionsPerAddress,
+      waiters: share(limits.waiters),
+      fills: share(limits.fills),
+      prefetches: share(limits.prefetches),
+      // Each must have room for an object of any size that is served.
+      fillBytes: Math.max(share(limits.fillBytes), limits.objectBytes),
+      unsentBytes: share(limits.unsentBytes),
+    },
+  };
+}

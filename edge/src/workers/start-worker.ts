@@ -1,0 +1,68 @@
+/** A worker's composition root: it answers viewers as an edge does, and is told by its node what an edge hears from the fleet. */
+
+import { FeedState } from '@headwater/protocol/feed-state';
+import { systemClock } from '@headwater/service/clock';
+import { LoadMeter } from '@headwater/service/load-meter';
+import { createLog } from '@headwater/service/log';
+import { type Serving, startServing } from '../start-serving.ts';
+import { Ownership } from './ownership.ts';
+import { type Order, openChannel, tell } from './worker-channel.ts';
+
+/** Serves until disposed of. */
+export async function startWorker(): Promise<AsyncDisposable> {
+  const feed = new FeedState();
+  const meter = new LoadMeter(systemClock);
+  const early: Order[] = [];
+  let obey = (order: Order): void => void early.push(order);
+  const { worker, config, directory, known, missed } = await openChannel((order) => obey(order));
+  const log = createLog({ service: 'edge', level: config.logLevel, nowMs: () => systemClock.nowMs() });
+  if (known !== null) feed.apply(known);
+  const ownership = new Ownership(worker, directory);
+  const serving = await startServing(config, {
+    clock: systemClock,
+    feed,
+    log: (level, event, fields) => log(level, event, { worker, ...fields }),
+    missed,
+    team: { ownership, worker, directory },
+  });
+  obey = (order) => carryOut(order, { feed, serving, ownership, meter });
+  for (const order of early) obey(order);
+  tell({ kind: 'serves' });
+  return {
+    async [Symbol.asyncDispose]() {
+      meter[Symbol.dispose]();
+      await serving[Symbol.asyncDispose]();
+    },
+  };
+}
+
+interface Parts {
+  readonly feed: FeedState;
+  readonly serving: Serving;
+  readonly ownership: Ownership;
+  readonly meter: LoadMeter;
+}
+
+function carryOut(order: Order, { feed, serving, ownership, meter }: Parts): void {
+  switch (order.kind) {
+    case 'serving':
+      return ownership.update(order.workers);
+    case 'page': {
+      const { question, page, isNew } = order;
+      if (isNew) feed.apply(page);
+      return tell({ kind: 'carried-out', question, purged: serving.carryOut(page) });
+    }
+    case 'report': {
+      const { connections, sentBytes, answers, failures } = serving.readings;
+      const report = {
+        busy: meter.read(),
+        connections: connections(),
+        sentBytes: sentBytes(),
+        answers: answers(),
+        failures: failures(),
+        metrics: serving.metrics.format(),
+      };
+      return tell({ kind: 'report', question: order.question, report });
+    }
+  }
+}

@@ -1,0 +1,263 @@
+/** A node of several processes over one origin. */
+
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { FeedPage, Purge } from '@headwater/protocol/feed';
+import type { FeedState } from '@headwater/protocol/feed-state';
+import { ListenError } from '@headwater/service/listen';
+import { type EdgeConfig, readConfig } from '../config.ts';
+import { type Answer, ask, feedOf, mint } from '../edge-rig.ts';
+import { FIRST_NUMBER, type MediaTrack, PARTS, makeMedia } from '../fake-media.ts';
+import { FakeOrigin } from '../fake-origin.ts';
+import { ownerOf } from './ownership.ts';
+import { type RunningNode, startNode } from './start-node.ts';
+
+const ENTRY = join(import.meta.dirname, '../main.ts');
+const EPOCH = 'epoch0000';
+/** So many connections reach every worker of a few, but once in a billion. */
+const MANY = 40;
+
+let media: readonly MediaTrack[];
+
+before(() => {
+  media = makeMedia(6);
+});
+
+interface Rig extends AsyncDisposable {
+  readonly origin: FakeOrigin;
+  readonly node: RunningNode;
+  readonly feed: FeedState;
+  /** events in the node's own log */
+  readonly events: string[];
+  readonly root: string;
+}
+
+function configOf({ workers = 2, port = 0 }): EdgeConfig {
+  const config = readConfig({ HEADWATER_EDGE_PORT: String(port), HEADWATER_EDGE_WORKERS: String(workers) });
+  // What is fetched ahead of anybody's request would be counted with the rest.
+  return { ...config, adminPort: 0, logLevel: 'error', limits: { ...config.limits, prefetches: 0 } };
+}
+
+async function startRig(workers = 2): Promise<Rig> {
+  const origin = await FakeOrigin.start(media);
+  origin.advance(2 * PARTS + 3);
+  const feed = feedOf(origin.url);
+  const events: string[] = [];
+  const log = (_: string, event: string): void => void events.push(event);
+  const node = await startNode(configOf({ workers }), ENTRY, { feed, log });
+  return {
+    origin,
+    node,
+    feed,
+    events,
+    root: `/t/${mint('show')}/live/show`,
+    async [Symbol.asyncDispose]() {
+      await node[Symbol.asyncDispose]();
+      await origin[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The same question on as many connections at once. */
+function askOnMany(node: RunningNode, path: string, connections = MANY): Promise<Answer[]> {
+  return Promise.all(Array.from({ length: connections }, () => ask(node, path)));
+}
+
+async function metric(node: RunningNode, series: string): Promise<number> {
+  const { text } = await ask({ port: node.adminPort }, '/metrics');
+  const lines = text.split('\n').filter((line) => line.startsWith(series));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function isReady(node: RunningNode): Promise<boolean> {
+  return (await ask({ port: node.adminPort }, '/readyz')).status === 200;
+}
+
+function purgePage(cursor: string, purge: Omit<Purge, 'soft' | 'atMs'>): FeedPage {
+  return { cursor, snapshot: false, messages: [{ type: 'purge', purge: { soft: false, atMs: 1, ...purge } }] };
+}
+
+describe('two workers', () => {
+  let rig: Rig;
+
+  before(async () => {
+    rig = await startRig();
+  });
+  after(() => rig[Symbol.asyncDispose]());
+
+  test('a thousand who ask at once for what nobody has cost the origin one request', async () => {
+    const { node, origin, root } = rig;
+    const number = FIRST_NUMBER + 1;
+    const answers = await askOnMany(node, `${root}/a0/${EPOCH}/${number}.m4s`, 1_000);
+    for (const { status, body } of answers) {
+      assert.equal(status, 200);
+      assert.ok(body.equals(origin.bytesOf('a0', number)));
+    }
+    assert.equal(origin.fetched.get(`/cmaf/show/a0/${EPOCH}/${number}`), 1);
+    assert.equal(await metric(node, 'headwater_edge_fills_started_total'), 2, 'one worker asks, the other asks it');
+    assert.equal(await metric(node, 'headwater_edge_requests_total{kind="segment"'), 1_000);
+  });
+
+  test('every object that a player finds is there, byte for byte, whichever worker is asked, and was fetched once', async () => {
+    const { node, origin, root } = rig;
+    for (const track of ['v180', 'a0']) {
+      const init = await askOnMany(node, `${root}/${track}/${EPOCH}/init.mp4`);
+      assert.equal(new Set(init.map(({ status, body }) => `${status} ${body.toString('base64')}`)).size, 1);
+      for (const part of [0, 1, 2]) {
+        const answers = await askOnMany(node, `${root}/${track}/${EPOCH}/${FIRST_NUMBER + 2}.${part}.m4s`);
+        for (const { status, body } of answers) {
+          assert.equal(status, 200);
+          assert.ok(body.equals(origin.bytesOf(track, FIRST_NUMBER + 2, part)));
+        }
+      }
+    }
+    const ts = await askOnMany(node, `${root}/v180/${EPOCH}/${FIRST_NUMBER}.ts`);
+    assert.equal(new Set(ts.map(({ status, body }) => `${status} ${body.toString('base64')}`)).size, 1);
+    for (const [path, count] of origin.fetched) assert.equal(count, 1, path);
+  });
+
+  test('one timeline and one part to come of each track are asked for, and what comes releases who waits anywhere', async () => {
+    const { node, origin, root } = rig;
+    const blocked = (part: number): Promise<Answer[]> =>
+      askOnMany(node, `${root}/v180/media.m3u8?_HLS_msn=${FIRST_NUMBER + 2}&_HLS_part=${part}`);
+    const waiting = blocked(3);
+    // The timeline, and the next part of the one track that is watched.
+    await until(() => origin.waiting === 2);
+    await until(async () => (await metric(node, 'headwater_edge_waiting')) === MANY);
+    assert.equal(origin.waiting, 2);
+    origin.advance();
+    for (const { status, text } of await waiting) {
+      assert.equal(status, 200);
+      assert.match(text, new RegExp(`${FIRST_NUMBER + 2}\\.3\\.m4s`));
+    }
+    assert.equal(origin.fetched.get(`/cmaf/show/v180/${EPOCH}/${FIRST_NUMBER + 2}.3`), 1);
+  });
+
+  test('a purge takes effect in every worker, and is done when it has', async () => {
+    const { node, origin, feed, root } = rig;
+    const path = `/cmaf/show/a0/${EPOCH}/${FIRST_NUMBER}`;
+    const url = `${root}/a0/${EPOCH}/${FIRST_NUMBER}.m4s`;
+    await askOnMany(node, url);
+    assert.equal(origin.fetched.get(path), 1);
+    const page = purgePage('2', { id: 'p1', url: `/live/show/a0/${EPOCH}/${FIRST_NUMBER}.m4s` });
+    feed.apply(page);
+    await node.carryOut(page);
+    const answers = await askOnMany(node, url);
+    assert.equal(answers.filter(({ headers }) => headers['cache-status'] === '"edge-1"; fwd=uri-miss').length, 2);
+    assert.equal(origin.fetched.get(path), 2);
+    assert.equal(await metric(node, 'headwater_edge_purges_total'), 1, 'the node purged once');
+  });
+
+  test('what a page tells is known to every worker', async () => {
+    const { node, feed } = rig;
+    assert.ok((await askOnMany(node, '/live/show/master.m3u8')).every(({ status }) => status === 403));
+    const stream = { name: 'show', policy: 'public', origin: 'origin-1', keyHash: '', ladder: null } as const;
+    const page: FeedPage = { cursor: '3', snapshot: false, messages: [{ type: 'stream', stream }] };
+    feed.apply(page);
+    await node.carryOut(page);
+    assert.ok((await askOnMany(node, '/live/show/master.m3u8')).every(({ status }) => status === 200));
+  });
+
+  test('a second node on its port is refused', async () => {
+    const { feed, node } = rig;
+    await assert.rejects(startNode(configOf({ port: node.port }), ENTRY, { feed }), ListenError);
+  });
+});
+
+describe('a worker that ends', () => {
+  test('takes its own connections with it and no others, and is replaced', async () => {
+    await using rig = await startRig();
+    const { node, origin, events, root } = rig;
+    const paths = ['v180', 'a0'].map((track) => `${root}/${track}/${EPOCH}/${FIRST_NUMBER}.m4s`);
+    await askOnMany(node, paths[0] ?? '');
+    const viewers = await Promise.all(Array.from({ length: MANY }, () => connectViewer(node, paths[0] ?? '')));
+    const counted = await metric(node, 'headwater_edge_requests_total');
+    const [victim] = node.pids();
+    assert.ok(victim !== undefined);
+    process.kill(victim, 'SIGKILL');
+    const kept: boolean[] = [];
+    for (const viewer of viewers) kept.push(await viewer.get(paths[0] ?? ''));
+    const survivors = viewers.filter((_, index) => kept[index]);
+    assert.ok(survivors.length > 0 && survivors.length < MANY, `${survivors.length} of ${MANY} go on`);
+    for (const viewer of survivors) {
+      for (const path of paths) assert.ok(await viewer.get(path), 'and have what the dead one owned as well');
+    }
+    await until(() => isReady(node));
+    assert.notEqual(node.pids()[0], victim);
+    assert.deepEqual(events.slice(-2), ['worker_ended', 'worker_serves']);
+    for (const { status, body } of await askOnMany(node, paths[1] ?? '')) {
+      assert.equal(status, 200);
+      assert.ok(body.equals(origin.bytesOf('a0', FIRST_NUMBER)));
+    }
+    assert.ok((await metric(node, 'headwater_edge_requests_total')) > counted, 'a counter never goes back');
+    assert.equal(await metric(node, 'headwater_edge_workers_ended_total'), 1);
+    for (const viewer of viewers) viewer.leave();
+  });
+
+  test('is killed when it says nothing to a purge; until then the purge is not done', async () => {
+    await using rig = await startRig();
+    const { node, origin, feed, root } = rig;
+    const url = `${root}/a0/${EPOCH}/${FIRST_NUMBER}.m4s`;
+    const viewers = await Promise.all(Array.from({ length: MANY }, () => connectViewer(node, url)));
+    const victim = node.pids()[2 - ownerOf('show', [1, 2])];
+    assert.ok(victim !== undefined);
+    process.kill(victim, 'SIGSTOP');
+    const page = purgePage('2', { id: 'p1', all: true });
+    feed.apply(page);
+    let isDone = false;
+    const done = node.carryOut(page).then(() => (isDone = true));
+    let isFresh = false;
+    while (!isFresh) {
+      await Promise.any(viewers.map((viewer) => viewer.get(url)));
+      isFresh = origin.fetched.get(`/cmaf/show/a0/${EPOCH}/${FIRST_NUMBER}`) === 2;
+    }
+    assert.equal(isDone, false, 'one worker has done it, and one has not');
+    await done;
+    await until(() => isReady(node));
+    assert.equal(node.pids().includes(victim), false);
+    assert.ok((await askOnMany(node, url)).every(({ status }) => status === 200));
+    for (const viewer of viewers) viewer.leave();
+  });
+
+  test('with the node ends in order, and leaves no process and no socket', async () => {
+    const rig = await startRig(3);
+    const pids = rig.node.pids();
+    assert.equal(new Set(pids).size, 3);
+    await rig[Symbol.asyncDispose]();
+    for (const pid of pids) assert.equal(existsSync(`/proc/${pid}`), false, `process ${pid}`);
+  });
+});
+
+interface Viewer {
+  /** false: the connection is gone */
+  get(path: string): Promise<boolean>;
+  leave(): void;
+}
+
+/** One who keeps a connection. */
+async function connectViewer(node: RunningNode, path: string): Promise<Viewer> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  let port: number | undefined;
+  const get = (wanted: string): Promise<boolean> =>
+    new Promise((resolve) => {
+      const outgoing = request({ host: '127.0.0.1', port: node.port, path: wanted, agent });
+      outgoing.once('error', () => resolve(false));
+      outgoing.once('response', (response: IncomingMessage) => {
+        const local = response.socket.localPort;
+        port ??= local;
+        response.once('error', () => resolve(false));
+        response.once('end', () => resolve(response.statusCode === 200 && response.complete && local === port));
+        response.resume();
+      });
+      outgoing.end();
+    });
+  assert.ok(await get(path));
+  return { get, leave: () => agent.destroy() };
+}

@@ -1,0 +1,188 @@
+/**
+ * The workers of a node: started together, replaced one by one when they end, told everything in the same order, and asked
+ * what they did. What one was ordered and did not do before it ended, the one in its place does before it serves.
+ */
+
+import { backoffMs } from '@headwater/service/backoff';
+import type { FeedPage } from '@headwater/protocol/feed';
+import type { Clock } from '@headwater/service/clock';
+import type { EdgeConfig } from '../config.ts';
+import type { Purged } from '../purge.ts';
+import { Ledger } from './ledger.ts';
+import type { NodeEvents } from './node-events.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+interface WorkersOptions {
+  /** the program that a worker runs */
+  readonly entry: string;
+  readonly count: number;
+  /** one worker's own */
+  readonly config: EdgeConfig;
+  readonly directory: string;
+  /** all that the node knows at this moment */
+  readonly known: () => FeedPage | null;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly events: NodeEvents;
+}
+
+/** How far apart the readings are that also show whether a worker hangs. */
+const REPORT_MS = 1_000;
+/** One that lived for so long is replaced at once, others after a pause. */
+const LONG_LIFE_MS = 5_000;
+const PAUSE = { firstMs: 50, maxMs: 1_000 } as const;
+/** Answers under way end within two seconds; then comes what the worker closes behind them. */
+const STOP_MS = 4_000;
+/** A worker that is gone for so many orders is told that anything may have changed. */
+const MISSED_LIMIT = 100;
+const ANYTHING: FeedPage = { cursor: '', snapshot: true, messages: [] };
+
+interface Place {
+  process: WorkerProcess;
+  bornMs: number;
+  /** short lives in a row */
+  shortLives: number;
+  /** orders that nobody in this place has carried out yet */
+  missed: FeedPage[];
+}
+
+export class Workers implements AsyncDisposable {
+  readonly ledger = new Ledger();
+  readonly #options: WorkersOptions;
+  readonly #places = new Map<number, Place>();
+  readonly #pauses = new Set<NodeJS.Timeout>();
+  readonly #started = Promise.withResolvers<void>();
+  #isStarting = true;
+  #isStopping = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(options: WorkersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Comes back when all of them serve.
+   * @throws Error when one ends before
+   */
+  static async start(options: WorkersOptions): Promise<Workers> {
+    const workers = new Workers(options);
+    for (let worker = 1; worker <= options.count; worker += 1) {
+      const bornMs = options.clock.monotonicMs();
+      workers.#places.set(worker, { process: workers.#spawn(worker, []), bornMs, shortLives: 0, missed: [] });
+    }
+    try {
+      await workers.#started.promise;
+    } catch (error) {
+      await workers[Symbol.asyncDispose]();
+      throw error;
+    }
+    workers.#timer = setInterval(() => void workers.read(), REPORT_MS);
+    return workers;
+  }
+
+  get areServing(): boolean {
+    return this.#processes().every(({ isServing }) => isServing);
+  }
+
+  /** The process ids, by number. */
+  get pids(): readonly (number | undefined)[] {
+    return this.#processes().map(({ pid }) => pid);
+  }
+
+  /**
+   * Has every worker do what a page orders. What one worker gets from another while not all have done so may be old: so what
+   * drops anything is done twice, and the second time all that is asked for comes from who has done it.
+   */
+  async carryOut(page: FeedPage): Promise<readonly Purged[]> {
+    const drops = page.snapshot || page.messages.some(({ type }) => type === 'purge');
+    const purged = await this.#round(page, true);
+    return addUp(drops ? [...purged, ...(await this.#round(page, false))] : purged);
+  }
+
+  /** Reads all of them into the ledger. */
+  async read(): Promise<void> {
+    const reports = await Promise.all(this.#processes().map((process) => process.report()));
+    for (const [index, report] of reports.entries()) if (report !== null) this.ledger.note(index + 1, report);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopping = true;
+    clearInterval(this.#timer);
+    for (const pause of this.#pauses) clearTimeout(pause);
+    await Promise.all(this.#processes().map((process) => process.stop(STOP_MS)));
+  }
+
+  #processes(): WorkerProcess[] {
+    return [...this.#places.values()].map(({ process }) => process);
+  }
+
+  async #round(page: FeedPage, isNew: boolean): Promise<readonly Purged[]> {
+    const all = await Promise.all(
+      [...this.#places.values()].map(async (place) => {
+        const purged = await place.process.carryOut(page, isNew);
+        if (purged === null) miss(place, page);
+        return purged ?? [];
+      }),
+    );
+    return all.flat();
+  }
+
+  #spawn(worker: number, missed: readonly FeedPage[]): WorkerProcess {
+    const { entry, config, directory, known } = this.#options;
+    return new WorkerProcess({
+      entry,
+      begin: { kind: 'begin', worker, config, directory, known: known(), missed },
+      onServing: () => this.#onServing(worker),
+      onEnd: (process, how) => this.#onEnd(process, how),
+    });
+  }
+
+  #onServing(worker: number): void {
+    const place = this.#places.get(worker);
+    if (place !== undefined) place.missed = [];
+    this.#tellServing();
+    this.#options.events.workerServes(worker);
+    if (!this.areServing) return;
+    this.#isStarting = false;
+    this.#started.resolve();
+  }
+
+  #onEnd({ number: worker }: WorkerProcess, how: string): void {
+    if (this.#isStopping) return;
+    if (this.#isStarting) return this.#started.reject(new Error(`worker ${worker} ended as it started: ${how}`));
+    const { clock, random, events } = this.#options;
+    events.workerEnded(worker, how);
+    this.#tellServing();
+    this.ledger.close(worker);
+    const place = this.#places.get(worker);
+    if (place === undefined) return;
+    place.shortLives = clock.monotonicMs() - place.bornMs < LONG_LIFE_MS ? place.shortLives + 1 : 0;
+    const pauseMs = place.shortLives === 0 ? 0 : backoffMs(place.shortLives - 1, { ...PAUSE, random });
+    const pause = setTimeout(() => {
+      this.#pauses.delete(pause);
+      place.bornMs = clock.monotonicMs();
+      place.process = this.#spawn(worker, place.missed);
+    }, pauseMs);
+    this.#pauses.add(pause);
+  }
+
+  #tellServing(): void {
+    const processes = this.#processes();
+    const workers = processes.filter(({ isServing }) => isServing).map(({ number }) => number);
+    for (const process of processes) process.tell({ kind: 'serving', workers });
+  }
+}
+
+function miss(place: Place, page: FeedPage): void {
+  const drops = page.snapshot || page.messages.some(({ type }) => type === 'purge');
+  if (!drops) return;
+  if (place.missed.length < MISSED_LIMIT) place.missed.push(page);
+  else place.missed = [ANYTHING];
+}
+
+/** By purge, what went in all workers. */
+function addUp(purged: readonly Purged[]): readonly Purged[] {
+  const objects = new Map<string, number>();
+  for (const one of purged) objects.set(one.id, (objects.get(one.id) ?? 0) + one.objects);
+  return [...objects].map(([id, count]) => ({ id, objects: count }));
+}

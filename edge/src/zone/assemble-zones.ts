@@ -15,6 +15,7 @@ import type { Waiters } from '../waiters.ts';
 import type { Entry } from './entry.ts';
 import type { Fetching } from './fetching.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import { NamedNext } from './named-next.ts';
 import { PurgeRules } from './purge-rules.ts';
 import type { ZoneEdge } from './serve-zone.ts';
 import { Shelf } from './shelf.ts';
@@ -78,6 +79,12 @@ export function assembleZones(config: EdgeConfig, around: Surroundings): Zones {
     onThrown: (key, error) => events.threw(key, error),
   };
   const desk = new ZoneDesk(fetching, limits.fills);
+  const namedNext = new NamedNext({
+    desk,
+    limit: limits.prefetches,
+    withinMs: limits.deadlineMs,
+    onEnded: events.prefetchEnded,
+  });
   events.gauges({
     fetches: () => desk.running,
     bodies: () => shelf.openBodies,
@@ -86,16 +93,32 @@ export function assembleZones(config: EdgeConfig, around: Surroundings): Zones {
   });
   return {
     table: new ZoneTable(feed, config.zones),
-    edge: { id: config.nodeId, scheme, desk, shelf, upstream, clock, waiters, events, deadlineMs: limits.deadlineMs },
-    purgeAfter({ snapshot, messages }) {
-      // Who gets a snapshot was away for longer than the log reaches back: it may have missed any order.
-      if (snapshot) purges.order({ all: true, soft: false });
-      for (const message of messages) {
-        if (message.type === 'purge') purges.order(message.purge);
-        // Its name may be given anew, to another origin.
-        if (message.type === 'zone-removed') purges.order({ tag: zoneTag(message.name), soft: false });
-      }
+    edge: {
+      id: config.nodeId,
+      scheme,
+      desk,
+      shelf,
+      namedNext,
+      upstream,
+      clock,
+      waiters,
+      events,
+      deadlineMs: limits.deadlineMs,
     },
-    close: () => upstream.close(),
+    purgeAfter: (page) => takeOrders(purges, page),
+    close() {
+      namedNext.stop();
+      upstream.close();
+    },
   };
+}
+
+function takeOrders(purges: PurgeRules, { snapshot, messages }: FeedPage): void {
+  // Who gets a snapshot was away for longer than the log reaches back: it may have missed any order.
+  if (snapshot) purges.order({ all: true, soft: false });
+  for (const message of messages) {
+    if (message.type === 'purge') purges.order(message.purge);
+    // Its name may be given anew, to another origin.
+    if (message.type === 'zone-removed') purges.order({ tag: zoneTag(message.name), soft: false });
+  }
 }

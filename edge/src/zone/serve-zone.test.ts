@@ -303,6 +303,24 @@ test('a hard purge is the end of an object, stored or on its way in; a soft one 
   assert.equal((await ask(rig.edge, '/b')).text, 'newer');
 });
 
+test('what a player names as its next is there when it asks', async () => {
+  await using rig = await startZoneRig(always(MINUTE));
+  const nor = encodeURIComponent('nor="2.m4s"');
+  await ask(rig.edge, `/film/1.m4s?CMCD=${nor}`);
+  while (rig.asked.length < 2) await ask(rig.edge, '/healthz');
+  assert.equal(rig.asked[1]?.url, '/film/2.m4s');
+  await gauge(rig, /^headwater_edge_zone_prefetches_total{result="fetched"} 1$/m);
+  assert.match(
+    statusOf(await ask(rig.edge, '/film/2.m4s', { headers: { 'cmcd-request': 'nor="..%2F..%2Fhealthz"' } })),
+    /hit/,
+  );
+  await ask(rig.edge, '/film/3.m4s', { headers: { 'cmcd-request': 'nor="3.m4s",nrr="0-1"' } });
+  assert.deepEqual(
+    rig.asked.map(({ url }) => url),
+    ['/film/1.m4s', '/film/2.m4s', '/film/3.m4s'],
+  );
+});
+
 test('interim responses and trailers go on', async () => {
   await using rig = await startZoneRig((_, response) => {
     response.writeEarlyHints({ link: '</style.css>; rel=preload' });

@@ -15,7 +15,9 @@ import type { Waiters } from '../waiters.ts';
 import { Answer } from './answer.ts';
 import type { Ask } from './ask.ts';
 import { fieldsForUpstream } from './forwarded-fields.ts';
+import type { NamedNext } from './named-next.ts';
 import type { Shelf } from './shelf.ts';
+import { keyOf } from './zone-key.ts';
 import type { Upstream } from './fetching.ts';
 import { codeOfUpstream } from './upstream-code.ts';
 import type { ZoneEvents } from './zone-events.ts';
@@ -29,6 +31,7 @@ export interface ZoneEdge {
   readonly scheme: 'http' | 'https';
   readonly desk: ZoneDesk;
   readonly shelf: Shelf;
+  readonly namedNext: NamedNext;
   readonly upstream: Upstream;
   readonly clock: Clock;
   readonly waiters: Waiters;
@@ -88,6 +91,8 @@ export function serveZone(edge: ZoneEdge, exchange: Exchange, asked: ZoneRequest
       exchange.response.off('close', leave);
       if (mustWait) edge.waiters.leave(exchange.request.socket);
     });
+  // The request's own fetch begins first.
+  if (method === 'GET') setImmediate(() => edge.namedNext.follow(exchange.request, ask));
 }
 
 function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
@@ -97,7 +102,7 @@ function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
     zone,
     host,
     isPrivate,
-    key: `${zone.name}\n${host}\n${path}${query}`,
+    key: keyOf(zone, host, `${path}${query}`),
     name: `${name}${query}`,
     path: `${path}${query}`,
     request: { method: request.method ?? 'GET', fields },
@@ -164,9 +169,7 @@ async function invalidate(
   const authority = host === '' ? 'zone.invalid' : host;
   const origins: [string, ...string[]] = [`http://${authority}`, `https://${authority}`, ...zone.origins];
   const paths = invalidatedPaths({ method: request.method, path, origins }, response);
-  await Promise.all(
-    paths.map((named) => edge.shelf.invalidate({ key: `${zone.name}\n${host}\n${named}`, host, name: named })),
-  );
+  await Promise.all(paths.map((named) => edge.shelf.invalidate({ key: keyOf(zone, host, named), host, name: named })));
 }
 
 function upstreamRequest({ request }: Exchange, ask: Ask): UpstreamRequest {

@@ -1,7 +1,9 @@
 /** What serving pull zones tells of itself: one function per thing that happens. */
 
 import type { Log } from '@headwater/service/log';
-import type { Metrics } from '@headwater/service/metrics';
+import type { Metrics, Series } from '@headwater/service/metrics';
+
+import type { PrefetchResult } from '../prefetch-queue.ts';
 
 /** How a request was answered. `cut`: in the open, because the rest could not be had, or the viewer left. */
 const OUTCOMES = ['hit', 'miss', 'joined', 'declined', 'left', 'cut', 'failed'] as const;
@@ -30,6 +32,10 @@ export function createZoneEvents(log: Log, metrics: Metrics) {
     'headwater_edge_zone_resumed_total',
     'Bodies that broke off and were asked for again.',
   );
+  const prefetchHelp = 'Objects fetched because a player named them as its next.';
+  const prefetched = (result: PrefetchResult): Series =>
+    metrics.counter('headwater_edge_zone_prefetches_total', prefetchHelp, { result });
+  const prefetches = { fetched: prefetched('fetched'), failed: prefetched('failed'), dropped: prefetched('dropped') };
   return {
     answered(outcome: ZoneOutcome, bytes: number): void {
       requests[outcome]?.add(1);
@@ -37,6 +43,7 @@ export function createZoneEvents(log: Log, metrics: Metrics) {
     },
     fetched: (): void => fetches.add(1),
     resumed: (): void => resumed.add(1),
+    prefetchEnded: (result: PrefetchResult): void => prefetches[result].add(1),
     threw(key: string, error: unknown): void {
       log('error', 'zone_threw', {
         key,

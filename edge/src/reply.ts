@@ -63,7 +63,7 @@ export const NO_STORE = 'no-store';
 export const TIMING_HIT = 'cache;desc=hit';
 
 /** Handed over at once, and taken by any line that plays video within an idle limit. */
-const LONG_BODY_BYTES = 256 * 1024;
+export const LONG_BODY_BYTES = 256 * 1024;
 const QUEUE_STILL_MS = 30_000;
 
 // Every field: for requests without credentials `*` is a wildcard (Fetch standard §3.2.5).

@@ -311,7 +311,9 @@ test('what a player names as its next is there when it asks', async () => {
   assert.equal(rig.asked[1]?.url, '/film/2.m4s');
   await gauge(rig, /^headwater_edge_zone_prefetches_total{result="fetched"} 1$/m);
   assert.match(
-    statusOf(await ask(rig.edge, '/film/2.m4s', { headers: { 'cmcd-request': 'nor="https%3A%2F%2Fother.example%2Fx"' } })),
+    statusOf(
+      await ask(rig.edge, '/film/2.m4s', { headers: { 'cmcd-request': 'nor="https%3A%2F%2Fother.example%2Fx"' } }),
+    ),
     /hit/,
   );
   await ask(rig.edge, '/film/3.m4s', { headers: { 'cmcd-request': 'nor="3.m4s",nrr="0-1"' } });

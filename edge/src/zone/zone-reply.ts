@@ -7,7 +7,7 @@ import { evaluatePreconditions, notModifiedFields } from '../http-cache/precondi
 import { type ByteRange, requestedRanges } from '../http-cache/ranges.ts';
 import type { RequestHead } from '../http-cache/request-head.ts';
 import type { UpstreamHead } from '../upstream/upstream-handler.ts';
-import { type Exchange, replyProblem, watchQueue } from '../reply.ts';
+import { type Exchange, LONG_BODY_BYTES, replyProblem, watchQueue } from '../reply.ts';
 import type { ViewerResponse } from '../viewer-exchange.ts';
 import type { Answer } from './answer.ts';
 import { type Hold, letGo } from './candidate.ts';
@@ -138,6 +138,7 @@ async function sendBody(
   if ('bytes' in hold && pieces.length === 1 && after === '') {
     const [piece] = pieces;
     const bytes = hold.bytes.subarray(piece?.first ?? 0, piece?.end ?? undefined);
+    if (bytes.length > LONG_BODY_BYTES) watchQueue(exchange);
     response.end(bytes);
     return { status, bytes: bytes.length, isWhole: true };
   }

@@ -78,16 +78,30 @@ function httpOptions({ headerBytes }: ViewerServerOptions): ServerOptions {
 }
 
 function limit<S extends Server | SecureServer>(server: S, answer: RequestListener, options: ViewerServerOptions): S {
-  server.on('request', answer);
+  const answerInTurn = untilTheLast(answer);
+  server.on('request', answerInTurn);
   server.timeout = 0;
   server.maxConnections = options.connections;
   server.on('drop', options.onConnectionRefused);
-  refuseOddities(server, { 'access-control-allow-origin': '*' }, answer);
+  refuseOddities(server, { 'access-control-allow-origin': '*' }, answerInTurn);
   closeIdle(server, options);
   acceptAbsoluteForm(server);
   capPipeline(server);
   capPerAddress(server, { cap: options.connectionsPerAddress, onRefused: options.onConnectionRefused });
   return server;
+}
+
+/** Nothing is done of what comes on a connection after the request that ends it. */
+function untilTheLast(answer: RequestListener): RequestListener {
+  const over = new WeakSet<Socket>();
+  return (request, response) => {
+    const { socket } = request;
+    if (over.has(socket)) return;
+    // node:http drops what came with such a request, and reads what follows from the middle.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
+    answer(request, response);
+    if (!response.shouldKeepAlive) over.add(socket);
+  };
 }
 
 interface Quiet {

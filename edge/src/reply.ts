@@ -227,6 +227,11 @@ export function replyProblem({ request, response }: Exchange, code: ProblemCode,
   return status;
 }
 
+/** Nothing more is read from the connection. HTTP/2's streams are told apart whatever stands in them. */
+export function endConnection({ request, response }: Exchange): void {
+  if (request.socket.shared === undefined) response.shouldKeepAlive = false;
+}
+
 /** A method that nothing here has (RFC 9110 §15.5.6). */
 export function replyWrongMethod(exchange: Exchange, edgeId: string): number {
   return replyProblem(exchange, 'method_not_allowed', { edgeId, more: ['Allow', ALLOWED_METHODS] });

@@ -5,6 +5,7 @@
  */
 
 import { readCmcd } from '@headwater/protocol/cmcd';
+import type { ProblemCode } from '@headwater/protocol/problem';
 import { parseSteering, STEERING_TTL_SECONDS, steeringManifest } from '@headwater/protocol/steering';
 import { fail, misdirect } from './answering.ts';
 import type { Viewer } from './authorise.ts';
@@ -18,7 +19,7 @@ import { complaintOf, hasBody } from './request-form.ts';
 import { type ManifestTarget, serveManifest } from './serve-manifest.ts';
 import { type MediaTarget, serveMedia } from './serve-media.ts';
 import { type Target, parseTarget } from './target.ts';
-import { type ZoneFinding, findZone } from './zone/find-zone.ts';
+import { findZone } from './zone/find-zone.ts';
 import { serveZone } from './zone/serve-zone.ts';
 import type { ViewerRequest, ViewerResponse } from './viewer-exchange.ts';
 
@@ -39,13 +40,15 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
   const { request } = exchange;
   const url = request.url ?? '';
   if (!edge.isReady()) exchange.response.shouldKeepAlive = false;
+  const complaint = complaintOf(request, edge.limits.urlBytes);
+  if (complaint !== null) return refuse(edge, exchange, complaint);
   const found = findZone(edge.zones.table, request);
-  if (found !== null) return answerZone(edge, exchange, found);
-  if (hasBody(request)) exchange.response.shouldKeepAlive = false;
+  if (found?.kind === 'zone') return serveZone(edge.zones.edge, exchange, found.request);
+  if (hasBody(request)) reply.endConnection(exchange);
+  if (found !== null)
+    return found.code === 'bad_request' ? refuse(edge, exchange, found.code) : misdirect(edge, exchange, found.code);
   if (request.method === 'OPTIONS') return void reply.replyPreflight(exchange, edge.id);
   if (request.method !== 'GET' && request.method !== 'HEAD') return void reply.replyWrongMethod(exchange, edge.id);
-  const complaint = complaintOf(request, { urlBytes: edge.limits.urlBytes, mayHaveBody: false });
-  if (complaint !== null) return misdirect(edge, exchange, complaint);
   const target = parseTarget(url);
   if (target === null) return serveQuestion(edge, exchange, url);
   exchange.isMedia = isMediaTarget(target);
@@ -67,28 +70,15 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
   }
 }
 
-/** Somebody else's objects. Only what changes something there comes with a body. */
-function answerZone(edge: Edge, exchange: reply.Exchange, found: ZoneFinding): void {
-  const { method } = exchange.request;
-  const complaint =
-    found.kind === 'refused'
-      ? found
-      : {
-          code: complaintOf(exchange.request, {
-            urlBytes: edge.limits.urlBytes,
-            mayHaveBody: method !== 'GET' && method !== 'HEAD',
-          }),
-        };
-  if (complaint.code !== null || found.kind === 'refused') {
-    if (hasBody(exchange.request)) exchange.response.shouldKeepAlive = false;
-    return misdirect(edge, exchange, complaint.code ?? 'bad_request');
-  }
-  serveZone(edge.zones.edge, exchange, found.request);
-}
-
 /** An operator wants it empty. Its playlists go on, and name others first; its media is had from those. */
 function isDrained({ feed, id }: Edge): boolean {
   return feed.nodes.get(id)?.draining === true;
+}
+
+/** What is no request that we answer; what follows it on its connection may be a part of it to somebody else. */
+function refuse(edge: Edge, exchange: reply.Exchange, code: ProblemCode): void {
+  reply.endConnection(exchange);
+  misdirect(edge, exchange, code);
 }
 
 /** What a player tells of itself counts for our streams as a whole; what is fetched next is told by the timeline. */

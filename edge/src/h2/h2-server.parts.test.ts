@@ -183,6 +183,28 @@ test('a request reads as it does in HTTP/1.1', async () => {
   ]);
 });
 
+test('a field that is malformed reaches nobody', async () => {
+  const seen: unknown[] = [];
+  handle = (request, response) => {
+    seen.push(request.rawHeaders);
+    response.end();
+  };
+  using client = await RawH2.open(port);
+  const malformed = [
+    ['x-a', 'a\r\nx-b: c'],
+    ['x-a', 'a\nb'],
+    ['x-a', 'a\rb'],
+    ['x-a', 'a\u0000b'],
+    ['x-a\r\nx-b', 'a'],
+    ['x-a: b', 'a'],
+    ['x a', 'a'],
+    ['', 'a'],
+  ] as const;
+  client.ask(1, raw.get('/', ...malformed, ['x-good', 'a']));
+  await client.until('the answer', () => client.of(FRAME.headers, 1).length > 0);
+  assert.deepEqual(seen, [['host', 'edge.example', 'x-good', 'a']]);
+});
+
 test('who does not read holds a piece of each answer, not the whole of it', async () => {
   handle = answerBig;
   // Windows as wide as can be: only the line holds this reader back.

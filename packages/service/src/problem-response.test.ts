@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { type ServerResponse, createServer } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -90,5 +90,41 @@ test('who asks for a tunnel and resets, or holds on, ends nothing but his own co
   const open = (): Promise<number> => new Promise((resolve) => server.getConnections((_, count) => resolve(count)));
   while ((await open()) > 0) await setImmediate();
   for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+test('answers that come before what is no request are whole, and in turn', async () => {
+  const answers: ServerResponse[] = [];
+  const server = createServer((_request, response) => void answers.push(response));
+  refuseOddities(server);
+  const port = await listen(server, { port: 0, host: '127.0.0.1', variable: 'TEST_PORT' });
+  const socket = connect(port, '127.0.0.1');
+  const one = 'GET / HTTP/1.1\r\nhost: h\r\n\r\n';
+  socket.write(`${one}${one}NONSENSE\r\n\r\nNONSENSE\r\n\r\n`);
+  const all = text(socket);
+  while (answers.length < 2) await setImmediate();
+  answers[0]?.writeHead(200, { 'content-length': 4 }).write('on');
+  await setImmediate();
+  answers[1]?.end('two');
+  answers[0]?.end('e!');
+  assert.match(
+    await all,
+    /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\none!HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\ntwoHTTP\/1\.1 400 Bad Request\r\n[^H]*$/,
+  );
+  await new Promise((resolve) => server.close(resolve));
+});
+
+test('an answer to a request whose body breaks off is cut', async () => {
+  const server = createServer(
+    (_request, response) => void response.writeHead(200, { 'content-length': 900 }).write('half'),
+  );
+  refuseOddities(server);
+  const port = await listen(server, { port: 0, host: '127.0.0.1', variable: 'TEST_PORT' });
+  const socket = connect(port, '127.0.0.1');
+  socket.write('POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n');
+  await once(socket, 'data');
+  socket.write('NONSENSE\r\n');
+  const rest = await text(socket).catch(() => '');
+  assert.equal(rest, '');
   await new Promise((resolve) => server.close(resolve));
 });

@@ -44,15 +44,34 @@ export function refuseOddities(
   headers: Readonly<Record<string, string>> = {},
   onExpectation?: RequestListener,
 ): void {
+  const ending = new WeakSet<Duplex>();
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-    else endWith(socket, CODE_OF_ERROR[error.code ?? ''] ?? 'bad_request', headers);
+    else if (!ending.has(socket)) {
+      ending.add(socket);
+      endInTurn(socket, CODE_OF_ERROR[error.code ?? ''] ?? 'bad_request', headers);
+    }
   });
-  server.on('connect', (_request, socket) => endWith(socket, 'method_not_allowed', headers));
+  server.on('connect', (_request, socket) => endInTurn(socket, 'method_not_allowed', headers));
   server.on(
     'checkExpectation',
     onExpectation ?? ((_request, response) => sendProblem(response, 'expectation_failed', { headers })),
   );
+}
+
+/** Answers that requests before the broken one have coming go first; ours would go into the midst of them. */
+function endInTurn(socket: Duplex, code: ProblemCode, more: Readonly<Record<string, string>>): void {
+  const answer = answerOn(socket);
+  if (answer === null) {
+    if (socket.writable) endWith(socket, code, more);
+  } else if (answer.req.complete || answer.writableEnded) answer.once('close', () => endInTurn(socket, code, more));
+  else if (!answer.headersSent) endWith(socket, code, more);
+  else socket.destroy();
+}
+
+/** The answer that the connection is taken by. node:http keeps it there, and nowhere else. */
+function answerOn(socket: Duplex): ServerResponse | null {
+  return '_httpMessage' in socket ? (socket._httpMessage as ServerResponse | null) : null;
 }
 
 const CODE_OF_ERROR: Readonly<Record<string, ProblemCode>> = {

@@ -214,7 +214,9 @@ export class Exchange {
     this.#isOver = true;
     this.#disarm();
     const { connection, onFailed } = this.#options;
-    connection.close();
+    // Not from within undici's abort, which destroys the socket with an error after this: without one, undici would take the
+    // end of a connection for the end of the body that it was about to give up.
+    if (this.#failure === null) connection.close();
     const { code, detail } = this.#failure ?? { code: codeOfCause(error, this.#hasHead), detail: describeCause(error) };
     const isUnsent = error instanceof ClosedBeforeUse || code === 'invalid_request';
     const hasBegun = connection.inbound.hasReceived;

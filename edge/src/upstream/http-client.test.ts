@@ -465,6 +465,17 @@ suite('giving up', () => {
     });
   }
 
+  // undici takes the end of such a connection for the body's, even after it was told to give it up, and throws.
+  test('in a body that ends with its connection', async () => {
+    await using rig = await startRig((socket) => void socket.write('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nab'));
+    const heard = await record(
+      (handler) => rig.client.fetch(rig.server.url, GET, handler),
+      (_chunk, _heard, fetching) => (queueMicrotask(() => fetching.abort()), true),
+    );
+    assert.equal(heard.error?.code, 'aborted');
+    while (rig.server.open > 0) await new Promise((resolve) => setImmediate(resolve));
+  });
+
   test('closing the client ends everything', async () => {
     await using rig = await startRig(() => undefined);
     const waiting = [rig.get(), rig.get()];

@@ -12,6 +12,8 @@ export interface RawServer extends AsyncDisposable {
   /** the requests so far, each with what came of its body in the same piece */
   readonly requests: readonly string[];
   readonly connections: number;
+  /** connections that have not closed */
+  readonly open: number;
   /** resets every open connection */
   reset(): void;
   /** writes to every open connection, and waits until that is out */
@@ -49,6 +51,9 @@ export async function startRawServer(respond: Respond): Promise<RawServer> {
     requests,
     get connections() {
       return connections;
+    },
+    get open() {
+      return sockets.size;
     },
     reset() {
       for (const socket of sockets) socket.resetAndDestroy();

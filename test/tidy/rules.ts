@@ -216,6 +216,8 @@ export function checkRequirements(document: string, texts: ReadonlyMap<string, s
     const text = [...texts].find(([path]) => `/${path}`.endsWith(`/${file}`))?.[1];
     if (text === undefined) return [`there is no ${file}`];
     const quoted = [`'${title}'`, `"${title}"`, `\`${title}\``];
-    return quoted.some((name) => text.includes(`test(${name}`)) ? [] : [`${file} has no test "${title}"`];
+    return quoted.some((name) => text.includes(`test(${name}`) || text.includes(`table(${name}`))
+      ? []
+      : [`${file} has no test "${title}"`];
   });
 }

@@ -42,6 +42,7 @@ test('selecting fields that mean the same are the same', () => {
     ['Accept-Encoding', ['gzip;q=0.50, br'], ['br , gzip; q=0.5']],
     ['Accept-Language', ['en, de'], ['eN, De']],
     ['Accept-Language', ['en, de'], [' en ,   de']],
+    ['Accept-Language', ['en, de'], ['de, en']],
     ['Accept-Language', ['de;q=0.5, en'], ['en;q=1.0, de;q=0.500']],
     ['Accept', ['text/html; level=1, */*'], ['text/html;level=1,*/*']],
   ] as const) {
@@ -58,7 +59,7 @@ test('selecting fields that may mean something else are not the same', () => {
     ['Foo', [], ['']],
     ['Accept-Encoding', ['gzip'], ['gzip;q=0']],
     ['Accept-Encoding', ['gzip'], ['gzip;q=foo']],
-    ['Accept-Language', ['en, de'], ['de, en']],
+    ['Accept-Language', ['en, de;q=0.5'], ['de, en;q=0.5']],
     ['Accept-Language', ['en'], ['en-GB']],
   ] as const) {
     assert.ok(!same(name, [...a], [...b]), `${name}: ${a.join('|')} and ${b.join('|')}`);

@@ -34,10 +34,9 @@ export function selectingOf(request: RequestHead, names: readonly string[]): Rec
 function normalised(name: string, value: string): string {
   switch (name) {
     case 'accept-encoding':
-      return preferences(value, 'any-order');
     case 'accept-language':
     case 'accept-charset':
-      return preferences(value, 'order-matters');
+      return preferences(value);
     case 'accept':
       return membersOf(value)
         .map((member) => member.replace(/[ \t]*;[ \t]*/g, ';'))
@@ -47,19 +46,15 @@ function normalised(name: string, value: string): string {
   }
 }
 
-/**
- * Weighted choices, greatest weight first. Between equal weights the order means nothing for codings; for languages servers
- * do look at it (RFC 9110 §12.5.4), so it stays.
- */
-function preferences(value: string, order: 'any-order' | 'order-matters'): string {
+/** Weighted choices, the greatest weight first; between equal weights the order means nothing (RFC 9110 §12.4.2, §12.5.4). */
+function preferences(value: string): string {
   const choices = membersOf(value.toLowerCase()).map((member) => {
     const [choice = '', ...parameters] = member.split(';').map((part) => part.trim());
     const weight = /^q=(\d(?:\.\d{0,3})?)$/.exec(parameters[0] ?? '')?.[1];
     const isPlain = parameters.length === 0 || (parameters.length === 1 && weight !== undefined);
     return { text: isPlain ? choice : [choice, ...parameters].join(';'), weight: Number(weight ?? 1), isPlain };
   });
-  if (order === 'any-order') choices.sort((a, b) => (a.text < b.text ? -1 : Number(a.text > b.text)));
-  choices.sort((a, b) => b.weight - a.weight);
+  choices.sort((a, b) => b.weight - a.weight || (a.text < b.text ? -1 : Number(a.text > b.text)));
   return choices.map(({ text, weight, isPlain }) => (isPlain && weight !== 1 ? `${text};q=${weight}` : text)).join(',');
 }
 

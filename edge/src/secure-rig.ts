@@ -17,6 +17,7 @@ export interface Asked {
   readonly method?: string;
   readonly path: string;
   readonly fields?: Readonly<Record<string, string | string[]>>;
+  readonly body?: string;
 }
 
 /** What came, without what belongs to the connection or to the moment. */
@@ -66,13 +67,17 @@ export async function askBy(protocol: Protocol, port: number, asked: Asked): Pro
   return protocol === 'h2' ? askByH2(port, asked) : askByHttp1(protocol, port, asked);
 }
 
-async function askByHttp1(protocol: Protocol, port: number, { method = 'GET', path, fields }: Asked): Promise<Came> {
+async function askByHttp1(
+  protocol: Protocol,
+  port: number,
+  { method = 'GET', path, fields, body }: Asked,
+): Promise<Came> {
   const options = { host: '127.0.0.1', port, path, method, agent: false, headers: { host: 'edge.example', ...fields } };
   const outgoing =
     protocol === 'http/1.1' ? plainRequest(options) : secureRequest({ ...options, rejectUnauthorized: false });
   const interim: number[] = [];
   outgoing.on('information', ({ statusCode }) => interim.push(statusCode));
-  outgoing.end();
+  outgoing.end(body);
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
   const pieces: Buffer[] = [];
   response.on('data', (piece: Buffer) => pieces.push(piece));
@@ -100,9 +105,13 @@ async function askByH2(port: number, asked: Asked): Promise<Came> {
 }
 
 /** Asks on a connection of HTTP/2 that there is. */
-export async function askOn(session: ClientHttp2Session, { method = 'GET', path, fields = {} }: Asked): Promise<Came> {
+export async function askOn(
+  session: ClientHttp2Session,
+  { method = 'GET', path, fields = {}, body }: Asked,
+): Promise<Came> {
   const head = { ':method': method, ':path': path, ':authority': 'edge.example' };
-  const stream = session.request({ ...head, ...fields });
+  const stream = session.request({ ...head, ...fields }, { endStream: body === undefined });
+  if (body !== undefined) stream.end(body);
   const interim: number[] = [];
   const pieces: Buffer[] = [];
   let raw: string[] = [];

@@ -1,5 +1,6 @@
 /** An edge's configuration; the only reader of the environment. */
 
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { AddressCap } from '@headwater/protocol/address-cap';
 import type { ZoneEntry } from '@headwater/protocol/zone';
@@ -78,9 +79,14 @@ export function readConfig(env: Environment = process.env): EdgeConfig {
     zones: readZones(env, 'HEADWATER_ZONES_FILE'),
     parents: readParents(env, 'HEADWATER_EDGE_PARENTS'),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
-    workers: integer(env, 'HEADWATER_EDGE_WORKERS', { fallback: 1, min: 1, max: MOST_WORKERS }),
+    workers: integer(env, 'HEADWATER_EDGE_WORKERS', { fallback: defaultWorkers(), min: 1, max: MOST_WORKERS }),
     limits: readLimits(env),
   };
+}
+
+/** As many as there are cores, where the system lets processes share a port. */
+function defaultWorkers(): number {
+  return process.platform === 'linux' ? Math.min(availableParallelism(), MOST_WORKERS) : 1;
 }
 
 function readZones(env: Environment, variable: string): readonly ZoneEntry[] {

@@ -28,7 +28,8 @@ import { nameOf } from './stored.ts';
 import { Unsent } from './unsent.ts';
 import { Views } from './views.ts';
 import { Waiters } from './waiters.ts';
-import { type Team, joinTeam } from './workers/team.ts';
+import { joinTeam } from './workers/join-team.ts';
+import type { NamedObject, Team } from './workers/team.ts';
 import { type Zones, assembleZones } from './zone/assemble-zones.ts';
 
 /** Answers under way have so long to end. */
@@ -55,6 +56,8 @@ export interface Serving extends AsyncDisposable {
   readonly isReady: () => boolean;
   /** Does what a page orders, once the feed has taken it in. */
   carryOut(page: FeedPage): readonly Purged[];
+  /** Forgets objects of pull zones that a request has changed. */
+  forget(objects: readonly NamedObject[]): Promise<void>;
 }
 
 /** Listens to viewers. */
@@ -101,6 +104,7 @@ export async function startServing(config: EdgeConfig, surroundings: Surrounding
     },
     isReady,
     carryOut,
+    forget: (objects) => zones.forget(objects),
     async [Symbol.asyncDispose]() {
       state.draining = true;
       await viewers.close(DRAIN_MS);
@@ -174,7 +178,7 @@ function assemble(
   const scheme = schemeOf(config);
   const waiters = new Waiters(limits.waiters);
   const ramInUseBytes = (): number => cache.calculatedSize;
-  const zones = assembleZones(config, { clock, feed, log, metrics, waiters, scheme, ramInUseBytes });
+  const zones = assembleZones(config, { clock, feed, log, metrics, waiters, scheme, ramInUseBytes, team });
   const edge: Edge = {
     id: config.nodeId,
     scheme,

@@ -66,6 +66,8 @@ export async function planFleet({ edges, origins, without, directory, adminToken
     service(`edge-${index + 1}`, port, {
       HEADWATER_EDGE_PORT: String(port),
       HEADWATER_EDGE_ADMIN_PORT: String(rest[edges + index]),
+      // A fleet on one machine; a test of several workers asks for them.
+      HEADWATER_EDGE_WORKERS: '1',
     });
   const services = [
     service('control-plane', control, {

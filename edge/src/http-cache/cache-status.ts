@@ -39,7 +39,7 @@ export function formatCacheStatus(cache: string, outcome: CacheOutcome, before: 
 const TOKEN = /^[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*$/;
 
 /** A token, or a string where the text is none (RFC 8941 §3.3.3, §3.3.4). */
-function formatIdentifier(text: string): string {
+export function formatIdentifier(text: string): string {
   if (TOKEN.test(text)) return text;
   const printable = text.replace(/[^\x20-\x7e]/g, '?');
   return `"${printable.replace(/["\\]/g, '\\$&')}"`;

@@ -73,14 +73,18 @@ export class Connection {
 /** An idle connection is given up so long before its other end would: that end's news of it takes a while. */
 const KEEP_ALIVE_MARGIN_MS = 1_000;
 
+export type SocketOf = (hostname: string) => string | null;
 export type Dial = (origin: URL, done: (error: Error | null, connection: Connection | null) => void) => void;
 
-export function createDial(limits: ConnectionLimits): Dial {
+/** @param socketOf the Unix socket that a host listens on; null for one that is reached by its address */
+export function createDial(limits: ConnectionLimits, socketOf: SocketOf): Dial {
   const connect = buildConnector({ timeout: limits.connectMs, keepAlive: true, lookup: allowedLookup(lookup) });
   return (origin, done) => {
     const { protocol, hostname, port, host } = origin;
     const bare = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
-    connect({ protocol, hostname: bare, host, port }, (error, socket) => {
+    const socketPath = socketOf(hostname);
+    const dial = socketPath === null ? connect : buildConnector({ timeout: limits.connectMs, socketPath });
+    dial({ protocol, hostname: bare, host, port }, (error, socket) => {
       if (error !== null) done(error, null);
       else done(null, new Connection(socket, limits));
     });

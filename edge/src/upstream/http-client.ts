@@ -4,7 +4,7 @@
  */
 
 import { ConnectionPool } from './connection-pool.ts';
-import { type ConnectionLimits, createDial } from './connection.ts';
+import { type ConnectionLimits, type SocketOf, createDial } from './connection.ts';
 import { type Deadlines, Exchange, type ExchangeEnd, type OutgoingRequest } from './exchange.ts';
 import type { UpstreamErrorCode } from './upstream-error.ts';
 import type { UpstreamFetch, UpstreamHandler } from './upstream-handler.ts';
@@ -39,9 +39,9 @@ export class HttpClient {
   readonly #pools = new Map<string, ConnectionPool>();
   readonly #open = new Set<HttpFetch>();
 
-  constructor(limits: HttpClientLimits) {
+  constructor(limits: HttpClientLimits, socketOf: SocketOf = () => null) {
     this.#limits = limits;
-    this.#dial = createDial(limits);
+    this.#dial = createDial(limits, socketOf);
   }
 
   /**

@@ -4,6 +4,7 @@ import type { FeedPage } from '@headwater/protocol/feed';
 import type { ProcessLoad } from '@headwater/service/load-meter';
 import type { EdgeConfig } from '../config.ts';
 import type { Purged } from '../purge.ts';
+import type { NamedObject } from './team.ts';
 
 /** The first thing that a worker hears. */
 export interface Begin {
@@ -25,13 +26,19 @@ export type ToWorker =
   /** do what the page orders; one that is not new was taken in before */
   | { readonly kind: 'page'; readonly question: number; readonly page: FeedPage; readonly isNew: boolean }
   | { readonly kind: 'report'; readonly question: number }
+  | { readonly kind: 'forget'; readonly question: number; readonly objects: readonly NamedObject[] }
+  /** all have done what a worker wanted */
+  | { readonly kind: 'forgotten'; readonly wish: number }
   /** the workers that serve */
   | { readonly kind: 'serving'; readonly workers: readonly number[] };
 
 export type FromWorker =
   | { readonly kind: 'serves' }
   | { readonly kind: 'carried-out'; readonly question: number; readonly purged: readonly Purged[] }
-  | { readonly kind: 'report'; readonly question: number; readonly report: Report };
+  | { readonly kind: 'report'; readonly question: number; readonly report: Report }
+  | { readonly kind: 'forgot'; readonly question: number }
+  /** all are to forget objects */
+  | { readonly kind: 'forget'; readonly wish: number; readonly objects: readonly NamedObject[] };
 
 /** What a worker tells of itself. */
 export interface Report extends Totals {

@@ -1,6 +1,6 @@
 /**
  * ★ What a worker answers the other workers of its node, on a socket of its own: timelines and objects of the streams that it
- * owns, as an origin would. It brings in each object once, whoever asks; the others keep what they have of it.
+ * owns, as an origin would, and those of pull zones, as a parent would. It brings in each object once, whoever asks; the others keep what they have of it.
  */
 
 import { once } from 'node:events';
@@ -15,6 +15,7 @@ import type { Stored } from '../stored.ts';
 import type { StreamView } from '../stream-view.ts';
 import { formatKey } from '../target.ts';
 import type { Ownership } from './ownership.ts';
+import { answerZone } from './sibling-zones.ts';
 import { TimelineRelay } from './timeline-relay.ts';
 
 /** A little more than an origin lets a request wait, so that its word is heard. */
@@ -49,6 +50,7 @@ export function createSiblingServer(edge: Edge, ownership: Ownership): Server {
 
 async function answer(exchange: Exchange, ownership: Ownership): Promise<void> {
   const { edge, request, response } = exchange;
+  if (request.headers[header.ZONE] !== undefined) return answerZone(edge, ownership, { request, response });
   const [pathname = '', query = ''] = (request.url ?? '').split('?', 2);
   const path = parseCmafPath(pathname);
   if (path === null) return end(response, 404);

@@ -6,6 +6,7 @@ import { LoadMeter } from '@headwater/service/load-meter';
 import { createLog } from '@headwater/service/log';
 import { type Serving, startServing } from '../start-serving.ts';
 import { Ownership } from './ownership.ts';
+import { Wishes } from './wishes.ts';
 import { type Order, openChannel, tell } from './worker-channel.ts';
 
 /** Serves until disposed of. */
@@ -18,14 +19,15 @@ export async function startWorker(): Promise<AsyncDisposable> {
   const log = createLog({ service: 'edge', level: config.logLevel, nowMs: () => systemClock.nowMs() });
   if (known !== null) feed.apply(known);
   const ownership = new Ownership(worker, directory);
+  const wishes = new Wishes(tell);
   const serving = await startServing(config, {
     clock: systemClock,
     feed,
     log: (level, event, fields) => log(level, event, { worker, ...fields }),
     missed,
-    team: { ownership, worker, directory },
+    team: { ownership, worker, directory, forget: (objects) => wishes.forget(objects) },
   });
-  obey = (order) => carryOut(order, { feed, serving, ownership, meter });
+  obey = (order) => carryOut(order, { feed, serving, ownership, wishes, meter });
   for (const order of early) obey(order);
   tell({ kind: 'serves' });
   return {
@@ -40,13 +42,20 @@ interface Parts {
   readonly feed: FeedState;
   readonly serving: Serving;
   readonly ownership: Ownership;
+  readonly wishes: Wishes;
   readonly meter: LoadMeter;
 }
 
-function carryOut(order: Order, { feed, serving, ownership, meter }: Parts): void {
+function carryOut(order: Order, { feed, serving, ownership, wishes, meter }: Parts): void {
   switch (order.kind) {
     case 'serving':
       return ownership.update(order.workers);
+    case 'forgotten':
+      return wishes.grant(order.wish);
+    case 'forget': {
+      const { question, objects } = order;
+      return void serving.forget(objects).then(() => tell({ kind: 'forgot', question }));
+    }
     case 'page': {
       const { question, page, isNew } = order;
       if (isNew) feed.apply(page);

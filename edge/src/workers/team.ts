@@ -1,10 +1,13 @@
-/** A worker among the others of its node: it answers them as it does viewers. */
+/** A worker's place among the others of its node. */
 
-import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
-import type { Edge } from '../edge.ts';
-import { type Ownership, socketPath } from './ownership.ts';
-import { createSiblingServer } from './sibling-server.ts';
+import type { Ownership } from './ownership.ts';
+
+/** What an object of a pull zone is known by. */
+export interface NamedObject {
+  readonly key: string;
+  readonly host: string;
+  readonly name: string;
+}
 
 export interface Team {
   readonly ownership: Ownership;
@@ -12,23 +15,6 @@ export interface Team {
   readonly worker: number;
   /** where the workers have their sockets */
   readonly directory: string;
-}
-
-/**
- * Listens to the other workers.
- * @returns how to stop
- */
-export async function joinTeam({ ownership, worker, directory }: Team, edge: Edge): Promise<() => Promise<void>> {
-  const server = createSiblingServer(edge, ownership);
-  const path = socketPath(directory, worker);
-  // One that was killed leaves its socket behind.
-  await rm(path, { force: true });
-  server.listen(path);
-  await once(server, 'listening');
-  return async () => {
-    const closed = once(server, 'close');
-    server.close();
-    server.closeAllConnections();
-    await closed;
-  };
+  /** Has all of them forget objects; comes back when they have. */
+  forget(objects: readonly NamedObject[]): Promise<void>;
 }

@@ -3,6 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { FeedPage } from '@headwater/protocol/feed';
 import type { Purged } from '../purge.ts';
+import type { NamedObject } from './team.ts';
 import type { Begin, FromWorker, Report, ToWorker } from './messages.ts';
 
 interface WorkerProcessOptions {
@@ -10,6 +11,8 @@ interface WorkerProcessOptions {
   readonly entry: string;
   readonly begin: Begin;
   readonly onServing: (worker: WorkerProcess) => void;
+  /** it wants all to forget objects, and to be told when they have */
+  readonly onWish: (worker: WorkerProcess, wish: number, objects: readonly NamedObject[]) => void;
   readonly onEnd: (worker: WorkerProcess, how: string) => void;
 }
 
@@ -33,13 +36,14 @@ export class WorkerProcess {
   #questions = 0;
   #isServing = false;
 
-  constructor({ entry, begin, onServing, onEnd }: WorkerProcessOptions) {
+  constructor({ entry, begin, onServing, onWish, onEnd }: WorkerProcessOptions) {
     this.number = begin.worker;
     const child = fork(entry, [WORKER_ARGUMENT], { serialization: 'advanced' });
     this.#child = child;
     const late = setTimeout(() => this.kill(), START_MS);
     child.on('message', (message) => {
       const said = message as FromWorker;
+      if (said.kind === 'forget') return onWish(this, said.wish, said.objects);
       if (said.kind !== 'serves') return this.#hear(said);
       clearTimeout(late);
       this.#isServing = true;
@@ -79,6 +83,10 @@ export class WorkerProcess {
   async carryOut(page: FeedPage, isNew: boolean): Promise<readonly Purged[] | null> {
     const answer = await this.#ask({ kind: 'page', page, isNew });
     return answer?.kind === 'carried-out' ? answer.purged : null;
+  }
+
+  async forget(objects: readonly NamedObject[]): Promise<void> {
+    await this.#ask({ kind: 'forget', objects });
   }
 
   /** Null when it is dead by then. */

@@ -3,22 +3,18 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { FeedPage, Purge } from '@headwater/protocol/feed';
+import type { FeedPage } from '@headwater/protocol/feed';
 import type { FeedState } from '@headwater/protocol/feed-state';
 import { ListenError } from '@headwater/service/listen';
-import { type EdgeConfig, readConfig } from '../config.ts';
-import { type Answer, ask, feedOf, mint } from '../edge-rig.ts';
+import { type Answer, feedOf, mint } from '../edge-rig.ts';
 import { FIRST_NUMBER, type MediaTrack, PARTS, makeMedia } from '../fake-media.ts';
 import { FakeOrigin } from '../fake-origin.ts';
 import { ownerOf } from './ownership.ts';
-import { type RunningNode, startNode } from './start-node.ts';
+import type { RunningNode } from './start-node.ts';
+import { MANY, askOnMany, isReady, metric, purge, startNodeRig, until } from './node-rig.ts';
 
-const ENTRY = join(import.meta.dirname, '../main.ts');
 const EPOCH = 'epoch0000';
-/** So many connections reach every worker of a few, but once in a billion. */
-const MANY = 40;
 
 let media: readonly MediaTrack[];
 
@@ -35,19 +31,12 @@ interface Rig extends AsyncDisposable {
   readonly root: string;
 }
 
-function configOf({ workers = 2, port = 0 }): EdgeConfig {
-  const config = readConfig({ HEADWATER_EDGE_PORT: String(port), HEADWATER_EDGE_WORKERS: String(workers) });
-  // What is fetched ahead of anybody's request would be counted with the rest.
-  return { ...config, adminPort: 0, logLevel: 'error', limits: { ...config.limits, prefetches: 0 } };
-}
-
 async function startRig(workers = 2): Promise<Rig> {
   const origin = await FakeOrigin.start(media);
   origin.advance(2 * PARTS + 3);
   const feed = feedOf(origin.url);
   const events: string[] = [];
-  const log = (_: string, event: string): void => void events.push(event);
-  const node = await startNode(configOf({ workers }), ENTRY, { feed, log });
+  const node = await startNodeRig(feed, { workers, onEvent: (event) => void events.push(event) });
   return {
     origin,
     node,
@@ -59,29 +48,6 @@ async function startRig(workers = 2): Promise<Rig> {
       await origin[Symbol.asyncDispose]();
     },
   };
-}
-
-/** The same question on as many connections at once. */
-function askOnMany(node: RunningNode, path: string, connections = MANY): Promise<Answer[]> {
-  return Promise.all(Array.from({ length: connections }, () => ask(node, path)));
-}
-
-async function metric(node: RunningNode, series: string): Promise<number> {
-  const { text } = await ask({ port: node.adminPort }, '/metrics');
-  const lines = text.split('\n').filter((line) => line.startsWith(series));
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
-}
-
-async function isReady(node: RunningNode): Promise<boolean> {
-  return (await ask({ port: node.adminPort }, '/readyz')).status === 200;
-}
-
-function purgePage(cursor: string, purge: Omit<Purge, 'soft' | 'atMs'>): FeedPage {
-  return { cursor, snapshot: false, messages: [{ type: 'purge', purge: { soft: false, atMs: 1, ...purge } }] };
 }
 
 describe('two workers', () => {
@@ -146,9 +112,7 @@ describe('two workers', () => {
     const url = `${root}/a0/${EPOCH}/${FIRST_NUMBER}.m4s`;
     await askOnMany(node, url);
     assert.equal(origin.fetched.get(path), 1);
-    const page = purgePage('2', { id: 'p1', url: `/live/show/a0/${EPOCH}/${FIRST_NUMBER}.m4s` });
-    feed.apply(page);
-    await node.carryOut(page);
+    await purge(node, feed, { url: `/live/show/a0/${EPOCH}/${FIRST_NUMBER}.m4s` });
     const answers = await askOnMany(node, url);
     assert.equal(answers.filter(({ headers }) => headers['cache-status'] === '"edge-1"; fwd=uri-miss').length, 2);
     assert.equal(origin.fetched.get(path), 2);
@@ -167,7 +131,7 @@ describe('two workers', () => {
 
   test('a second node on its port is refused', async () => {
     const { feed, node } = rig;
-    await assert.rejects(startNode(configOf({ port: node.port }), ENTRY, { feed }), ListenError);
+    await assert.rejects(startNodeRig(feed, { port: node.port }), ListenError);
   });
 });
 
@@ -209,10 +173,8 @@ describe('a worker that ends', () => {
     const victim = node.pids()[2 - ownerOf('show', [1, 2])];
     assert.ok(victim !== undefined);
     process.kill(victim, 'SIGSTOP');
-    const page = purgePage('2', { id: 'p1', all: true });
-    feed.apply(page);
     let isDone = false;
-    const done = node.carryOut(page).then(() => (isDone = true));
+    const done = purge(node, feed, { all: true }).then(() => (isDone = true));
     let isFresh = false;
     while (!isFresh) {
       await Promise.any(viewers.map((viewer) => viewer.get(url)));

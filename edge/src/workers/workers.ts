@@ -9,6 +9,7 @@ import type { Clock } from '@headwater/service/clock';
 import type { EdgeConfig } from '../config.ts';
 import type { Purged } from '../purge.ts';
 import { Ledger } from './ledger.ts';
+import type { NamedObject } from './team.ts';
 import type { NodeEvents } from './node-events.ts';
 import { WorkerProcess } from './worker-process.ts';
 
@@ -94,7 +95,7 @@ export class Workers implements AsyncDisposable {
    * drops anything is done twice, and the second time all that is asked for comes from who has done it.
    */
   async carryOut(page: FeedPage): Promise<readonly Purged[]> {
-    const drops = page.snapshot || page.messages.some(({ type }) => type === 'purge');
+    const drops = dropsAnything(page);
     const purged = await this.#round(page, true);
     return addUp(drops ? [...purged, ...(await this.#round(page, false))] : purged);
   }
@@ -127,12 +128,21 @@ export class Workers implements AsyncDisposable {
     return all.flat();
   }
 
+  /** Twice, as {@link carryOut} says. */
+  async #forget(asker: WorkerProcess, wish: number, objects: readonly NamedObject[]): Promise<void> {
+    for (let round = 0; round < 2; round += 1) {
+      await Promise.all(this.#processes().map((process) => process.forget(objects)));
+    }
+    asker.tell({ kind: 'forgotten', wish });
+  }
+
   #spawn(worker: number, missed: readonly FeedPage[]): WorkerProcess {
     const { entry, config, directory, known } = this.#options;
     return new WorkerProcess({
       entry,
       begin: { kind: 'begin', worker, config, directory, known: known(), missed },
       onServing: () => this.#onServing(worker),
+      onWish: (process, wish, objects) => void this.#forget(process, wish, objects),
       onEnd: (process, how) => this.#onEnd(process, how),
     });
   }
@@ -174,10 +184,13 @@ export class Workers implements AsyncDisposable {
 }
 
 function miss(place: Place, page: FeedPage): void {
-  const drops = page.snapshot || page.messages.some(({ type }) => type === 'purge');
-  if (!drops) return;
+  if (!dropsAnything(page)) return;
   if (place.missed.length < MISSED_LIMIT) place.missed.push(page);
   else place.missed = [ANYTHING];
+}
+
+function dropsAnything({ snapshot, messages }: FeedPage): boolean {
+  return snapshot || messages.some(({ type }) => type === 'purge' || type === 'zone-removed');
 }
 
 /** By purge, what went in all workers. */

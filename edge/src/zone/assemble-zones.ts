@@ -12,15 +12,17 @@ import { HTTP_CLIENT_LIMITS } from '../upstream/http-client.ts';
 import { UpstreamClient } from '../upstream/upstream-client.ts';
 import { createUpstreamEvents } from '../upstream/upstream-metrics.ts';
 import type { Waiters } from '../waiters.ts';
+import type { NamedObject, Team } from '../workers/team.ts';
+import { TeamUpstream } from '../workers/team-upstream.ts';
 import type { Entry } from './entry.ts';
-import type { Fetching } from './fetching.ts';
+import type { Fetching, Upstream } from './fetching.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { NamedNext } from './named-next.ts';
 import { PurgeRules } from './purge-rules.ts';
 import type { ZoneEdge } from './serve-zone.ts';
 import { Shelf } from './shelf.ts';
 import { ZoneDesk } from './zone-desk.ts';
-import { createZoneEvents } from './zone-events.ts';
+import { type ZoneEvents, createZoneEvents } from './zone-events.ts';
 import { ZoneTable } from './zone-table.ts';
 
 interface Surroundings {
@@ -32,6 +34,8 @@ interface Surroundings {
   readonly scheme: 'http' | 'https';
   /** RAM that our own streams hold at this moment */
   readonly ramInUseBytes: () => number;
+  /** the other workers, where there are any */
+  readonly team: Team | undefined;
 }
 
 export interface Zones {
@@ -39,12 +43,14 @@ export interface Zones {
   readonly edge: ZoneEdge;
   /** Carries out what a page of the feed orders. */
   purgeAfter(page: FeedPage): void;
+  /** Carries out what a request that changed something means for objects here. */
+  forget(objects: readonly NamedObject[]): Promise<void>;
   close(): void;
 }
 
 export function assembleZones(config: EdgeConfig, around: Surroundings): Zones {
   const { limits } = config;
-  const { clock, feed, log, metrics, waiters, scheme } = around;
+  const { clock, feed, log, metrics, waiters, scheme, team } = around;
   const events = createZoneEvents(log, metrics);
   const purges = new PurgeRules();
   const budget = new MemoryBudget(limits.fillBytes);
@@ -53,14 +59,7 @@ export function assembleZones(config: EdgeConfig, around: Surroundings): Zones {
     ramLimitBytes: () => Math.max(0, limits.ramBytes - around.ramInUseBytes()),
     seed: Math.floor(Math.random() * 2 ** 32),
   });
-  const upstream = new UpstreamClient({
-    nodeId: config.nodeId,
-    ownUrl: config.publicUrl,
-    parents: config.parents,
-    limits: HTTP_CLIENT_LIMITS,
-    clock,
-    events: createUpstreamEvents(log, metrics),
-  });
+  const upstream = assembleUpstream(config, around, events);
   const shelf = new Shelf({
     store: tiers,
     purges,
@@ -74,7 +73,7 @@ export function assembleZones(config: EdgeConfig, around: Surroundings): Zones {
     clock,
     random: Math.random,
     objectLimitBytes: limits.objectBytes,
-    onFetch: events.fetched,
+    onFetch: upstream.onFetch,
     onResumed: events.resumed,
     onThrown: (key, error) => events.threw(key, error),
   };
@@ -91,6 +90,9 @@ export function assembleZones(config: EdgeConfig, around: Surroundings): Zones {
     pinnedBytes: () => budget.heldBytes,
     tierBytes: () => tiers.ramBytes,
   });
+  const forget = async (objects: readonly NamedObject[]): Promise<void> => {
+    await Promise.all(objects.map((named) => shelf.invalidate(named)));
+  };
   return {
     table: new ZoneTable(feed, config.zones),
     edge: {
@@ -103,9 +105,11 @@ export function assembleZones(config: EdgeConfig, around: Surroundings): Zones {
       clock,
       waiters,
       events,
+      forget: team === undefined ? forget : (objects) => team.forget(objects),
       deadlineMs: limits.deadlineMs,
     },
     purgeAfter: (page) => takeOrders(purges, page),
+    forget,
     close() {
       namedNext.stop();
       upstream.close();
@@ -121,4 +125,39 @@ function takeOrders(purges: PurgeRules, { snapshot, messages }: FeedPage): void 
     // Its name may be given anew, to another origin.
     if (message.type === 'zone-removed') purges.order({ tag: zoneTag(message.name), soft: false });
   }
+}
+
+interface Upstreams extends Upstream {
+  /** an object is asked for */
+  readonly onFetch: () => void;
+  close(): void;
+}
+
+/** Origins and parents, and before them the worker that owns an object. */
+function assembleUpstream(
+  config: EdgeConfig,
+  { clock, log, metrics, team }: Surroundings,
+  events: ZoneEvents,
+): Upstreams {
+  const origins = new UpstreamClient({
+    nodeId: config.nodeId,
+    ownUrl: config.publicUrl,
+    parents: config.parents,
+    limits: HTTP_CLIENT_LIMITS,
+    clock,
+    events: createUpstreamEvents(log, metrics),
+  });
+  const alone = { fetch: origins.fetch.bind(origins), onFetch: events.fetched, close: () => origins.close() };
+  if (team === undefined) return alone;
+  const { ownership } = team;
+  const colleagues = new TeamUpstream({ ownership, origins, random: Math.random, onFetch: events.fetched });
+  return {
+    fetch: colleagues.fetch.bind(colleagues),
+    // Counted where it leaves the node.
+    onFetch: () => undefined,
+    close() {
+      colleagues.close();
+      origins.close();
+    },
+  };
 }

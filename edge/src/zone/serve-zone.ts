@@ -36,6 +36,8 @@ export interface ZoneEdge {
   readonly clock: Clock;
   readonly waiters: Waiters;
   readonly events: ZoneEvents;
+  /** Has everybody on this node forget objects (RFC 9111 §4.4); comes back when they have. */
+  readonly forget: (objects: readonly Pick<Ask, 'key' | 'host' | 'name'>[]) => Promise<void>;
   /** an upstream's first byte must be there by then */
   readonly deadlineMs: number;
 }
@@ -169,7 +171,9 @@ async function invalidate(
   const authority = host === '' ? 'zone.invalid' : host;
   const origins: [string, ...string[]] = [`http://${authority}`, `https://${authority}`, ...zone.origins];
   const paths = invalidatedPaths({ method: request.method, path, origins }, response);
-  await Promise.all(paths.map((named) => edge.shelf.invalidate({ key: keyOf(zone, host, named), host, name: named })));
+  if (paths.length > 0) {
+    await edge.forget(paths.map((named) => ({ key: keyOf(zone, host, named), host, name: named })));
+  }
 }
 
 function upstreamRequest({ request }: Exchange, ask: Ask): UpstreamRequest {

@@ -1,7 +1,7 @@
 /** Answers for pull zones: a stored or growing object as its viewer wants it, or an upstream's answer handed on as it comes. */
 
 import { EDGE_ID } from '@headwater/protocol/headers';
-import { type CacheOutcome, formatCacheStatus } from '../http-cache/cache-status.ts';
+import type { CacheOutcome } from '../http-cache/cache-status.ts';
 import { type FieldList, endToEnd, valueOf, without } from '../http-cache/fields.ts';
 import { evaluatePreconditions, notModifiedFields } from '../http-cache/preconditions.ts';
 import { type ByteRange, requestedRanges } from '../http-cache/ranges.ts';
@@ -11,6 +11,7 @@ import { type Exchange, LONG_BODY_BYTES, replyProblem, watchQueue } from '../rep
 import type { ViewerResponse } from '../viewer-exchange.ts';
 import type { Answer } from './answer.ts';
 import { type Hold, letGo } from './candidate.ts';
+import { nodeStatus } from './node-status.ts';
 import type { Obtained, Provenance } from './zone-desk.ts';
 
 /** What is said of an answer besides what it is. */
@@ -37,6 +38,7 @@ const OF_LENGTH = new Set(['content-length', 'transfer-encoding']);
 const OF_PART = new Set(['content-range']);
 /** Said anew by every cache on the way. */
 const OURS = new Set(['age', 'cache-status', 'trailer', EDGE_ID]);
+const OURS_OF_ANSWER = new Set(['age', 'cache-status', EDGE_ID]);
 
 /** An object: the whole of it, the parts that were asked for, or that the viewer has it already. */
 export async function replyObject(
@@ -204,7 +206,7 @@ export function replyAnswer(
   telling: ZoneTelling,
 ): Promise<Sent> {
   const { request, response } = exchange;
-  const fields = [...without(endToEnd(head.fields), new Set(['cache-status', EDGE_ID])), ...ours(head.fields, telling)];
+  const fields = [...without(endToEnd(head.fields), OURS_OF_ANSWER), ...ours(head.fields, telling)];
   watchQueue(exchange);
   response.writeHead(head.status, fields);
   return new Promise((resolve) => {
@@ -249,11 +251,13 @@ function replyHead({ response }: Exchange, status: number, fields: FieldList): S
 
 /** Age, where it came out of the cache; Cache-Status after those of the caches behind us (RFC 9211 §2). */
 function ours(fields: FieldList, { edgeId, how, isPrivate }: ZoneTelling): string[] {
-  const status = ['Cache-Status', formatCacheStatus(edgeId, outcomeOf(how), valueOf(fields, 'cache-status'))];
-  const age = ['Age', String(how.ageS)];
+  const status = ['Cache-Status', nodeStatus(edgeId, outcomeOf(how), valueOf(fields, 'cache-status'))];
+  // What was forwarded is as old as who answered said (RFC 9111 §5.1).
+  const ageS = how.fwd === null ? how.ageS : Math.max(how.ageS, Number(valueOf(fields, 'age') ?? 0) || 0);
+  const age = ['Age', String(ageS)];
   // Beside what the origin says: of two directives the stricter counts (RFC 9111 §4.2.1).
   const reach = isPrivate ? ['Cache-Control', 'private'] : [];
-  return [...(how.ageS > 0 || how.fwd === null || how.isStale ? age : []), ...reach, ...status, EDGE_ID, edgeId];
+  return [...(ageS > 0 || how.fwd === null || how.isStale ? age : []), ...reach, ...status, EDGE_ID, edgeId];
 }
 
 function outcomeOf({ fwd, fwdStatus, isStored, isCollapsed, isStale, ttlS }: Provenance): CacheOutcome {

@@ -52,6 +52,11 @@ export class ZoneTable {
     return name.includes(';') && this.#find(named, bareName(name)) !== zone ? null : zone;
   }
 
+  /** A zone by its name. */
+  named(name: string): ZoneEntry | null {
+    return this.#ofFile.find((zone) => zone.name === name) ?? this.#feed.zones.get(name) ?? null;
+  }
+
   /** Whether a zone names a host. */
   names(host: string): boolean {
     return host !== ANY_HOST && this.#current().has(hostOf(host));

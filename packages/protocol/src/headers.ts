@@ -14,5 +14,9 @@ export const REVISION = 'headwater-revision';
 export const FILL_FAILURE = 'headwater-fill-failure';
 /** Between an edge's workers: why a stream has no timeline, in place of the timeline. */
 export const STANDING = 'headwater-standing';
+/** Between an edge's workers: of which pull zone an object is asked for, in place of the Host field that named it. */
+export const ZONE = 'headwater-zone';
+/** And by which host, where the zone names hosts. */
+export const ZONE_HOST = 'headwater-zone-host';
 /** On an edge's answers: the edge's node id, for people and players' statistics. */
 export const EDGE_ID = 'headwater-edge';

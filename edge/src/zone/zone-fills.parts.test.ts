@@ -1,0 +1,150 @@
+/** Bodies on their way in, and those who read them: what each may hold, and whom that concerns. */
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type ClientRequest, type IncomingMessage, type ServerResponse, request } from 'node:http';
+import { test } from 'node:test';
+import { ask } from '../edge-rig.ts';
+import { SLICE_BYTES } from '../tiers/tier-entry.ts';
+import { type ZoneRig, startZoneRig } from './zone-rig.ts';
+
+const MINUTE = { 'cache-control': 'max-age=60' };
+const LENGTH = 8 * SLICE_BYTES;
+const BODY = Buffer.alloc(LENGTH, 'headwater ');
+
+/** Begins an answer and leaves the rest to the test. */
+function begun(held: ServerResponse[], headers = {}) {
+  return (_: IncomingMessage, response: ServerResponse): void => {
+    response.writeHead(200, { ...MINUTE, 'content-length': LENGTH, ...headers });
+    response.write(BODY.subarray(0, 1_000));
+    held.push(response);
+  };
+}
+
+test('a fill goes on when its first reader leaves, and who comes next finds it', async () => {
+  const held: ServerResponse[] = [];
+  await using rig = await startZoneRig(begun(held));
+  const first = await open(rig, '/a');
+  first.outgoing.destroy();
+  held[0]?.end(BODY.subarray(1_000));
+  await metric(rig, /^headwater_edge_zone_bodies 0$/m);
+  const next = await ask(rig.edge, '/a');
+  assert.ok(next.body.equals(BODY));
+  assert.match(String(next.headers['cache-status']), /hit/);
+  assert.equal(rig.asked.length, 1);
+});
+
+test('what is longer than an object may be is fetched for nobody', async () => {
+  const held: ServerResponse[] = [];
+  const limits = { objectBytes: 2 * SLICE_BYTES };
+  await using rig = await startZoneRig(begun(held, { etag: '"1"' }), { limits });
+  const first = await open(rig, '/a');
+  const closed = once(held[0] as ServerResponse, 'close');
+  first.outgoing.destroy();
+  await closed;
+  await metric(rig, /^headwater_edge_zone_bodies 0$/m);
+});
+
+test('a reader that takes nothing holds up nobody', async () => {
+  const held: ServerResponse[] = [];
+  await using rig = await startZoneRig(begun(held));
+  const stopped = await open(rig, '/a');
+  const others = Array.from({ length: 10 }, () => ask(rig.edge, '/a'));
+  held[0]?.end(BODY.subarray(1_000));
+  for (const { body } of await Promise.all(others)) assert.ok(body.equals(BODY));
+  stopped.outgoing.destroy();
+});
+
+test('a long object comes in no faster than its foremost reader reads', async () => {
+  const limits = { objectBytes: 2 * SLICE_BYTES };
+  const body = Buffer.alloc(64 * SLICE_BYTES, 7);
+  let taken = 0;
+  await using rig = await startZoneRig(
+    (_, response) => {
+      response.writeHead(200, { ...MINUTE, 'content-length': body.length, etag: '"1"' });
+      const more = (): void => {
+        while (taken < body.length) {
+          taken += 65_536;
+          if (!response.write(body.subarray(taken - 65_536, taken))) return void response.once('drain', more);
+        }
+        response.end();
+      };
+      more();
+    },
+    { limits },
+  );
+  const reader = await open(rig, '/a');
+  await settled(() => taken);
+  assert.ok(taken < body.length / 2, `${taken} bytes were taken`);
+  reader.response.resume();
+  await once(reader.response, 'end');
+  assert.ok(reader.response.complete);
+});
+
+test('one fetch more than may be at once is refused, and costs the others nothing', async () => {
+  const held: ServerResponse[] = [];
+  await using rig = await startZoneRig((_, response) => void held.push(response), { limits: { fills: 2 } });
+  const going = [ask(rig.edge, '/1'), ask(rig.edge, '/2')];
+  await metric(rig, /^headwater_edge_zone_fetches 2$/m);
+  const refused = await ask(rig.edge, '/3');
+  assert.equal(refused.status, 503);
+  assert.equal(refused.code, 'too_many_waiters');
+  while (held.length < 2) await ask(rig.edge, '/healthz');
+  for (const response of held) response.writeHead(200, MINUTE).end('done');
+  for (const { text } of await Promise.all(going)) assert.equal(text, 'done');
+});
+
+test('a body for which there is no memory is cut off, never ended short', async () => {
+  const held: ServerResponse[] = [];
+  await using rig = await startZoneRig(begun(held), { limits: { fillBytes: 3 * SLICE_BYTES } });
+  const going = ask(rig.edge, '/a');
+  while (held.length === 0) await ask(rig.edge, '/healthz');
+  held[0]?.on('error', () => undefined);
+  held[0]?.end(BODY.subarray(1_000));
+  assert.equal((await going).complete, false);
+  await metric(rig, /^headwater_edge_zone_pinned_bytes 0$/m);
+});
+
+test('an origin that answers a resumption with the whole is read from where it stopped', async () => {
+  await using rig = await startZoneRig((_, response) => {
+    response.writeHead(200, { ...MINUTE, 'content-length': LENGTH, etag: '"1"' });
+    response.write(BODY.subarray(0, 3_000_000), () => response.destroy());
+    rig.answering = (__, again) => {
+      again.writeHead(200, { ...MINUTE, 'content-length': LENGTH, etag: '"1"' });
+      again.end(BODY);
+    };
+  });
+  const { body, complete } = await ask(rig.edge, '/a');
+  assert.ok(complete && body.equals(BODY));
+});
+
+interface Open {
+  readonly outgoing: ClientRequest;
+  readonly response: IncomingMessage;
+}
+
+/** Has the head, and reads nothing. */
+async function open(rig: ZoneRig, path: string): Promise<Open> {
+  const outgoing = request({ host: '127.0.0.1', port: rig.edge.port, path }).end();
+  outgoing.on('error', () => undefined);
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  response.on('error', () => undefined);
+  return { outgoing, response: response.pause() };
+}
+
+async function metric({ edge }: ZoneRig, expected: RegExp): Promise<void> {
+  for (;;) {
+    const { text } = await ask({ port: edge.adminPort }, '/metrics');
+    if (expected.test(text)) return;
+  }
+}
+
+/** Until a number has stood still for many turns of the event loop. */
+async function settled(read: () => number): Promise<void> {
+  for (let still = 0, last = read(); still < 500; still += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (read() === last) continue;
+    last = read();
+    still = 0;
+  }
+}

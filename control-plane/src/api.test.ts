@@ -189,7 +189,14 @@ test('a minted token opens its stream at every door, for its time and address', 
   const { issuers } = await feedOf(plane, await joinAs(plane));
   const nowMs = plane.clock.nowMs();
   const outcome = (uri: string, change: object = {}) => {
-    const verdict = verifySessionToken(token, { uri, address: '203.0.113.7', nowMs, issuers, ...change });
+    const verdict = verifySessionToken(token, {
+      uri,
+      scope: 'live/show',
+      address: '203.0.113.7',
+      nowMs,
+      issuers,
+      ...change,
+    });
     return verdict.ok ? verdict.session.id : verdict.code;
   };
   for (const uri of Object.values(urls)) assert.equal(outcome(uri), session, uri);
@@ -290,9 +297,9 @@ test('revocations reach a node by its feed', async () => {
   assert.deepEqual([one.status, one.body], [201, { session: 's1', revokedAt: '2026-11-24T12:00:00.000Z' }]);
   assert.equal((await plane.call('POST', '/v1/revocations', { stream: 'show' })).status, 201);
   const state = await feedOf(plane, await joinAs(plane));
-  assert.ok(state.isRevoked('s1', 'other'));
-  assert.ok(state.isRevoked('s2', 'show', plane.clock.nowMs()));
-  assert.ok(!state.isRevoked('s2', 'show', plane.clock.nowMs() + 1_000));
+  assert.ok(state.isRevoked('s1', 'live/other'));
+  assert.ok(state.isRevoked('s2', 'live/show', plane.clock.nowMs()));
+  assert.ok(!state.isRevoked('s2', 'live/show', plane.clock.nowMs() + 1_000));
   assertProblem(await plane.call('POST', '/v1/revocations', { stream: 'other' }), 404, 'stream_not_found');
   for (const [body, detail] of [
     [{}, /wants a session or a stream/],

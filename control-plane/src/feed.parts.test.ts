@@ -194,8 +194,8 @@ test('two keys are valid at a rotation, and the new one mints only when nodes ha
   const state = new FeedState();
   state.apply(await poll(plane, credential));
   const follow = async () => state.apply(await poll(plane, credential, state.cursor ?? ''));
-  const claims = { session: 's', scope: 'live/show', notBeforeS: 1, expiresS: 2_000_000_000, bind: null };
-  const request = { stream: 'show', address: '127.0.0.1', nowMs: plane.clock.nowMs() };
+  const claims = { session: 's', scope: 'live/show', notBeforeS: 1, expiresS: 2_000_000_000, bind: null } as const;
+  const request = { scope: 'live/show', address: '127.0.0.1', nowMs: plane.clock.nowMs() } as const;
   const opens = (token: string) => verifyPathToken(token, request, state.keyring).ok;
 
   const before = state.keyring.current?.kid ?? '';

@@ -96,7 +96,7 @@ test('a node joins, learns, hears news at once, and asks as itself', async () =>
   await makeStream(plane, 'show-2');
   await node.until(() => node.state.streams.has('show-2'));
   await plane.call('POST', '/v1/revocations', { session: 's1' });
-  await node.until(() => node.state.isRevoked('s1', 'show'));
+  await node.until(() => node.state.isRevoked('s1', 'live/show'));
   const answer = await node.link.ask('POST', '/v1/publishes', { stream: 'show', key: 'x', origin: 'edge-1' });
   assert.ok(answer.kind === 'answer' && answer.status === 403);
 });

@@ -16,7 +16,7 @@ function target(token: string | null, stream = 'show'): Target {
 }
 
 function token(change: Partial<PathClaims> = {}): string {
-  const claims = { session: 's1', scope: 'live/show', notBeforeS: NOW_S, expiresS: NOW_S + 60, bind: null };
+  const claims = { session: 's1', scope: 'live/show', notBeforeS: NOW_S, expiresS: NOW_S + 60, bind: null } as const;
   return mintPathToken({ ...claims, ...change }, KEYS);
 }
 

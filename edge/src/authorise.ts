@@ -3,13 +3,15 @@
 import type { FeedState } from '@headwater/protocol/feed-state';
 import { type PathClaims, hasBegun, verifyPathToken } from '@headwater/protocol/path-token';
 import type { ProblemCode } from '@headwater/protocol/problem';
+import { type TokenScope, streamScope, zoneScope } from '@headwater/protocol/token-scope';
+import type { ZoneEntry } from '@headwater/protocol/zone';
 import { LRUCache } from 'lru-cache';
 import type { Target } from './target.ts';
 
 export type Verdict =
   /** `private`: the answer is this viewer's alone */
   | { readonly kind: 'granted'; readonly isPrivate: boolean }
-  /** no path token, and the stream wants one: a session token may buy it at the door */
+  /** no path token, and the stream or zone wants one: a session token may buy it at the door */
   | { readonly kind: 'door' }
   | { readonly kind: 'refused'; readonly code: ProblemCode };
 
@@ -29,7 +31,6 @@ const REMEMBERED_TOKENS = 10_000;
 /** A grant, and all that it rests on: where any of this differs, the token is verified anew. */
 interface Grant {
   readonly claims: PathClaims;
-  readonly stream: string;
   readonly address: string;
   /** keys, policies and revocations that it was made under */
   readonly securityRevision: number;
@@ -48,28 +49,41 @@ export class Gate {
    * A token that is there is checked, whatever the stream's policy. Without one only a public stream is open; whether another
    * one exists is told to nobody without a good token.
    */
-  authorise(target: Target, viewer: Viewer): Verdict {
+  authorise({ stream, token }: Target, viewer: Viewer): Verdict {
+    const { streams, cursor } = this.#feed;
+    if (cursor === null) return { kind: 'refused', code: 'not_ready' };
+    if (token === null) return streams.get(stream)?.policy === 'public' ? PUBLIC : DOOR;
+    const verdict = this.#check(token, streamScope(stream), viewer);
+    if (verdict.kind !== 'granted' || streams.has(stream)) return verdict;
+    return { kind: 'refused', code: 'stream_not_found' };
+  }
+
+  /** The same for a pull zone that there is. A public one wants nobody's word, so it is open before the feed's first page. */
+  authoriseZone(zone: ZoneEntry, token: string | null, viewer: Viewer): Verdict {
+    if (token === null && zone.policy === 'public') return PUBLIC;
+    if (this.#feed.cursor === null) return { kind: 'refused', code: 'not_ready' };
+    return token === null ? DOOR : this.#check(token, zoneScope(zone.name), viewer);
+  }
+
+  #check(token: string, scope: TokenScope, viewer: Viewer): Verdict {
     const feed = this.#feed;
-    if (feed.cursor === null) return { kind: 'refused', code: 'not_ready' };
-    const { stream, token } = target;
-    if (token === null) return feed.streams.get(stream)?.policy === 'public' ? PUBLIC : DOOR;
-    if (this.#isRemembered(token, stream, viewer)) return PRIVATE;
-    const verdict = verifyPathToken(token, { stream, ...viewer }, feed.keyring);
+    if (this.#isRemembered(token, scope, viewer)) return PRIVATE;
+    const verdict = verifyPathToken(token, { scope, ...viewer }, feed.keyring);
     if (!verdict.ok) return { kind: 'refused', code: verdict.code };
     const { claims } = verdict;
-    if (feed.isRevoked(claims.session, stream, claims.notBeforeS * 1000))
+    if (feed.isRevoked(claims.session, scope, claims.notBeforeS * 1000)) {
       return { kind: 'refused', code: 'token_revoked' };
-    if (!feed.streams.has(stream)) return { kind: 'refused', code: 'stream_not_found' };
-    this.#grants.set(token, { claims, stream, address: viewer.address, securityRevision: feed.securityRevision });
+    }
+    this.#grants.set(token, { claims, address: viewer.address, securityRevision: feed.securityRevision });
     return PRIVATE;
   }
 
-  #isRemembered(token: string, stream: string, { address, nowMs }: Viewer): boolean {
+  #isRemembered(token: string, scope: TokenScope, { address, nowMs }: Viewer): boolean {
     const grant = this.#grants.get(token);
     return (
       grant !== undefined &&
       grant.securityRevision === this.#feed.securityRevision &&
-      grant.stream === stream &&
+      grant.claims.scope === scope &&
       grant.address === address &&
       hasBegun(grant.claims, nowMs) &&
       nowMs < grant.claims.expiresS * 1000

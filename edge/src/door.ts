@@ -3,8 +3,9 @@
 import type { FeedState } from '@headwater/protocol/feed-state';
 import { mintPathToken } from '@headwater/protocol/path-token';
 import type { ProblemCode } from '@headwater/protocol/problem';
-import { verifySessionToken } from '@headwater/protocol/session-token';
+import { type Session, verifySessionToken } from '@headwater/protocol/session-token';
 import { findSigningPackage, stripSigningPackage } from '@headwater/protocol/signing-package';
+import { type TokenScope, streamScope } from '@headwater/protocol/token-scope';
 import { type Target, formatTarget, parseTarget } from './target.ts';
 
 /** What the door reads of a request. */
@@ -21,14 +22,19 @@ export interface Knock {
   readonly audience: string;
 }
 
-export type DoorVerdict =
-  { readonly ok: true; readonly location: string } | { readonly ok: false; readonly code: ProblemCode };
+type Refusal = { readonly ok: false; readonly code: ProblemCode };
+
+export type DoorVerdict = { readonly ok: true; readonly location: string } | Refusal;
 
 /**
- * Turns a session token into the same target under a path token that ends with it. A token for one use only (`jti`) is
+ * Looks for a session token that is good for the URL of a request and what that is of. A token for one use only (`jti`) is
  * refused: no edge can tell whether another one has seen it (RFC 9246 §2.1.7); geo's door takes it.
  */
-export function knock(feed: FeedState, target: Target, request: Knock): DoorVerdict {
+export function admit(
+  feed: FeedState,
+  scope: TokenScope,
+  request: Knock,
+): { readonly ok: true; readonly session: Session } | Refusal {
   const found = findSigningPackage({
     uri: request.url,
     cookie: request.cookie,
@@ -37,21 +43,36 @@ export function knock(feed: FeedState, target: Target, request: Knock): DoorVerd
   if (found === null) return { ok: false, code: 'token_missing' };
   const verdict = verifySessionToken(found.token, {
     uri: request.base + request.url,
+    scope,
     address: request.address,
     nowMs: request.nowMs,
     issuers: feed.issuers,
     audience: request.audience,
   });
   if (!verdict.ok) return { ok: false, code: verdict.code };
+  const { session } = verdict;
+  if (feed.isRevoked(session.id, scope, session.issuedS * 1000)) return { ok: false, code: 'token_revoked' };
+  return { ok: true, session };
+}
+
+/** The path token of a session; null while there is no key to make it with. */
+export function pathTokenOf({ keyring }: FeedState, scope: TokenScope, session: Session): string | null {
+  if (keyring.current === null) return null;
+  const { id, issuedS, expiresS, bind } = session;
+  return mintPathToken({ session: id, scope, notBeforeS: issuedS, expiresS, bind }, keyring);
+}
+
+/** Turns a session token into the same target under a path token that ends with it. */
+export function knock(feed: FeedState, target: Target, request: Knock): DoorVerdict {
+  const scope = streamScope(target.stream);
+  const admitted = admit(feed, scope, request);
+  if (!admitted.ok) return admitted;
   // What the token was held against is what it opens: beside the parameter nothing may stand that leads elsewhere.
   if (parseTarget(stripSigningPackage(request.url))?.key !== target.key)
     return { ok: false, code: 'session_container' };
-  const { id, issuedS, expiresS, bind } = verdict.session;
-  if (feed.isRevoked(id, target.stream, issuedS * 1000)) return { ok: false, code: 'token_revoked' };
   if (!feed.streams.has(target.stream)) return { ok: false, code: 'stream_not_found' };
-  if (feed.keyring.current === null) return { ok: false, code: 'not_ready' };
-  const scope = `live/${target.stream}`;
-  const token = mintPathToken({ session: id, scope, notBeforeS: issuedS, expiresS, bind }, feed.keyring);
+  const token = pathTokenOf(feed, scope, admitted.session);
+  if (token === null) return { ok: false, code: 'not_ready' };
   const query = stripSigningPackage(`?${target.query}`).slice(1);
   return { ok: true, location: formatTarget({ ...target, token }) + (query === '' ? '' : `?${query}`) };
 }

@@ -7,6 +7,7 @@ import { FeedState } from '@headwater/protocol/feed-state';
 import { type PathClaims, type PathKeyring, makeKeyring, mintPathToken } from '@headwater/protocol/path-token';
 import { testRecord } from '@headwater/protocol/test-node';
 import type { ZoneEntry } from '@headwater/protocol/zone';
+import { streamScope } from '@headwater/protocol/token-scope';
 import type { Clock } from '@headwater/service/clock';
 import type { TlsFiles } from '@headwater/service/tls-files';
 import { type EdgeConfig, type EdgeLimits, readConfig } from './config.ts';
@@ -59,7 +60,8 @@ export async function startRig(
 /** A token for a stream, valid for an hour unless told otherwise. */
 export function mint(stream: string, change: Partial<PathClaims> = {}, keys: PathKeyring = KEYS): string {
   const nowS = Math.floor(Date.now() / 1000);
-  const claims = { session: 's1', scope: `live/${stream}`, notBeforeS: nowS - 60, expiresS: nowS + 3600, bind: null };
+  const scope = streamScope(stream);
+  const claims = { session: 's1', scope, notBeforeS: nowS - 60, expiresS: nowS + 3600, bind: null };
   return mintPathToken({ ...claims, ...change }, keys);
 }
 

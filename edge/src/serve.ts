@@ -9,7 +9,7 @@ import type { ProblemCode } from '@headwater/protocol/problem';
 import { parseSteering, STEERING_TTL_SECONDS, steeringManifest } from '@headwater/protocol/steering';
 import { fail, misdirect } from './answering.ts';
 import type { Viewer } from './authorise.ts';
-import { knock } from './door.ts';
+import { type Knock, knock } from './door.ts';
 import type { Edge } from './edge.ts';
 import { handOver } from './hand-over.ts';
 import { CLOCK_PATH } from './manifest.ts';
@@ -19,8 +19,9 @@ import { complaintOf, hasBody } from './request-form.ts';
 import { type ManifestTarget, serveManifest } from './serve-manifest.ts';
 import { type MediaTarget, serveMedia } from './serve-media.ts';
 import { type Target, parseTarget } from './target.ts';
-import { findZone } from './zone/find-zone.ts';
+import { type FoundZone, findZone } from './zone/find-zone.ts';
 import { serveZone } from './zone/serve-zone.ts';
+import { authoriseZone } from './zone/zone-gate.ts';
 import type { ViewerRequest, ViewerResponse } from './viewer-exchange.ts';
 
 /** Answers a viewer's request. What goes wrong with it is its own end and nobody else's. */
@@ -43,7 +44,7 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
   const complaint = complaintOf(request, edge.limits.urlBytes);
   if (complaint !== null) return refuse(edge, exchange, complaint);
   const found = findZone(edge.zones.table, request);
-  if (found?.kind === 'zone') return serveZone(edge.zones.edge, exchange, found.request);
+  if (found?.kind === 'zone') return answerZone(edge, exchange, found.found);
   if (hasBody(request)) reply.endConnection(exchange);
   if (found !== null)
     return found.code === 'bad_request' ? refuse(edge, exchange, found.code) : misdirect(edge, exchange, found.code);
@@ -53,13 +54,12 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
   if (target === null) return serveQuestion(edge, exchange, url);
   exchange.isMedia = isMediaTarget(target);
 
-  const viewer = { address: request.socket.remoteAddress ?? '', nowMs: edge.clock.nowMs() };
-  const verdict = edge.gate.authorise(target, viewer);
+  const verdict = edge.gate.authorise(target, viewerOf(edge, exchange));
   switch (verdict.kind) {
     case 'refused':
       return fail(edge, exchange, target, verdict.code);
     case 'door':
-      return openDoor(edge, exchange, target, viewer);
+      return openDoor(edge, exchange, target);
     case 'granted':
       exchange.isPrivate = verdict.isPrivate;
       notePlayer(edge, exchange, target);
@@ -68,6 +68,16 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
         ? serveMedia(edge, exchange, target)
         : serveManifest(edge, exchange, target as ManifestTarget);
   }
+}
+
+/** Somebody else's objects. */
+function answerZone(edge: Edge, exchange: reply.Exchange, found: FoundZone): void {
+  const verdict = authoriseZone(edge, found, knockOf(edge, exchange));
+  if (verdict.kind === 'granted') return serveZone(edge.zones.edge, exchange, verdict.request);
+  if (hasBody(exchange.request)) reply.endConnection(exchange);
+  if (verdict.kind === 'refused') return misdirect(edge, exchange, verdict.code);
+  reply.replyRedirect(exchange, verdict.location, { edgeId: edge.id, status: 307 });
+  edge.zones.edge.events.answered('redirected', 0);
 }
 
 /** An operator wants it empty. Its playlists go on, and name others first; its media is had from those. */
@@ -117,12 +127,21 @@ function isMediaTarget(target: Target): target is MediaTarget {
   return kind !== 'playlist' && kind !== 'multivariant' && kind !== 'mpd';
 }
 
-/** No path token: a session token may buy one. */
-function openDoor(edge: Edge, exchange: reply.Exchange, target: Target, viewer: Viewer): void {
-  const { host = '', cookie, authorization } = exchange.request.headers;
-  const url = exchange.request.url ?? '';
+function viewerOf({ clock }: Edge, { request }: reply.Exchange): Viewer {
+  return { address: request.socket.remoteAddress ?? '', nowMs: clock.nowMs() };
+}
+
+/** What the door reads. */
+function knockOf(edge: Edge, exchange: reply.Exchange): Knock {
+  const { url = '', headers } = exchange.request;
+  const { host = '', cookie, authorization } = headers;
   const base = `${edge.scheme}://${host}`;
-  const verdict = knock(edge.feed, target, { base, url, cookie, authorization, audience: edge.audience, ...viewer });
+  return { base, url, cookie, authorization, audience: edge.audience, ...viewerOf(edge, exchange) };
+}
+
+/** No path token: a session token may buy one. */
+function openDoor(edge: Edge, exchange: reply.Exchange, target: Target): void {
+  const verdict = knock(edge.feed, target, knockOf(edge, exchange));
   if (!verdict.ok) return fail(edge, exchange, target, verdict.code);
   reply.replyRedirect(exchange, verdict.location, { edgeId: edge.id, status: 307 });
   edge.events.answered(target.resource.kind, 'redirected', 0);

@@ -81,7 +81,7 @@ test('a session token becomes a path token in the URL of an edge', () => {
   const url = answer.edges[0]?.url ?? '';
   const match = /^http:\/\/edge-1\.example:8080\/t\/([^/]+)\/live\/show\/master\.m3u8\?from=5$/.exec(url);
   assert.ok(match?.[1], url);
-  const expect = { stream: 'show', address: '203.0.113.7', nowMs: NOW_S * 1000 };
+  const expect = { scope: 'live/show', address: '203.0.113.7', nowMs: NOW_S * 1000 } as const;
   const verdict = verifyPathToken(match[1], expect, door.state.keyring);
   assert.deepEqual(verdict, {
     ok: true,

@@ -10,6 +10,7 @@ import type { ProblemCode } from '@headwater/protocol/problem';
 import { type ReplayGuard, type Session, verifySessionToken } from '@headwater/protocol/session-token';
 import { findSigningPackage, stripSigningPackage } from '@headwater/protocol/signing-package';
 import type { RankingPolicy } from '@headwater/protocol/settings';
+import { streamScope } from '@headwater/protocol/token-scope';
 import type { Clock } from '@headwater/service/clock';
 import type { Departures } from './departures.ts';
 import type { Location, Locator } from './locate.ts';
@@ -140,18 +141,21 @@ function admit(request: DoorRequest, stream: string, address: string, door: Door
   const found = findSigningPackage({ uri, cookie: request.cookie, authorization: request.authorization });
   if (found === null) return refuse('session_missing', 0);
   const { clock, state, replay, audience } = door;
-  const expect = { uri, address, nowMs: clock.nowMs(), issuers: state.issuers, replay, audience };
+  const scope = streamScope(stream);
+  const expect = { uri, scope, address, nowMs: clock.nowMs(), issuers: state.issuers, replay, audience };
   const verdict = verifySessionToken(found.token, expect);
   if (!verdict.ok) return refuse(verdict.code, verdict.uriSigning);
   const { session } = verdict;
-  if (state.isRevoked(session.id, stream, session.issuedS * 1000)) return refuse('token_revoked', verdict.uriSigning);
+  if (state.isRevoked(session.id, scope, session.issuedS * 1000)) return refuse('token_revoked', verdict.uriSigning);
   return { kind: 'admitted', ...session };
 }
 
 function pathToken(session: Session, stream: string, door: Door): string {
   const { id, issuedS, expiresS, bind } = session;
-  const scope = `live/${stream}`;
-  return mintPathToken({ session: id, scope, notBeforeS: issuedS, expiresS, bind }, door.state.keyring);
+  return mintPathToken(
+    { session: id, scope: streamScope(stream), notBeforeS: issuedS, expiresS, bind },
+    door.state.keyring,
+  );
 }
 
 interface Target {

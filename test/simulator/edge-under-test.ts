@@ -8,6 +8,7 @@ import { type Serving, startServing } from '@headwater/edge/src/start-serving.ts
 import type { FeedMessage, Purge } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
 import { makeKeyring, mintPathToken } from '@headwater/protocol/path-token';
+import { zoneScope } from '@headwater/protocol/token-scope';
 import type { Clock } from '@headwater/service/clock';
 import type { Log } from '@headwater/service/log';
 import { PLACES, type PurgeSpec } from './history.ts';
@@ -80,7 +81,8 @@ class EdgeUnderTest implements SystemUnderTest {
   token(zone: string, expired: boolean): string {
     const nowS = Math.floor(this.#clock.nowMs() / 1000);
     const expiresS = expired ? nowS - HOUR_S : nowS + TOKEN_LIFE_S;
-    const claims = { session: 's1', scope: `zone/${zone}`, notBeforeS: nowS - 2 * HOUR_S, expiresS, bind: null };
+    const scope = zoneScope(zone);
+    const claims = { session: 's1', scope, notBeforeS: nowS - 2 * HOUR_S, expiresS, bind: null };
     return mintPathToken(claims, KEYRING);
   }
 

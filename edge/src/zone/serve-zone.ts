@@ -108,7 +108,7 @@ function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
     name: `${name}${query}`,
     path: `${path}${query}`,
     request: { method: request.method ?? 'GET', fields },
-    forwarded: fieldsForUpstream(fields, { host, scheme: edge.scheme }),
+    forwarded: fieldsForUpstream(fields, { host, scheme: edge.scheme, policy: zone.policy }),
   };
 }
 

@@ -6,7 +6,7 @@ import type { Metrics, Series } from '@headwater/service/metrics';
 import type { PrefetchResult } from '../prefetch-queue.ts';
 
 /** How a request was answered. `cut`: in the open, because the rest could not be had, or the viewer left. */
-const OUTCOMES = ['hit', 'miss', 'joined', 'declined', 'left', 'cut', 'failed'] as const;
+const OUTCOMES = ['hit', 'miss', 'joined', 'redirected', 'declined', 'left', 'cut', 'failed'] as const;
 
 export type ZoneOutcome = (typeof OUTCOMES)[number];
 export type ZoneEvents = ReturnType<typeof createZoneEvents>;

@@ -37,6 +37,7 @@ test('a question opens no door', () => {
   const own = party(OWN_ISSUER);
   const verdict = verifySessionToken(signExplainQuestion(QUESTION, own.signer, NOW_MS), {
     uri: 'http://h/live/show/master.m3u8',
+    scope: 'live/show',
     address: '203.0.113.7',
     nowMs: NOW_MS,
     issuers: new Map([[OWN_ISSUER, own.issuer]]),

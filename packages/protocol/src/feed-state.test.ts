@@ -52,11 +52,11 @@ test('messages fold into look-ups, and a snapshot of the state gives an equal st
     assert.deepEqual(each.issuers.get('backend'), issuer);
     assert.deepEqual(each.zones.get('site'), SITE);
     assert.equal(each.nodes.get('edge-1')?.healthy, true);
-    assert.ok(each.isRevoked('s1', 'other'));
-    assert.ok(each.isRevoked('s2', 'show'));
-    assert.ok(each.isRevoked('s2', 'show', 10_000));
-    assert.ok(!each.isRevoked('s2', 'show', 10_001));
-    assert.ok(!each.isRevoked('s2', 'other'));
+    assert.ok(each.isRevoked('s1', 'live/other'));
+    assert.ok(each.isRevoked('s2', 'live/show'));
+    assert.ok(each.isRevoked('s2', 'live/show', 10_000));
+    assert.ok(!each.isRevoked('s2', 'live/show', 10_001));
+    assert.ok(!each.isRevoked('s2', 'live/other'));
   }
   state.apply({
     cursor: 'c.7',
@@ -88,7 +88,7 @@ test('a snapshot replaces what was known, but never the fleet by nothing', () =>
   assert.deepEqual([...state.nodes.keys()], ['edge-1', 'origin-1']);
   assert.equal(state.keyring.current?.kid, 'k1');
   assert.deepEqual([state.streams.size, state.zones.size], [0, 0]);
-  assert.ok(!state.isRevoked('s1', 'show'));
+  assert.ok(!state.isRevoked('s1', 'live/show'));
   // Known to be down is not yet a fleet; one healthy edge replaces the edges, and the origins stay.
   state.apply(snapshot({ type: 'node', node: node('edge-2', { healthy: false }) }));
   assert.deepEqual([...state.nodes.keys()], ['edge-1', 'origin-1', 'edge-2']);
@@ -135,9 +135,9 @@ test('revocations are bounded: beyond the limit the oldest goes', () => {
     atMs: n,
   }));
   state.apply({ cursor: 'c', snapshot: true, messages });
-  assert.ok(state.isRevoked('s0', 'show'));
+  assert.ok(state.isRevoked('s0', 'live/show'));
   state.apply({ cursor: 'c', snapshot: false, messages: [{ type: 'revocation', session: 'one-more', atMs: 1 }] });
-  assert.ok(!state.isRevoked('s0', 'show'));
-  assert.ok(state.isRevoked('s1', 'show'));
-  assert.ok(state.isRevoked('one-more', 'show'));
+  assert.ok(!state.isRevoked('s0', 'live/show'));
+  assert.ok(state.isRevoked('s1', 'live/show'));
+  assert.ok(state.isRevoked('one-more', 'live/show'));
 });

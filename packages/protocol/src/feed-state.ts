@@ -4,17 +4,20 @@ import type { FeedMessage, FeedPage, Issuer, PathKey, StreamEntry } from './feed
 import type { NodeRecord } from './node.ts';
 import { type PathKeyring, makeKeyring } from './path-token.ts';
 import { ALL_STREAMS, type ConfigEntry, type Settings, runningVersion } from './settings.ts';
+import { type TokenScope, streamScope, zoneScope } from './token-scope.ts';
 import type { ZoneEntry } from './zone.ts';
 
 /** A node remembers this many revocations; the control plane keeps no more. */
 export const REVOCATION_LIMIT = 100_000;
+
+const SESSION_KEY = 's:';
 
 /** The folded feed of one node. */
 export class FeedState {
   readonly #streams = new Map<string, StreamEntry>();
   readonly #issuers = new Map<string, Issuer>();
   readonly #nodes = new Map<string, NodeRecord>();
-  /** `s:SESSION` or `n:STREAM` → when it was revoked */
+  /** `s:SESSION`, or the scope of a stream's or a zone's tokens → when it was revoked */
   readonly #revokedAtMs = new Map<string, number>();
   readonly #configs = new Map<string, ConfigEntry>();
   readonly #zones = new Map<string, ZoneEntry>();
@@ -93,22 +96,22 @@ export class FeedState {
     for (const node of this.#nodes.values()) messages.push({ type: 'node', node });
     for (const config of this.#configs.values()) messages.push({ type: 'config', config });
     for (const [key, atMs] of this.#revokedAtMs) {
-      const name = key.slice(2);
-      const what = key.startsWith('s:') ? { session: name } : { stream: name };
-      messages.push({ type: 'revocation', ...what, atMs });
+      const name = key.slice(key.startsWith(SESSION_KEY) ? SESSION_KEY.length : streamScope('').length);
+      const kind = key.startsWith(SESSION_KEY) ? 'session' : key === streamScope(name) ? 'stream' : 'zone';
+      messages.push({ type: 'revocation', [kind]: name, atMs });
     }
     return { cursor: this.#cursor, snapshot: true, messages };
   }
 
   /**
-   * Whether a session is refused: it was revoked itself, or its stream was when the token had already been issued.
+   * Whether a session is refused: it was revoked itself, or its stream or zone was when the token had already been issued.
    * @param issuedAtMs when the token was issued (session token: `iat`; path token: `notBeforeS × 1000`); unknown counts as
    *   issued before any revocation
    */
-  isRevoked(session: string, stream: string, issuedAtMs = 0): boolean {
-    if (this.#revokedAtMs.has(`s:${session}`)) return true;
-    const streamAtMs = this.#revokedAtMs.get(`n:${stream}`);
-    return streamAtMs !== undefined && issuedAtMs <= streamAtMs;
+  isRevoked(session: string, scope: TokenScope, issuedAtMs = 0): boolean {
+    if (this.#revokedAtMs.has(SESSION_KEY + session)) return true;
+    const scopeAtMs = this.#revokedAtMs.get(scope);
+    return scopeAtMs !== undefined && issuedAtMs <= scopeAtMs;
   }
 
   #take(message: FeedMessage): void {
@@ -165,7 +168,9 @@ export class FeedState {
   }
 
   #revoke(message: Extract<FeedMessage, { type: 'revocation' }>): void {
-    const key = message.session === undefined ? `n:${message.stream}` : `s:${message.session}`;
+    const { session, stream, zone = '' } = message;
+    const scope = stream === undefined ? zoneScope(zone) : streamScope(stream);
+    const key = session === undefined ? scope : SESSION_KEY + session;
     // Set anew, so that the map's order stays the order of time and the oldest goes first.
     this.#revokedAtMs.delete(key);
     this.#revokedAtMs.set(key, message.atMs);

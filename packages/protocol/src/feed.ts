@@ -53,7 +53,13 @@ export type FeedMessage =
   | { readonly type: 'path-keys'; readonly keys: readonly PathKey[] }
   | { readonly type: 'issuer'; readonly issuer: Issuer }
   | { readonly type: 'issuer-removed'; readonly iss: string }
-  | { readonly type: 'revocation'; readonly session?: string; readonly stream?: string; readonly atMs: number }
+  | {
+      readonly type: 'revocation';
+      readonly session?: string;
+      readonly stream?: string;
+      readonly zone?: string;
+      readonly atMs: number;
+    }
   | { readonly type: 'node'; readonly node: NodeRecord }
   | { readonly type: 'node-removed'; readonly id: string }
   /** for the control plane's other replicas: what is kept of a node has changed */

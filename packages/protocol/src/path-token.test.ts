@@ -2,8 +2,17 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import type { PathKey } from './feed.ts';
-import { PATH_TOKEN_LIMIT, type PathClaims, makeKeyring, mintPathToken, verifyPathToken } from './path-token.ts';
+import {
+  PATH_TOKEN_LIMIT,
+  type PathClaims,
+  type PathExpectation,
+  isPathTokenForm,
+  makeKeyring,
+  mintPathToken,
+  verifyPathToken,
+} from './path-token.ts';
 import { seeded } from './test-random.ts';
+import { type TokenScope, streamScope, zoneScope } from './token-scope.ts';
 
 const OLD: PathKey = { kid: 'k1', secret: Buffer.alloc(32, 1).toString('base64url'), state: 'previous' };
 const NEW: PathKey = { kid: 'k2', secret: Buffer.alloc(32, 2).toString('base64url'), state: 'current' };
@@ -15,7 +24,7 @@ const CLAIMS: PathClaims = {
   expiresS: 2_000,
   bind: null,
 };
-const REQUEST = { stream: 'show', address: '203.0.113.7', nowMs: 1_500_000 };
+const REQUEST: PathExpectation = { scope: 'live/show', address: '203.0.113.7', nowMs: 1_500_000 };
 
 test('a minted token verifies and says what was minted', () => {
   for (const bind of [null, '203.0.113.0/24']) {
@@ -24,6 +33,21 @@ test('a minted token verifies and says what was minted', () => {
     assert.match(token, /^[A-Za-z0-9_~.-]+$/);
     assert.deepEqual(verifyPathToken(token, REQUEST, KEYS), { ok: true, claims });
   }
+});
+
+test('a stream and a zone of one name have nothing to do with each other', () => {
+  const [stream, zone] = [streamScope('show'), zoneScope('show')].map((scope) =>
+    mintPathToken({ ...CLAIMS, scope }, KEYS),
+  );
+  const opens = (token: string | undefined, scope: TokenScope) =>
+    verifyPathToken(token ?? '', { ...REQUEST, scope }, KEYS);
+  assert.deepEqual(opens(zone, 'zone/show'), { ok: true, claims: { ...CLAIMS, scope: 'zone/show' } });
+  assert.deepEqual(opens(zone, 'live/show'), { ok: false, code: 'token_scope' });
+  assert.deepEqual(opens(stream, 'zone/show'), { ok: false, code: 'token_scope' });
+  assert.deepEqual(opens(stream?.replace('live~', 'zone~'), 'zone/show'), { ok: false, code: 'token_signature' });
+  assert.ok(isPathTokenForm(zone ?? '') && isPathTokenForm('1.x.s.zone~a.0.0.~.AAAAAAAAAAAAAAAAAAAAAA'));
+  for (const text of ['', 'a', '1.x', `${zone}x.`, 'x'.repeat(PATH_TOKEN_LIMIT + 1)])
+    assert.ok(!isPathTokenForm(text), text);
 });
 
 test('the MAC is HMAC-SHA-256 of the text before it, cut to 128 bits', () => {
@@ -43,17 +67,17 @@ test('both keys verify, the current one mints, and a key that was dropped is unk
 test('each thing that does not fit has its code', () => {
   const token = mintPathToken(CLAIMS, KEYS);
   const bound = mintPathToken({ ...CLAIMS, bind: '203.0.113.0/24' }, KEYS);
-  const cases: [string, Partial<typeof REQUEST>, string | true][] = [
+  const cases: [string, Partial<PathExpectation>, string | true][] = [
     [token, { nowMs: 1_000_000 }, true],
     [token, { nowMs: 969_999 }, 'token_not_yet_valid'],
     [token, { nowMs: 1_999_999 }, true],
     [token, { nowMs: 2_000_000 }, 'token_expired'],
-    [token, { stream: 'other' }, 'token_scope'],
+    [token, { scope: 'live/other' }, 'token_scope'],
     [bound, { address: '203.0.114.7' }, 'token_address'],
     [bound, { address: '::ffff:203.0.113.9' }, true],
     [bound, { address: 'garbage' }, 'token_address'],
     [token.replace('.k2.', '.k9.'), {}, 'token_unknown_key'],
-    [token.replace('show', 'other'), { stream: 'other' }, 'token_signature'],
+    [token.replace('show', 'other'), { scope: 'live/other' }, 'token_signature'],
     ['', {}, 'token_malformed'],
     ['a.b', {}, 'token_malformed'],
     [`${token}=`, {}, 'token_malformed'],
@@ -69,13 +93,13 @@ test('no token is longer than the limit, and the longest one verifies', () => {
   const claims = {
     ...CLAIMS,
     session: 's'.repeat(64),
-    scope: `live/${'x'.repeat(64)}`,
+    scope: streamScope('x'.repeat(64)),
     bind: '0000:0000:0000:0000:0000:1111:203.100.113.107/128',
   };
   const token = mintPathToken(claims, makeKeyring([{ ...NEW, kid: 'k'.repeat(16) }]));
   assert.ok(token.length <= PATH_TOKEN_LIMIT);
   const keys = makeKeyring([{ ...NEW, kid: 'k'.repeat(16) }]);
-  const request = { stream: 'x'.repeat(64), address: '::1111:203.100.113.107', nowMs: 1_500_000 };
+  const request = { scope: claims.scope, address: '::1111:203.100.113.107', nowMs: 1_500_000 };
   assert.equal(verifyPathToken(token, request, keys).ok, true);
 });
 
@@ -108,8 +132,8 @@ test('150,000 altered tokens: none verifies, none throws', () => {
       altered = altered.slice(0, at) + (pick(4) === 0 ? '' : char) + altered.slice(at + cut);
     }
     if (altered === original) continue;
-    const stream = altered.split('.')[3]?.slice('live~'.length) ?? 'show';
-    const verdict = verifyPathToken(altered, { ...REQUEST, stream }, KEYS);
+    const scope = (altered.split('.')[3]?.replace('~', '/') ?? 'live/show') as TokenScope;
+    const verdict = verifyPathToken(altered, { ...REQUEST, scope }, KEYS);
     assert.equal(verdict.ok, false, altered);
     if (!verdict.ok) codes.set(verdict.code, (codes.get(verdict.code) ?? 0) + 1);
   }

@@ -1,7 +1,7 @@
 /**
  * The path token: what an edge checks on every request, from keys that it holds, asking nobody.
  *
- *     1.KID.SESSION.live~STREAM.NOT-BEFORE.EXPIRES.BIND.MAC
+ *     1.KID.SESSION.live~STREAM.NOT-BEFORE.EXPIRES.BIND.MAC        or zone~ZONE
  *
  * Times are seconds since 1970 in base 36. BIND is `~`, or an IP prefix in base64url. MAC is HMAC-SHA-256 of everything
  * before its dot, cut to 128 bits (RFC 2104 §5), in base64url. The whole is one URL path segment, so that relative URLs in a
@@ -13,12 +13,12 @@ import type { PathKey } from './feed.ts';
 import { isInPrefix, parseIpPrefix } from './ip-prefix.ts';
 import { isSessionId } from './names.ts';
 import type { ProblemCode } from './problem.ts';
+import type { TokenScope } from './token-scope.ts';
 
 /** What a path token says. */
 export interface PathClaims {
   readonly session: string;
-  /** `live/STREAM` */
-  readonly scope: string;
+  readonly scope: TokenScope;
   /** the session token's `iat` where it has one, so that a revocation of a stream covers path tokens minted from older session tokens */
   readonly notBeforeS: number;
   /** never after the session token's `exp` */
@@ -29,8 +29,7 @@ export interface PathClaims {
 
 /** The request that a token must fit. */
 export interface PathExpectation {
-  /** the stream's name, as it stands in the URL below `/live/` */
-  readonly stream: string;
+  readonly scope: TokenScope;
   /** the viewer's address */
   readonly address: string;
   readonly nowMs: number;
@@ -54,9 +53,9 @@ const MAC_BYTES = 16;
 const MAC_CHARS = 22;
 const UNBOUND = '~';
 const KID = /^[A-Za-z0-9_-]{1,16}$/;
-const SCOPE = /^live\/[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+const SCOPE = /^(?:live|zone)\/[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const TOKEN =
-  /^1\.([A-Za-z0-9_-]{1,16})\.([A-Za-z0-9_-]{1,64})\.(live~[A-Za-z0-9][A-Za-z0-9_-]{0,63})\.([0-9a-z]{1,8})\.([0-9a-z]{1,8})\.(~|[A-Za-z0-9_-]{1,68})\.([A-Za-z0-9_-]{22})$/;
+  /^1\.([A-Za-z0-9_-]{1,16})\.([A-Za-z0-9_-]{1,64})\.((?:live|zone)~[A-Za-z0-9][A-Za-z0-9_-]{0,63})\.([0-9a-z]{1,8})\.([0-9a-z]{1,8})\.(~|[A-Za-z0-9_-]{1,68})\.([A-Za-z0-9_-]{22})$/;
 
 /**
  * Prepares keys: Node takes 22 µs to an HMAC with raw key bytes, 4 with a KeyObject.
@@ -73,6 +72,11 @@ export function makeKeyring(keys: readonly PathKey[]): PathKeyring {
     if (state === 'current') current = { kid, key };
   }
   return { current, byId };
+}
+
+/** Whether a URL's path segment has the form of a token, whatever it says. */
+export function isPathTokenForm(segment: string): boolean {
+  return segment.length <= PATH_TOKEN_LIMIT && TOKEN.test(segment);
 }
 
 /**
@@ -108,7 +112,7 @@ export function verifyPathToken(token: string, expect: PathExpectation, keys: Pa
   if (!sameText(mac(token.slice(0, -MAC_CHARS - 1), key), given)) return refuse('token_signature');
   const claims: PathClaims = {
     session,
-    scope: scope.replace('~', '/'),
+    scope: scope.replace('~', '/') as TokenScope,
     notBeforeS: Number.parseInt(notBefore, 36),
     expiresS: Number.parseInt(expires, 36),
     bind: bind === UNBOUND ? null : Buffer.from(bind, 'base64url').toString('latin1'),
@@ -128,7 +132,7 @@ export function hasBegun({ notBeforeS }: Pick<PathClaims, 'notBeforeS'>, nowMs: 
 }
 
 function judge(claims: PathClaims, expect: PathExpectation): ProblemCode | null {
-  if (claims.scope !== `live/${expect.stream}`) return 'token_scope';
+  if (claims.scope !== expect.scope) return 'token_scope';
   if (!hasBegun(claims, expect.nowMs)) return 'token_not_yet_valid';
   if (expect.nowMs >= claims.expiresS * 1000) return 'token_expired';
   if (claims.bind === null) return null;

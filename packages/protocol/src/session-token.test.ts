@@ -31,6 +31,7 @@ const CLAIMS: SessionClaims = {
 };
 const REQUEST: SessionExpectation = {
   uri: 'http://geo.example:7100/live/show/master.m3u8',
+  scope: 'live/show',
   address: '203.0.113.7',
   nowMs: 1_500_000,
   issuers: new Map(ISSUERS.map((issuer) => [issuer.iss, issuer])),
@@ -52,7 +53,15 @@ test('every algorithm verifies what it signed, and jose agrees both ways', async
     const token = mintSessionToken({ ...CLAIMS, hwip: '203.0.113.0/24' }, signer);
     assert.deepEqual(verifySessionToken(token, REQUEST), {
       ok: true,
-      session: { id: 'viewer-1', issuer: signer.iss, expiresS: 2_000, issuedS: 1_000, bind: '203.0.113.0/24' },
+      session: {
+        id: 'viewer-1',
+        issuer: signer.iss,
+        expiresS: 2_000,
+        issuedS: 1_000,
+        bind: '203.0.113.0/24',
+        container: CLAIMS.cdniuc,
+        scope: null,
+      },
       uriSigning: 200,
     });
     const publicKey = signer.alg === 'HS256' ? SECRET : signer.alg === 'ES256' ? EC.publicKey : ED.publicKey;
@@ -110,6 +119,9 @@ test('each thing that does not fit has its code and its CDNI log value', () => {
     ['time setting as text', withClaims({ cdnistt: 0, cdniets: '30' }), 'session_transport'],
     ['negative depth', withClaims({ cdnistd: -1 }), 'session_transport'],
     ['another stream', withClaims({}), 'session_container', { uri: 'http://h/live/other/master.m3u8' }],
+    ['of this stream alone', withClaims({ hwscope: 'live/show' }), 'ok'],
+    ['of the zone called like it', withClaims({ hwscope: 'zone/show' }), 'session_container'],
+    ['of nothing', withClaims({ hwscope: null }), 'session_container'],
     ['no container', signed(without('cdniuc')), 'session_container'],
     ['container as a number', withClaims({ cdniuc: 5 }), 'session_container'],
     ['jti without a guard', withClaims({ jti: 'n1' }), 'session_replayed'],

@@ -1,7 +1,8 @@
 /**
  * The session token: what a customer's backend, or the control plane, mints for one viewing session. A signed JWT after
- * RFC 9246, with two claims of our own: `hwsid`, the session's id, and `hwip`, an IP prefix it is bound to (`cdniip` is kept
- * for JWE). It is verified once, at the door, which turns it into a path token.
+ * RFC 9246, with three claims of our own: `hwsid`, the session's id, `hwip`, an IP prefix it is bound to (`cdniip` is kept for
+ * JWE), and `hwscope`, the one stream or pull zone that it is for, whatever URIs its container covers. It is verified once, at
+ * the door, which turns it into a path token.
  */
 
 import { createHash } from 'node:crypto';
@@ -11,6 +12,7 @@ import { type ParsedJws, type SigningKey, isSignedBy, parseJws, signJws } from '
 import { isSessionId } from './names.ts';
 import type { ProblemCode } from './problem.ts';
 import { stripSigningPackage } from './signing-package.ts';
+import type { TokenScope } from './token-scope.ts';
 import { isInContainer } from './uri-container.ts';
 
 /** The claims that we mint; a customer's token may hold others of RFC 9246. */
@@ -25,12 +27,15 @@ export interface SessionClaims {
   readonly cdnicrit?: string;
   readonly hwsid?: string;
   readonly hwip?: string;
+  readonly hwscope?: TokenScope;
 }
 
 /** The request that a session token must fit. */
 export interface SessionExpectation {
   /** absolute, as the viewer asked for it; the token may still stand in it */
   readonly uri: string;
+  /** what the URI is of */
+  readonly scope: TokenScope;
   /** the viewer's address */
   readonly address: string;
   readonly nowMs: number;
@@ -57,6 +62,10 @@ export interface Session {
   readonly issuedS: number;
   /** `hwip` */
   readonly bind: string | null;
+  /** `cdniuc`: the URIs that it covers */
+  readonly container: string;
+  /** `hwscope` */
+  readonly scope: TokenScope | null;
 }
 
 export type SessionVerdict =
@@ -87,7 +96,7 @@ const LAST_SECOND = 253_402_300_799;
 /** Claims of RFC 9246 and RFC 7519: never allowed in `cdnicrit`. */
 const DEFINED = new Set('iss sub aud exp nbf iat jti cdniv cdnicrit cdniip cdniuc cdniets cdnistt cdnistd'.split(' '));
 /** Extension claims that we process. */
-const UNDERSTOOD = new Set(['hwsid', 'hwip']);
+const UNDERSTOOD = new Set(['hwsid', 'hwip', 'hwscope']);
 const JWE = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*){4}$/;
 
 /** Writes a session token. */
@@ -174,11 +183,12 @@ function judgeTime(claims: Claims, nowMs: number): SessionCode | null {
 }
 
 function judgeRequest(claims: Claims, expect: SessionExpectation): SessionCode | null {
-  const { hwip, cdniuc } = claims;
+  const { hwip, hwscope, cdniuc } = claims;
   if (hwip !== undefined) {
     const prefix = typeof hwip === 'string' ? parseIpPrefix(hwip) : null;
     if (prefix === null || !isInPrefix(expect.address, prefix)) return 'session_address';
   }
+  if (hwscope !== undefined && hwscope !== expect.scope) return 'session_container';
   return typeof cdniuc === 'string' && isInContainer(cdniuc, expect.uri) ? null : 'session_container';
 }
 
@@ -192,7 +202,7 @@ function judgeReplay(claims: Claims, expect: SessionExpectation): SessionCode | 
 }
 
 function sessionOf(jws: ParsedJws, issuer: Issuer, nowMs: number): Session {
-  const { exp, iat, hwsid, hwip } = jws.payload as unknown as SessionClaims;
+  const { exp, iat, hwsid, hwip, cdniuc, hwscope } = jws.payload as unknown as SessionClaims;
   return {
     // A backend that names no session gets one per token.
     id: hwsid ?? createHash('sha256').update(jws.signed, 'latin1').digest('base64url').slice(0, 22),
@@ -200,5 +210,7 @@ function sessionOf(jws: ParsedJws, issuer: Issuer, nowMs: number): Session {
     expiresS: Math.floor(exp),
     issuedS: Math.floor(Math.min(iat ?? 0, nowMs / 1000)),
     bind: hwip ?? null,
+    container: cdniuc,
+    scope: hwscope ?? null,
   };
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Edge } from './edge.ts';
+import { isMarked, withMark } from './hand-over-mark.ts';
 import * as reply from './reply.ts';
 import type { Target } from './target.ts';
 
@@ -11,13 +12,9 @@ import type { Target } from './target.ts';
 export const HAND_OVER_REASONS = ['draining', 'origin-lost', 'deadline', 'overload', 'failure'] as const;
 export type HandOverReason = (typeof HAND_OVER_REASONS)[number];
 
-/** In the query of whoever was sent here by a peer: it is not sent on again, whatever happens. Never in a name in the cache. */
-const MARK = 'hwpeer';
-const MARKED = new RegExp(`(?:^|&)${MARK}(?:[=&]|$)`);
-
 /** Whether this viewer could be sent on. */
 export function mayHandOver(edge: Edge, { response }: reply.Exchange, { stream, query }: Target): boolean {
-  return !response.headersSent && !MARKED.test(query) && edge.peers.of(stream) !== null;
+  return !response.headersSent && !isMarked(query) && edge.peers.of(stream) !== null;
 }
 
 /**
@@ -27,11 +24,8 @@ export function mayHandOver(edge: Edge, { response }: reply.Exchange, { stream, 
 export function handOver(edge: Edge, exchange: reply.Exchange, target: Target, reason: HandOverReason): boolean {
   const base = edge.peers.of(target.stream);
   if (base === null || !mayHandOver(edge, exchange, target)) return false;
-  const path = exchange.request.url ?? '';
-  reply.replyRedirect(exchange, `${base}${path}${path.includes('?') ? '&' : '?'}${MARK}=1`, {
-    edgeId: edge.id,
-    status: 302,
-  });
+  const location = base + withMark(exchange.request.url ?? '');
+  reply.replyRedirect(exchange, location, { edgeId: edge.id, status: 302 });
   edge.events.handedOver(reason);
   edge.events.answered(target.resource.kind, reason === 'draining' ? 'redirected' : 'handed-over', 0);
   return true;

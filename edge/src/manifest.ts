@@ -7,6 +7,7 @@ import { type SteeringProtocol, steeringPath } from '@headwater/protocol/steerin
 import type { Timeline } from '@headwater/protocol/timeline';
 import type { Directives } from './directives.ts';
 import { mpdOf } from './repackage/dash.ts';
+import { withoutMark } from './hand-over-mark.ts';
 import { alongPathways, mediaPlaylistOf, multivariantOf, newestShown } from './repackage/hls.ts';
 import type { Pathways } from './pathways.ts';
 import { type Stored, mediaTypeOf, storeText } from './stored.ts';
@@ -65,15 +66,22 @@ export function writeManifest(
   }
 }
 
-/** The places of an MPD, with the MPD itself at each: a player goes on reading it there. */
+/**
+ * The places of an MPD, with the MPD itself at each: a player goes on reading it there. Even of one place alone: Shaka finds no
+ * way to a place that an update names unless the first MPD was steered.
+ */
 function steeredMpd(target: Target, moment: ManifestMoment): NonNullable<Parameters<typeof mpdOf>[1]['steered']> {
   const { ways } = moment.pathways;
   const [first] = ways;
-  if (first === undefined || ways.length < 2) return {};
-  const query = target.query === '' ? '' : `?${target.query}`;
+  if (first === undefined) return {};
+  const query = withoutMark(target.query);
   const locations = ways.map(({ id, baseUrl }) => {
     const base = baseUrl ?? moment.base;
-    return { id, baseUrl: base + rootOf(target), mpdUrl: base + formatTarget(target) + query };
+    return {
+      id,
+      baseUrl: base + rootOf(target),
+      mpdUrl: base + formatTarget(target) + (query === '' ? '' : `?${query}`),
+    };
   });
   const steering = { serverUrl: steeringUrl('dash', target, moment), defaultServiceLocation: first.id };
   return { locations, steering };

@@ -68,9 +68,10 @@ describe('two edges over one origin', () => {
       assert.match(String(again.get(path)?.headers['cache-status']), /^"edge-1"; hit/);
     }
     const named = { headers: { host: 'edge.example' } };
-    const mpd = await ask(first, `/t/${mint('show')}/live/show/manifest.mpd`, named);
-    const other = await ask(second, `/t/${mint('show')}/live/show/manifest.mpd`, named);
-    assert.deepEqual([other.text, other.headers.etag], [mpd.text, mpd.headers.etag], 'by one name it is one MPD');
+    const token = mint('show');
+    const mpd = await ask(first, `/t/${token}/live/show/manifest.mpd`, named);
+    const other = await ask(second, `/t/${token}/live/show/manifest.mpd`, named);
+    assert.equal(other.text.replaceAll('edge-2', 'edge-1'), mpd.text, 'but for the place it is one MPD');
     const number = FIRST_NUMBER + 1;
     assert.ok(one.get(`v180/${EPOCH}/${number}.m4s`)?.body.equals(origin.bytesOf('v180', number)));
     assert.ok(one.get(`a0/${EPOCH}/${number}.2.m4s`)?.body.equals(origin.bytesOf('a0', number, 2)));

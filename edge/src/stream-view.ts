@@ -49,7 +49,7 @@ const POLL_PACE_MS = 50;
 const RETRY = { firstMs: 100, maxMs: 1_000 } as const;
 const PART_RETRY_MS = 250;
 /** A live stream brings a part each part duration. After so many without one its origin is asked whether it is there. */
-const SILENT_PARTS = 2;
+const SILENT_PARTS = 1.5;
 /** Before anything is known of a stream. */
 const SILENT_MS = 700;
 /** A timeline is answered at once to who knows none. */

@@ -22,6 +22,8 @@ export interface NetworkNamespace extends Disposable {
   /** Pulls the cable to the control plane: what is sent is lost, and nobody is told. */
   cut(): void;
   mend(): void;
+  /** Gives it the address at this end of the control cable, too: who is asked there is found within. Disposing takes it back. */
+  shadow(): Disposable;
 }
 
 /** Set aside for tests of networks (RFC 2544). */
@@ -59,6 +61,11 @@ export function makeNamespace(): NetworkNamespace {
     prefix: ['ip', 'netns', 'exec', name],
     cut: () => void ip('link', 'set', control, 'down'),
     mend: () => void ip('link', 'set', control, 'up'),
+    shadow() {
+      const address = [`${cables.control.here}/32`, 'dev', 'lo'];
+      ip('-n', name, 'addr', 'add', ...address);
+      return { [Symbol.dispose]: () => void ip('-n', name, 'addr', 'del', ...address) };
+    },
     [Symbol.dispose]() {
       process.off('exit', remove);
       remove();

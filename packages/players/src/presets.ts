@@ -68,6 +68,8 @@ export const DASH_PRESET: MediaPlayerSettingClass = {
 
 /** Shaka Player, as its `configure` takes it. */
 export const SHAKA_PRESET = {
+  // It hears of bytes by sixteen thousand: a second of sound, which it would take for an edge that has fallen silent.
+  networking: { minBytesForProgressEvents: 0 },
   abr: { defaultBandwidthEstimate: FIRST_GUESS_BITS_PER_SECOND },
   manifest: {
     // An MPD without a suggested delay makes Shaka begin 1.5 × minBufferTime behind, half a second, and stall at a hiccup.

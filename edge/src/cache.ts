@@ -8,11 +8,19 @@ export type Cache = LRUCache<string, Stored>;
 /** What an entry weighs beyond its body: the key, the header arrays, the list's own cells. */
 const ENTRY_BYTES = 1_024;
 
-/**
- * An empty cache. An object larger than the whole is not kept.
- * @param onDropped called with what it has no more
- */
-export function createCache(limitBytes: number, onDropped: (stored: Stored) => void = () => undefined): Cache {
-  const sizeCalculation = (stored: Stored): number => stored.body.length + ENTRY_BYTES;
-  return new LRUCache({ maxSize: limitBytes, sizeCalculation, dispose: onDropped });
+interface Watching {
+  /** called with what it has no more */
+  readonly onDropped?: (stored: Stored) => void;
+  /** called when it has taken something */
+  readonly onGrown?: () => void;
+}
+
+/** An empty cache. An object larger than the whole is not kept. */
+export function createCache(limitBytes: number, { onDropped, onGrown }: Watching = {}): Cache {
+  return new LRUCache<string, Stored>({
+    maxSize: limitBytes,
+    sizeCalculation: (stored) => stored.body.length + ENTRY_BYTES,
+    dispose: (stored) => onDropped?.(stored),
+    onInsert: () => onGrown?.(),
+  });
 }

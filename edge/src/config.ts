@@ -28,6 +28,8 @@ export interface EdgeConfig extends NodeIdentity {
   readonly zones: readonly ZoneEntry[];
   /** edges that are asked before an origin */
   readonly parents: readonly Weighted[];
+  /** the disk tier's; of this node alone */
+  readonly cacheDirectory: string;
   readonly logLevel: LogLevel;
   /** processes that answer viewers; 1: this one does */
   readonly workers: number;
@@ -37,6 +39,8 @@ export interface EdgeConfig extends NodeIdentity {
 
 export interface EdgeLimits {
   readonly ramBytes: number;
+  /** 0: no disk tier */
+  readonly diskBytes: number;
   /** one object in the cache or on its way */
   readonly objectBytes: number;
   readonly connections: number;
@@ -61,6 +65,8 @@ export interface EdgeLimits {
 
 const MOST_WORKERS = 256;
 const MIB = 1024 * 1024;
+/** Some volumes of slices. */
+const LEAST_DISK_BYTES = 16 * MIB;
 /** Viewers behind one carrier's address are many, and a browser opens six connections. */
 const DEFAULT_CONNECTIONS_PER_ADDRESS = 1_000;
 
@@ -68,6 +74,7 @@ const DEFAULT_CONNECTIONS_PER_ADDRESS = 1_000;
 export function readConfig(env: Environment = process.env): EdgeConfig {
   const edgePort = port(env, 'HEADWATER_EDGE_PORT', 8080);
   const identity = readNodeIdentity(env, 'edge-1');
+  const dataDirectory = text(env, 'HEADWATER_DATA_DIR', './data');
   return {
     ...identity,
     port: edgePort,
@@ -75,7 +82,8 @@ export function readConfig(env: Environment = process.env): EdgeConfig {
     publicUrl: httpUrl(env, 'HEADWATER_EDGE_PUBLIC_URL', undefined) ?? null,
     tlsFiles: readTlsFiles(env),
     audience: text(env, 'HEADWATER_TOKEN_AUDIENCE', 'headwater'),
-    stateFile: join(text(env, 'HEADWATER_DATA_DIR', './data'), `${identity.nodeId}.json`),
+    stateFile: join(dataDirectory, `${identity.nodeId}.json`),
+    cacheDirectory: join(dataDirectory, 'cache', identity.nodeId),
     zones: readZones(env, 'HEADWATER_ZONES_FILE'),
     parents: readParents(env, 'HEADWATER_EDGE_PARENTS'),
     logLevel: oneOf(env, 'HEADWATER_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
@@ -106,6 +114,7 @@ function readLimits(env: Environment): EdgeLimits {
     integer(env, variable, { fallback, min: least, max: most });
   return {
     ramBytes: limit('HEADWATER_EDGE_RAM_BYTES', 512 * MIB, 1024 ** 4, MIB),
+    diskBytes: diskBytes(env, 'HEADWATER_EDGE_DISK_BYTES'),
     objectBytes: limit('HEADWATER_EDGE_MAX_OBJECT_BYTES', 64 * MIB, 2 ** 31, 1024),
     connections: limit('HEADWATER_EDGE_MAX_CONNECTIONS', 20_000, 1_000_000),
     connectionsPerAddress: addressCap(env, 'HEADWATER_MAX_CONNECTIONS_PER_IP', DEFAULT_CONNECTIONS_PER_ADDRESS),
@@ -122,4 +131,12 @@ function readLimits(env: Environment): EdgeLimits {
     deadlineMs: limit('HEADWATER_EDGE_DEADLINE_MS', 6_000, 60_000),
     fillDeadlineMs: limit('HEADWATER_EDGE_FILL_DEADLINE_MS', 15_000, 600_000),
   };
+}
+
+function diskBytes(env: Environment, variable: string): number {
+  const bytes = integer(env, variable, { fallback: 4 * 1024 * MIB, min: 0, max: 16 * 1024 ** 4 });
+  if (bytes > 0 && bytes < LEAST_DISK_BYTES) {
+    throw new ConfigError(variable, `must be 0 or at least ${LEAST_DISK_BYTES}, not ${bytes}`);
+  }
+  return bytes;
 }

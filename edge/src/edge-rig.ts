@@ -45,15 +45,23 @@ interface RigOptions {
   readonly zones?: readonly ZoneEntry[];
   readonly clock?: Clock;
   readonly tlsFiles?: readonly TlsFiles[];
+  /** for an edge with a disk */
+  readonly cacheDirectory?: string;
 }
 
 /** An edge that joins no fleet. */
 export async function startRig(
   feed: FeedState,
-  { id = 'edge-1', limits = {}, zones = [], clock, tlsFiles = [] }: RigOptions = {},
+  { id = 'edge-1', limits = {}, zones = [], clock, tlsFiles = [], cacheDirectory = '' }: RigOptions = {},
 ): Promise<RunningEdge> {
   const config = readConfig({ HEADWATER_EDGE_PORT: '0', HEADWATER_NODE_ID: id });
-  const quiet: EdgeConfig = { ...config, zones, tlsFiles, limits: { ...config.limits, ...limits } };
+  const quiet: EdgeConfig = {
+    ...config,
+    zones,
+    tlsFiles,
+    cacheDirectory,
+    limits: { ...config.limits, diskBytes: cacheDirectory === '' ? 0 : config.limits.diskBytes, ...limits },
+  };
   return startEdge(quiet, { feed, log: () => undefined, ...(clock === undefined ? {} : { clock }) });
 }
 

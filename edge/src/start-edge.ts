@@ -24,7 +24,7 @@ export interface RunningEdge extends AsyncDisposable {
   readonly adminPort: number;
   readonly url: string;
   /** Does what a page of the feed orders, once the feed has taken it in. */
-  readonly carryOut: (page: FeedPage) => void;
+  readonly carryOut: (page: FeedPage) => Promise<void>;
 }
 
 /** Starts an edge. It serves what it knew before even while no control plane answers. */
@@ -56,8 +56,8 @@ export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {
           draining: () => state.draining,
           onPage: carryOut,
         });
-  function carryOut(page: FeedPage): void {
-    for (const purged of serving.carryOut(page)) events.purged(purged);
+  async function carryOut(page: FeedPage): Promise<void> {
+    for (const purged of await serving.carryOut(page)) events.purged(purged);
   }
   return {
     port,

@@ -21,6 +21,7 @@ import { MediaDesk } from './media-desk.ts';
 import { OriginClient } from './origin-client.ts';
 import { Peers } from './peers.ts';
 import { type Purged, purgeAfter } from './purge.ts';
+import { RamShare } from './ram-share.ts';
 import { cacheStatuses } from './reply.ts';
 import { SegmentsAhead } from './segments-ahead.ts';
 import { serve } from './serve.ts';
@@ -55,7 +56,7 @@ export interface Serving extends AsyncDisposable {
   /** false before it knows whom to let in, and while it ends */
   readonly isReady: () => boolean;
   /** Does what a page orders, once the feed has taken it in. */
-  carryOut(page: FeedPage): readonly Purged[];
+  carryOut(page: FeedPage): Promise<readonly Purged[]>;
   /** Forgets objects of pull zones that a request has changed. */
   forget(objects: readonly NamedObject[]): Promise<void>;
 }
@@ -67,7 +68,7 @@ export async function startServing(config: EdgeConfig, surroundings: Surrounding
   const events = createEvents(log, metrics);
   const state = { draining: false };
   const isReady = (): boolean => !state.draining && knowsEnough(config, feed.cursor !== null);
-  const { edge, zones, closeMedia } = assemble(config, { clock, feed, log, metrics, events, isReady, team });
+  const { edge, zones, closeMedia } = await assemble(config, { clock, feed, log, metrics, events, isReady, team });
   const { connections, connectionsPerAddress, headerBytes, idleMs } = config.limits;
   const certificates = await loadCertificates(config, createFrontEvents(log, metrics));
   const viewers = createViewerServer({
@@ -80,11 +81,13 @@ export async function startServing(config: EdgeConfig, surroundings: Surrounding
     onConnectionRefused: () => events.connectionRefused(),
   });
   const open = countConnections(viewers.server);
-  const carryOut = (page: FeedPage): readonly Purged[] => {
-    zones.purgeAfter(page);
-    return purgeAfter(page, edge);
+  const carryOut = async (page: FeedPage): Promise<readonly Purged[]> => {
+    const zonesPurged = zones.purgeAfter(page);
+    const purged = purgeAfter(page, edge);
+    await zonesPurged;
+    return purged;
   };
-  for (const page of missed) carryOut(page);
+  for (const page of missed) await carryOut(page);
   const leaveTeam = team === undefined ? undefined : await joinTeam(team, edge);
   const port = await listen(viewers.server, {
     port: config.port,
@@ -110,7 +113,7 @@ export async function startServing(config: EdgeConfig, surroundings: Surrounding
       await viewers.close(DRAIN_MS);
       certificates?.[Symbol.dispose]();
       await leaveTeam?.();
-      zones.close();
+      await zones.close();
       await closeMedia();
     },
   };
@@ -139,10 +142,10 @@ interface Parts extends Pick<Edge, 'clock' | 'feed' | 'isReady'> {
 }
 
 /** Cache, fills, views and the origin's client, tied together. */
-function assemble(
+async function assemble(
   config: EdgeConfig,
   { clock, feed, log, metrics, events, isReady, team }: Parts,
-): { readonly edge: Edge; readonly zones: Zones; readonly closeMedia: () => Promise<void> } {
+): Promise<{ readonly edge: Edge; readonly zones: Zones; readonly closeMedia: () => Promise<void> }> {
   const { limits } = config;
   const client = new OriginClient({
     locate: (stream) => team?.ownership.elsewhere(stream) ?? locateOrigin(feed, stream),
@@ -150,18 +153,12 @@ function assemble(
     random: Math.random,
     onRetry: (path, cause) => events.originRetried(path, cause),
   });
-  const cache = createCache(limits.ramBytes, (stored) => unsent.drop(stored));
-  const unsent = new Unsent({
-    limitBytes: limits.unsentBytes,
-    isKept: (stored) => cache.peek(nameOf(stored)) === stored,
-    onCut: () => events.slowReaderCut(),
-  });
-  const { objectBytes: objectLimitBytes, fillDeadlineMs: deadlineMs } = limits;
+  const { share, cache, unsent } = holdStreams(limits, events);
   const fills = new Fills({
     cache,
     events,
-    objectLimitBytes,
-    deadlineMs,
+    objectLimitBytes: limits.objectBytes,
+    deadlineMs: limits.fillDeadlineMs,
     limit: limits.fills,
     limitBytes: limits.fillBytes,
   });
@@ -177,8 +174,8 @@ function assemble(
   });
   const scheme = schemeOf(config);
   const waiters = new Waiters(limits.waiters);
-  const ramInUseBytes = (): number => cache.calculatedSize;
-  const zones = assembleZones(config, { clock, feed, log, metrics, waiters, scheme, ramInUseBytes, team });
+  const zones = await assembleZones(config, { clock, feed, log, metrics, waiters, scheme, share, team });
+  share.divide(cache, zones);
   const edge: Edge = {
     id: config.nodeId,
     scheme,
@@ -207,6 +204,21 @@ function assemble(
     await client.close();
   }
   return { edge, zones, closeMedia };
+}
+
+/** The RAM of our own streams: what is cached, and what slow viewers still have to take of what was. */
+function holdStreams(limits: EdgeConfig['limits'], events: EdgeEvents) {
+  const share = new RamShare(limits.ramBytes);
+  const cache = createCache(limits.ramBytes, {
+    onDropped: (stored) => unsent.drop(stored),
+    onGrown: () => share.settle(),
+  });
+  const unsent = new Unsent({
+    limitBytes: limits.unsentBytes,
+    isKept: (stored) => cache.peek(nameOf(stored)) === stored,
+    onCut: () => events.slowReaderCut(),
+  });
+  return { share, cache, unsent };
 }
 
 /** Where a stream's origin is, as the feed told last. */

@@ -60,9 +60,9 @@ class EdgeUnderTest implements SystemUnderTest {
     this.#serving = await startServing(configOf(this.#folder), { clock: this.#clock, feed: this.#feed, log: SILENCE });
   }
 
-  purge(spec: PurgeSpec): void {
+  async purge(spec: PurgeSpec): Promise<void> {
     const page = this.#publish(false, [{ type: 'purge', purge: this.#order(spec) }]);
-    this.#serving?.carryOut(page);
+    await this.#serving?.carryOut(page);
   }
 
   async restart({ kill, flipsBits }: { readonly kill: boolean; readonly flipsBits: boolean }): Promise<void> {

@@ -49,7 +49,7 @@ suite('RAM tier', () => {
       while (dropped.length > 0) held.delete(dropped.pop() ?? '');
       assert.ok(ram.bytes <= 16 * MIB, `${ram.bytes} bytes`);
     }
-    assert.deepEqual([...ram.values()].map(({ name }) => name).toSorted(), [...held].toSorted());
+    assert.deepEqual(ram.names().toSorted(), [...held].toSorted());
     assert.ok(ram.refused > 0 && ram.evicted > 0);
   });
 

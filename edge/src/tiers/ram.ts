@@ -28,13 +28,16 @@ interface Held<V> {
 
 type Part<V> = LRUCache<string, Held<V>>;
 
+/** Not let in, or there is no room at all; let in once, and outdone; asked for. */
+export type WhyDropped = 'refused' | 'evicted' | 'deleted';
+
 interface RamOptions<V> {
   /** what it may hold at any time */
   readonly mostBytes: number;
   /** what it may hold now, at most `mostBytes` */
   readonly limitBytes: () => number;
   /** called with what it has no more, but for what was put in another's place */
-  readonly onDropped: (value: V) => void;
+  readonly onDropped: (value: V, why: WhyDropped) => void;
 }
 
 export class RamTier<V extends object> {
@@ -95,7 +98,7 @@ export class RamTier<V extends object> {
     if (bytes > Math.max(this.#mainLimit(), this.#windowLimit())) {
       part.delete(name);
       this.#refused += 1;
-      this.#options.onDropped(value);
+      this.#options.onDropped(value, 'refused');
       return;
     }
     part.set(name, { value, bytes, hash });
@@ -107,15 +110,13 @@ export class RamTier<V extends object> {
     const held = part?.peek(name);
     if (part === undefined || held === undefined) return false;
     part.delete(name);
-    this.#options.onDropped(held.value);
+    this.#options.onDropped(held.value, 'deleted');
     return true;
   }
 
-  /** Every value, in no order. What is put or dropped meanwhile may be told or not. */
-  *values(): Generator<V> {
-    for (const part of [this.#window, this.#probation, this.#protected]) {
-      for (const { value } of part.values()) yield value;
-    }
+  /** Every name that is there now, in no order. */
+  names(): readonly string[] {
+    return [this.#window, this.#probation, this.#protected].flatMap((part) => [...part.keys()]);
   }
 
   /** Comes down to the limit, which may have become lower. */
@@ -127,7 +128,7 @@ export class RamTier<V extends object> {
       if (this.#admits(oldest.held)) this.#probation.set(oldest.name, oldest.held);
       else {
         this.#refused += 1;
-        this.#options.onDropped(oldest.held.value);
+        this.#options.onDropped(oldest.held.value, 'refused');
       }
     }
     while (this.#mainBytes() > this.#mainLimit()) {
@@ -185,7 +186,7 @@ export class RamTier<V extends object> {
     // With the victim before it this one may have gone already.
     if (!part.delete(name)) return;
     this.#evicted += 1;
-    this.#options.onDropped(value);
+    this.#options.onDropped(value, 'evicted');
   }
 
   #mainBytes(): number {

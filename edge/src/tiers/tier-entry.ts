@@ -14,8 +14,6 @@ export interface SliceExtent {
 /** What the tiers must know of an entry. It survives JSON as it is. */
 export interface TierEntry {
   readonly key: string;
-  /** the purge sequence that stood when it was fetched */
-  readonly seq: number;
   readonly variants: readonly TierVariant[];
 }
 

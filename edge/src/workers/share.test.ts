@@ -6,7 +6,15 @@ import { shareOf } from './share.ts';
 test('workers together have what the node has, and each can hold an object of any size', () => {
   const whole = readConfig({ HEADWATER_EDGE_WORKERS: '16', HEADWATER_MAX_CONNECTIONS_PER_IP: '100' });
   const { limits } = shareOf(whole);
-  for (const name of ['ramBytes', 'connections', 'waiters', 'fills', 'prefetches', 'unsentBytes'] as const) {
+  for (const name of [
+    'ramBytes',
+    'diskBytes',
+    'connections',
+    'waiters',
+    'fills',
+    'prefetches',
+    'unsentBytes',
+  ] as const) {
     assert.equal(limits[name], Math.ceil(whole.limits[name] / 16), name);
   }
   assert.deepEqual(limits.connectionsPerAddress, { loopback: 7, elsewhere: 7 });

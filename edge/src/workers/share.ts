@@ -14,6 +14,7 @@ export function shareOf(config: EdgeConfig): EdgeConfig {
     limits: {
       ...limits,
       ramBytes: share(limits.ramBytes),
+      diskBytes: share(limits.diskBytes),
       connections: share(limits.connections),
       connectionsPerAddress,
       waiters: share(limits.waiters),

@@ -1,5 +1,6 @@
 /** A worker's composition root: it answers viewers as an edge does, and is told by its node what an edge hears from the fleet. */
 
+import { join } from 'node:path';
 import { FeedState } from '@headwater/protocol/feed-state';
 import { systemClock } from '@headwater/service/clock';
 import { LoadMeter } from '@headwater/service/load-meter';
@@ -20,13 +21,18 @@ export async function startWorker(): Promise<AsyncDisposable> {
   if (known !== null) feed.apply(known);
   const ownership = new Ownership(worker, directory);
   const wishes = new Wishes(tell);
-  const serving = await startServing(config, {
-    clock: systemClock,
-    feed,
-    log: (level, event, fields) => log(level, event, { worker, ...fields }),
-    missed,
-    team: { ownership, worker, directory, forget: (objects) => wishes.forget(objects) },
-  });
+  // What is on disk is found again by who has the same number.
+  const cacheDirectory = join(config.cacheDirectory, `worker-${worker}`);
+  const serving = await startServing(
+    { ...config, cacheDirectory },
+    {
+      clock: systemClock,
+      feed,
+      log: (level, event, fields) => log(level, event, { worker, ...fields }),
+      missed,
+      team: { ownership, worker, directory, forget: (objects) => wishes.forget(objects) },
+    },
+  );
   obey = (order) => carryOut(order, { feed, serving, ownership, wishes, meter });
   for (const order of early) obey(order);
   tell({ kind: 'serves' });
@@ -59,7 +65,8 @@ function carryOut(order: Order, { feed, serving, ownership, wishes, meter }: Par
     case 'page': {
       const { question, page, isNew } = order;
       if (isNew) feed.apply(page);
-      return tell({ kind: 'carried-out', question, purged: serving.carryOut(page) });
+      void serving.carryOut(page).then((purged) => tell({ kind: 'carried-out', question, purged }));
+      return;
     }
     case 'report': {
       const { connections, sentBytes, answers, failures } = serving.readings;

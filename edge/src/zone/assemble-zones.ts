@@ -2,23 +2,21 @@
 
 import type { FeedPage } from '@headwater/protocol/feed';
 import type { FeedState } from '@headwater/protocol/feed-state';
-import { zoneTag } from '@headwater/protocol/purge-scope';
 import type { Clock } from '@headwater/service/clock';
 import type { Log } from '@headwater/service/log';
 import type { Metrics } from '@headwater/service/metrics';
 import type { EdgeConfig } from '../config.ts';
-import { Tiers } from '../tiers/tiers.ts';
+import type { RamShare } from '../ram-share.ts';
 import { HTTP_CLIENT_LIMITS } from '../upstream/http-client.ts';
 import { UpstreamClient } from '../upstream/upstream-client.ts';
 import { createUpstreamEvents } from '../upstream/upstream-metrics.ts';
 import type { Waiters } from '../waiters.ts';
 import type { NamedObject, Team } from '../workers/team.ts';
 import { TeamUpstream } from '../workers/team-upstream.ts';
-import type { Entry } from './entry.ts';
 import type { Fetching, Upstream } from './fetching.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { NamedNext } from './named-next.ts';
-import { PurgeRules } from './purge-rules.ts';
+import { openTiers } from './open-tiers.ts';
 import type { ZoneEdge } from './serve-zone.ts';
 import { Shelf } from './shelf.ts';
 import { ZoneDesk } from './zone-desk.ts';
@@ -32,8 +30,8 @@ interface Surroundings {
   readonly metrics: Metrics;
   readonly waiters: Waiters;
   readonly scheme: 'http' | 'https';
-  /** RAM that our own streams hold at this moment */
-  readonly ramInUseBytes: () => number;
+  /** of the RAM, with our own streams */
+  readonly share: RamShare;
   /** the other workers, where there are any */
   readonly team: Team | undefined;
 }
@@ -41,24 +39,24 @@ interface Surroundings {
 export interface Zones {
   readonly table: ZoneTable;
   readonly edge: ZoneEdge;
-  /** Carries out what a page of the feed orders. */
-  purgeAfter(page: FeedPage): void;
+  /** what the zones' objects hold of RAM */
+  ramBytes(): number;
+  /** Comes down to what they may hold now. */
+  trimRam(): void;
+  /** Carries out what a page of the feed orders: at once; when it resolves no restart brings back what was purged. */
+  purgeAfter(page: FeedPage): Promise<void>;
   /** Carries out what a request that changed something means for objects here. */
   forget(objects: readonly NamedObject[]): Promise<void>;
-  close(): void;
+  close(): Promise<void>;
 }
 
-export function assembleZones(config: EdgeConfig, around: Surroundings): Zones {
+export async function assembleZones(config: EdgeConfig, around: Surroundings): Promise<Zones> {
   const { limits } = config;
   const { clock, feed, log, metrics, waiters, scheme, team } = around;
   const events = createZoneEvents(log, metrics);
-  const purges = new PurgeRules();
   const budget = new MemoryBudget(limits.fillBytes);
-  const tiers = new Tiers<Entry>({
-    ramBytes: limits.ramBytes,
-    ramLimitBytes: () => Math.max(0, limits.ramBytes - around.ramInUseBytes()),
-    seed: Math.floor(Math.random() * 2 ** 32),
-  });
+  const zoneTiers = await openTiers({ config, share: around.share, clock, events });
+  const { tiers, purges } = zoneTiers;
   const upstream = assembleUpstream(config, around, events);
   const shelf = new Shelf({
     store: tiers,
@@ -88,7 +86,7 @@ export function assembleZones(config: EdgeConfig, around: Surroundings): Zones {
     fetches: () => desk.running,
     bodies: () => shelf.openBodies,
     pinnedBytes: () => budget.heldBytes,
-    tierBytes: () => tiers.ramBytes,
+    tiers,
   });
   const forget = async (objects: readonly NamedObject[]): Promise<void> => {
     await Promise.all(objects.map((named) => shelf.invalidate(named)));
@@ -108,23 +106,16 @@ export function assembleZones(config: EdgeConfig, around: Surroundings): Zones {
       forget: team === undefined ? forget : (objects) => team.forget(objects),
       deadlineMs: limits.deadlineMs,
     },
-    purgeAfter: (page) => takeOrders(purges, page),
+    ramBytes: () => tiers.ram.bytes,
+    trimRam: () => tiers.trimRam(),
+    purgeAfter: (page) => zoneTiers.purgeAfter(page),
     forget,
-    close() {
+    async close() {
       namedNext.stop();
       upstream.close();
+      await tiers.close();
     },
   };
-}
-
-function takeOrders(purges: PurgeRules, { snapshot, messages }: FeedPage): void {
-  // Who gets a snapshot was away for longer than the log reaches back: it may have missed any order.
-  if (snapshot) purges.order({ all: true, soft: false });
-  for (const message of messages) {
-    if (message.type === 'purge') purges.order(message.purge);
-    // Its name may be given anew, to another origin.
-    if (message.type === 'zone-removed') purges.order({ tag: zoneTag(message.name), soft: false });
-  }
 }
 
 interface Upstreams extends Upstream {

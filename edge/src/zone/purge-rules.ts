@@ -25,6 +25,15 @@ interface Rule {
   softSeq: number;
 }
 
+export type PurgeOrder = PurgeTarget & Pick<Purge, 'soft'>;
+
+/** What a run before this one knew: what it has stored was held against all purges but these. */
+interface KnownRules {
+  /** the highest number that was given out */
+  readonly sequence: number;
+  readonly rules: readonly { readonly sequence: number; readonly rule: PurgeOrder }[];
+}
+
 /**
  * So many different things are remembered, a URL or prefix with a host being two. Beyond, the oldest falls to the floor: what is
  * older than it, and was not looked at since, counts as purged by it. Forgetting purges too much, never too little.
@@ -40,16 +49,22 @@ export class PurgeRules {
   readonly #anyTag: Rule = { hardSeq: 0, softSeq: 0 };
   /** of everything, or of what is not remembered any more */
   readonly #floor: Rule = { hardSeq: 0, softSeq: 0 };
-  #seq = 0;
+  #seq: number;
 
-  /** How many purges there were: what a fetch that begins now will stand after. */
+  constructor({ sequence, rules }: KnownRules = { sequence: 0, rules: [] }) {
+    this.#seq = 0;
+    for (const known of rules) this.order(known.rule, known.sequence);
+    this.#seq = sequence;
+  }
+
+  /** The number of the last purge: what a fetch that begins now will stand after. */
   get seq(): number {
     return this.#seq;
   }
 
-  /** Takes an order; from now on it holds. */
-  order(purge: PurgeTarget & Pick<Purge, 'soft'>): void {
-    this.#seq += 1;
+  /** Takes an order; from now on it holds. Its number is higher than any before. */
+  order(purge: PurgeOrder, seq = this.#seq + 1): void {
+    this.#seq = seq;
     const own = purge.soft ? { hardSeq: 0, softSeq: this.#seq } : { hardSeq: this.#seq, softSeq: 0 };
     const things = thingsOf(purge);
     if (things === 'all') raise(this.#floor, own);

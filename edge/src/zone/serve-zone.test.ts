@@ -271,24 +271,24 @@ test('HEAD is answered from what is stored, and its news bring that up to date',
 
 test('a hard purge is the end of an object, stored or on its way in; a soft one of its freshness', async () => {
   await using rig = await startZoneRig(always({ ...MINUTE, 'cache-tag': 'news, front', etag: '"1"' }, 'old'));
-  const order = (purge: Readonly<Record<string, unknown>>): void => {
+  const order = async (purge: Readonly<Record<string, unknown>>): Promise<void> => {
     const whole = { id: 'p', soft: false, atMs: 0, ...purge };
-    rig.edge.carryOut({ cursor: '2', snapshot: false, messages: [{ type: 'purge', purge: whole }] });
+    await rig.edge.carryOut({ cursor: '2', snapshot: false, messages: [{ type: 'purge', purge: whole }] });
   };
   for (const purge of [{ url: '/a' }, { prefix: '/' }, { tag: 'front' }, { all: true }]) {
     await ask(rig.edge, '/a');
     assert.match(statusOf(await ask(rig.edge, '/a')), /hit/);
-    order(purge);
+    await order(purge);
     assert.match(statusOf(await ask(rig.edge, '/a')), /fwd=uri-miss/, JSON.stringify(purge));
   }
-  order({ url: '/other' });
+  await order({ url: '/other' });
   assert.match(statusOf(await ask(rig.edge, '/a')), /hit/);
 
   const held: ServerResponse[] = [];
   rig.answering = (_, response) => void held.push(response);
   const growing = ask(rig.edge, '/b');
   while (held.length === 0) await ask(rig.edge, '/healthz');
-  order({ tag: 'front' });
+  await order({ tag: 'front' });
   rig.answering = always(MINUTE, 'new');
   const after = ask(rig.edge, '/b');
   assert.equal((await after).text, 'new');
@@ -296,7 +296,7 @@ test('a hard purge is the end of an object, stored or on its way in; a soft one 
   assert.equal((await growing).text, 'old');
   assert.equal((await ask(rig.edge, '/b')).text, 'new');
 
-  order({ url: '/b', soft: true });
+  await order({ url: '/b', soft: true });
   rig.answering = always(MINUTE, 'newer');
   assert.equal((await ask(rig.edge, '/b')).text, 'new');
   await gauge(rig, /^headwater_edge_zone_fetches 0$/m);

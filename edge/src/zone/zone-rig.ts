@@ -12,7 +12,10 @@ import type { RunningEdge } from '../start-edge.ts';
 type Answering = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface ZoneRig extends AsyncDisposable {
-  readonly edge: RunningEdge;
+  /** ends when it is started anew */
+  edge: RunningEdge;
+  /** Ends the edge and starts another in its place, with the same disk. */
+  restart(): Promise<void>;
   readonly clock: Clock & { nowAtMs: number };
   /** what the origin was asked, in order */
   readonly asked: IncomingMessage[];
@@ -23,12 +26,14 @@ export interface ZoneRig extends AsyncDisposable {
 interface ZoneRigOptions {
   readonly limits?: Partial<EdgeLimits>;
   readonly zone?: Partial<ZoneEntry>;
+  /** for an edge with a disk */
+  readonly cacheDirectory?: string;
 }
 
 /** One zone for every host, in front of one origin; the clock stands still unless the test moves it. */
 export async function startZoneRig(
   answering: Answering,
-  { limits = {}, zone = {} }: ZoneRigOptions = {},
+  { limits = {}, zone = {}, cacheDirectory = '' }: ZoneRigOptions = {},
 ): Promise<ZoneRig> {
   const asked: IncomingMessage[] = [];
   const origin = createServer((request, response) => {
@@ -42,14 +47,19 @@ export async function startZoneRig(
   const url = `http://127.0.0.1:${(origin.address() as AddressInfo).port}`;
   const clock = { nowAtMs: Date.UTC(2030, 0, 1), nowMs: () => clock.nowAtMs, monotonicMs: () => clock.nowAtMs };
   const entry: ZoneEntry = { name: 'site', hosts: ['*'], pathPrefix: '/', origins: [url], policy: 'public', ...zone };
-  const edge = await startRig(new FeedState(), { limits, clock, zones: [entry] });
+  const start = (): Promise<RunningEdge> =>
+    startRig(new FeedState(), { limits, clock, zones: [entry], cacheDirectory });
   const rig: ZoneRig = {
-    edge,
+    edge: await start(),
+    async restart() {
+      await rig.edge[Symbol.asyncDispose]();
+      rig.edge = await start();
+    },
     clock,
     asked,
     answering,
     async [Symbol.asyncDispose]() {
-      await edge[Symbol.asyncDispose]();
+      await rig.edge[Symbol.asyncDispose]();
       origin.closeAllConnections();
       origin.close();
     },

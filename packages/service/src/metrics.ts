@@ -48,6 +48,11 @@ export class Metrics {
     this.#add({ name, help, kind: 'gauge' }, '', () => `${name} ${read()}`);
   }
 
+  /** A counter whose value is read when scraped. The name ends in `_total`. */
+  counterFrom(name: string, help: string, read: () => number): void {
+    this.#add({ name, help, kind: 'counter' }, '', () => `${name} ${read()}`);
+  }
+
   /** A distribution over fixed upper bounds, ascending. Its name carries the unit, such as `_seconds`. */
   histogram(name: string, help: string, bounds: readonly number[], labels: Labels = {}): HistogramSeries {
     const counts = new Float64Array(bounds.length + 1);

@@ -22,7 +22,7 @@ const PAUSE = { firstMs: 1_000, maxMs: 60_000 };
 /** So long after a file system was full its limit is tried again. */
 const FULL_MS = 60_000;
 
-interface DiskOptions {
+export interface DiskOptions {
   readonly directory: string;
   readonly limitBytes: number;
   readonly clock: Clock;
@@ -39,6 +39,8 @@ export class DiskStore {
   readonly #reads = new Map<string, Promise<DiskRecord | undefined>>();
   /** what is said in the index beside what is written: no purge sequence given out later may be lower */
   sequence = 0;
+  /** what a sweep under way judges by */
+  #isKept: (record: DiskRecord) => boolean = () => true;
   #readsUnderWay = 0;
   #waiters: (() => void)[] = [];
   #pumping: Promise<void> | null = null;
@@ -54,7 +56,8 @@ export class DiskStore {
       directory: options.directory,
       limitBytes: options.limitBytes,
       onSaved: (record) => {
-        if (this.#queue.get(record.name) === undefined) this.#queue.keep(record);
+        const isKept = !record.isEntry || this.#isKept(record);
+        if (isKept && this.#queue.get(record.name) === undefined) this.#queue.keep(record);
       },
     });
   }
@@ -166,8 +169,13 @@ export class DiskStore {
     await this.#shelf.close();
   }
 
-  /** Shows every entry that is there from the beginning to the end of this; those that are not to be kept are dropped. */
+  /**
+   * Shows every entry that is there from the beginning to the end of this, wherever it is moved meanwhile; those that are not to
+   * be kept are dropped. One at a time.
+   */
   async sweep(isKept: (record: DiskRecord) => boolean): Promise<void> {
+    this.#isKept = isKept;
+    for (const record of this.#queue.entries()) if (!isKept(record)) this.drop(record.name);
     for (const volume of this.#shelf.volumes) {
       for (const items of this.#shelf.index.inVolume(volume.slot)) {
         const unseen = new Set<Placed>(items.filter(({ isEntry }) => isEntry));
@@ -175,7 +183,8 @@ export class DiskStore {
           for await (const run of readRuns(volume, [...unseen])) {
             for (const [placed, record] of run) {
               unseen.delete(placed);
-              if (this.#isAt(placed) && !isKept(record)) this.drop(record.name);
+              const isCurrent = this.#isAt(placed) && this.#queue.get(record.name) === undefined;
+              if (isCurrent && !isKept(record)) this.drop(record.name);
             }
             if (this.#shelf.marks.isHalfFull) await this.#marked();
           }
@@ -186,6 +195,7 @@ export class DiskStore {
         for (const placed of unseen) if (this.#isAt(placed)) this.#shelf.erase(placed);
       }
     }
+    this.#isKept = () => true;
     await this.#marked();
   }
 

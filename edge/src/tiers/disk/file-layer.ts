@@ -9,6 +9,8 @@ export interface DiskFile {
   /** Writes all or throws. */
   write(buffers: readonly Buffer[], position: number): Promise<void>;
   truncate(sizeBytes: number): Promise<void>;
+  /** Resolves when what was written survives a loss of power. */
+  sync(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -53,6 +55,7 @@ async function openFile(path: string): Promise<DiskFile> {
       if (bytesWritten !== expected) throw Object.assign(new Error(`${path}: short write`), { code: 'ENOSPC' });
     },
     truncate: (sizeBytes) => handle.truncate(sizeBytes),
+    sync: () => handle.datasync(),
     close: () => handle.close(),
   };
 }

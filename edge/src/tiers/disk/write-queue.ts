@@ -53,6 +53,10 @@ export class WriteQueue {
     return true;
   }
 
+  entries(): readonly QueuedRecord[] {
+    return [...this.#records.values()].filter(({ isEntry }) => isEntry);
+  }
+
   clear(): void {
     this.#records.clear();
     this.#bytes = 0;

@@ -56,6 +56,8 @@ test('selecting fields that may mean something else are not the same', () => {
     ['Foo', ['a'], ['A']],
     ['Foo', ['1, 2'], ['2, 1']],
     ['Foo', ['"a, b"'], ['"a,b"']],
+    ['Cookie', ['a=1, 2'], ['a=1,2']],
+    ['User-Agent', ['x (a, b)'], ['x (a,b)']],
     ['Foo', [], ['']],
     ['Accept-Encoding', ['gzip'], ['gzip;q=0']],
     ['Accept-Encoding', ['gzip'], ['gzip;q=foo']],

@@ -30,8 +30,20 @@ export function selectingOf(request: RequestHead, names: readonly string[]): Rec
   );
 }
 
+/** Fields with one value, in which a comma parts nothing (RFC 9110 §5.5). */
+const SINGLE: ReadonlySet<string> = new Set([
+  'authorization',
+  'cookie',
+  'from',
+  'host',
+  'origin',
+  'referer',
+  'user-agent',
+]);
+
 /** Only such changes as leave the meaning alone: space around commas, case and weights where a field defines them. */
 function normalised(name: string, value: string): string {
+  if (SINGLE.has(name)) return value.trim();
   switch (name) {
     case 'accept-encoding':
     case 'accept-language':

@@ -491,4 +491,17 @@ suite('RFC 9110 over the wire', () => {
     assert.deepEqual([headers['x-hop'], headers['x-end']], [undefined, '2']);
     assert.notEqual(headers['keep-alive'], 'timeout=9');
   });
+
+  test('OPTIONS goes as far as it says, and no farther', async () => {
+    giving(204, { allow: 'GET' });
+    await ask(rig.edge, '/options', { method: 'OPTIONS', headers: { 'max-forwards': '3' } });
+    assert.equal(rig.asked.at(-1)?.headers['max-forwards'], '2');
+    const before = rig.asked.length;
+    const { status, headers } = await ask(rig.edge, '/options', {
+      method: 'OPTIONS',
+      headers: { 'max-forwards': '0' },
+    });
+    assert.deepEqual([status, rig.asked.length], [204, before]);
+    assert.match(headers.allow ?? '', /GET, HEAD/);
+  });
 });

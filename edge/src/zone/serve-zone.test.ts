@@ -79,6 +79,20 @@ test('any number who ask for one object at once are one fetch', async () => {
   assert.equal(rig.asked.length, 1);
 });
 
+test('who waits for a response that must be validated has it validated, all by one more fetch', async () => {
+  const held: ServerResponse[] = [];
+  await using rig = await startZoneRig((_, response) => void held.push(response));
+  const asking = Array.from({ length: 20 }, () => ask(rig.edge, '/checked'));
+  await gauge(rig, /^headwater_edge_waiting 20$/m);
+  rig.answering = always({ 'cache-control': 'no-cache', etag: '"1"' }, 'new');
+  always({ 'cache-control': 'no-cache', etag: '"1"' }, 'old')(
+    rig.asked[0] as IncomingMessage,
+    held[0] as ServerResponse,
+  );
+  const texts = (await Promise.all(asking)).map(({ text }) => text);
+  assert.deepEqual([texts.filter((text) => text === 'old').length, texts.length, rig.asked.length], [1, 20, 2]);
+});
+
 test('a stale response is confirmed by the origin and answered from the store', async () => {
   await using rig = await startZoneRig(always({ ...MINUTE, etag: '"1"' }));
   await ask(rig.edge, '/a');

@@ -4,9 +4,11 @@
  */
 
 import type { ProblemCode } from '@headwater/protocol/problem';
+import { EDGE_ID } from '@headwater/protocol/headers';
 import type { ZoneEntry } from '@headwater/protocol/zone';
 import type { Clock } from '@headwater/service/clock';
 import { type FieldList, endToEnd } from '../http-cache/fields.ts';
+import { fieldsOfNextHop } from '../http-cache/max-forwards.ts';
 import { invalidatedPaths, isSafe } from '../http-cache/invalidation.ts';
 import { isOnlyIfCached } from '../http-cache/reuse.ts';
 import { type Exchange, replyProblem } from '../reply.ts';
@@ -69,6 +71,20 @@ export function serveZone(edge: ZoneEdge, exchange: Exchange, asked: ZoneRequest
     replyProblem(exchange, 'method_not_allowed', { edgeId: edge.id, more: ['Allow', ALLOWED] });
     return edge.events.answered('declined', 0);
   }
+  const forwarded = fieldsOfNextHop(ask.request, ask.forwarded);
+  if (forwarded === null) return replyHere(edge, exchange);
+  serveAsked(edge, exchange, { ...ask, forwarded });
+}
+
+/** An OPTIONS that goes no further (RFC 9110 §7.6.2). */
+function replyHere(edge: ZoneEdge, { response }: Exchange): void {
+  response.writeHead(204, ['Allow', ALLOWED, EDGE_ID, edge.id]);
+  response.end();
+  edge.events.answered('declined', 0);
+}
+
+function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask): void {
+  const { method } = ask.request;
   const hit = method === 'GET' || method === 'HEAD' ? edge.desk.hit(ask) : null;
   const mustWait = hit === null || hit instanceof Promise;
   const work = async (signal: AbortSignal): Promise<void> => {

@@ -61,9 +61,21 @@ const LAST_TURN = TURNS + 2;
 const SHARED_ERROR_STATUS = 500;
 
 interface Flight {
+  /** flights are numbered as they begin */
+  readonly number: number;
   readonly outcome: Promise<Outcome>;
   /** nobody joins it after a purge, or once it was invalidated */
   readonly mark: PurgeMark;
+}
+
+/** What a flight brought to one of those who waited for it. */
+interface Landed {
+  /** null: not in time */
+  readonly outcome: Outcome | null;
+  readonly isFirst: boolean;
+  readonly isAlone: boolean;
+  /** the flight began after this request came */
+  readonly isValidated: boolean;
 }
 
 interface Seen {
@@ -78,6 +90,7 @@ export class ZoneDesk {
   readonly #flights = new Map<string, Flight>();
   readonly #alone = new LRUCache<string, number>({ max: ALONE_KEYS });
   #running = 0;
+  #begun = 0;
 
   /** @param limit fetches at once, those that go on without anybody included */
   constructor(fetching: Fetching, limit: number) {
@@ -113,6 +126,7 @@ export class ZoneDesk {
   /** The object, or the answer that is this viewer's alone, or why there is neither. */
   async obtain(ask: Ask, wait: Wait): Promise<Obtained> {
     let isAlone = this.#mustGoAlone(ask);
+    const begunBefore = this.#begun;
     for (let turn = 0; ; turn += 1) {
       const seen = this.#look(ask, await this.#fetching.shelf.candidates(ask));
       const { selected, reuse } = seen;
@@ -130,20 +144,13 @@ export class ZoneDesk {
       if (joined === null) return { kind: 'failed', code: 'too_many_waiters', how: missOf(seen, false, null) };
       const outcome = await within(joined.flight.outcome, wait);
       if (outcome === null && joined.isFirst) abandon(joined.flight);
-      const obtained = await this.#use(ask, seen, { ...joined, outcome, isAlone });
+      const isValidated = joined.flight.number > begunBefore;
+      const obtained = await this.#use(ask, seen, { ...joined, outcome, isAlone, isValidated });
       if (obtained !== 'again') return obtained;
     }
   }
 
-  async #use(
-    ask: Ask,
-    seen: Seen,
-    {
-      outcome,
-      isFirst,
-      isAlone,
-    }: { readonly outcome: Outcome | null; readonly isFirst: boolean; readonly isAlone: boolean },
-  ): Promise<Obtained | 'again'> {
+  async #use(ask: Ask, seen: Seen, { outcome, isFirst, isAlone, isValidated }: Landed): Promise<Obtained | 'again'> {
     const how = missOf(seen, !isFirst, outcome === null ? null : statusBehind(outcome));
     if (outcome === null || outcome.kind === 'failed') {
       return (
@@ -165,8 +172,8 @@ export class ZoneDesk {
       // An upstream in trouble is not asked once more by each of a thousand.
       return isError ? { kind: 'failed', code: 'upstream_failed', how } : 'again';
     }
-    if (!isFirst && selectVariant([outcome.object], ask.request) === undefined) return 'again';
     const { object } = outcome;
+    if (!isFirst && !this.#mayShare(ask, object, isValidated)) return 'again';
     const hold = await this.#open(ask, object);
     // What a 304 confirmed may have been purged meanwhile, and then is asked for as if it had never been there.
     if (hold === null) {
@@ -176,6 +183,15 @@ export class ZoneDesk {
     // It may have been in other caches on its way here.
     const { ageS } = freshnessOf(object.head, this.#fetching.clock.nowMs());
     return { kind: 'object', object, hold, own: isFirst ? outcome.own : [], how: { ...how, isStored: true, ageS } };
+  }
+
+  /**
+   * RFC 9111 §4: one answer is for several requests where each may use it. What must be validated is by a flight that began
+   * after the request came.
+   */
+  #mayShare(ask: Ask, object: Candidate, isValidated: boolean): boolean {
+    if (selectVariant([object], ask.request) === undefined) return false;
+    return isValidated || judgeReuse(ask.request, object.head, this.#fetching.clock.nowMs()).verdict !== 'validate';
   }
 
   /** RFC 5861 §4 and RFC 9111 §4.2.4: what is stale may stand in for an upstream that does not answer. */
@@ -249,7 +265,7 @@ export class ZoneDesk {
       shelf.closeQuestion(ask, mark);
       this.#land(name, flight);
     });
-    const flight: Flight = { mark, outcome: landed };
+    const flight: Flight = { number: (this.#begun += 1), mark, outcome: landed };
     if (!isAlone) this.#flights.set(name, flight);
     if (!isAlone) void outcome.then((known) => this.#remember(ask.key, known));
     return { flight, isFirst: true };

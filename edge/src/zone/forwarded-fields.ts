@@ -1,25 +1,48 @@
-/** Which fields of a viewer's request go on to an upstream. */
+/** Which fields of a viewer's request go on to an upstream. An answer that others get, too, must not depend on the others. */
 
 import { isPathTokenForm } from '@headwater/protocol/path-token';
 import { SIGNING_PACKAGE, stripSigningPackage } from '@headwater/protocol/signing-package';
 import type { ZoneEntry } from '@headwater/protocol/zone';
-import { type FieldList, endToEnd, without } from '../http-cache/fields.ts';
+import { type FieldList, endToEnd } from '../http-cache/fields.ts';
 
-/** What a viewer says of addresses and URLs would change an answer that others get too; ours are said anew. */
-const NEVER_FORWARDED = new Set([
+/** What a viewer says of addresses, URLs and methods in place of the request's own. We say anew what is ours to say. */
+const NEVER_FORWARDED: ReadonlySet<string> = new Set([
+  'client-ip',
   'forwarded',
+  'front-end-https',
   'host',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-prefix',
-  'x-forwarded-proto',
-  'x-forwarded-server',
+  // Programs that take HTTP_PROXY from their environment would send what they fetch there (CVE-2016-5385).
+  'proxy',
+  'request-uri',
+  'true-client-ip',
+  'x-backend-host',
+  'x-client-ip',
+  'x-cluster-client-ip',
   'x-host',
+  'x-http-destinationurl',
+  'x-http-host-override',
+  'x-http-method',
   'x-http-method-override',
-  'x-original-url',
-  'x-rewrite-url',
+  'x-method-override',
+  'x-originating-ip',
+  'x-override-url',
+  'x-proxy-host',
+  'x-real-ip',
+  'x-remote-addr',
+  'x-remote-ip',
+  'x-url-scheme',
 ]);
+
+/** Whole families: proxies', frameworks' inner ones (CVE-2025-29927), what is said to this edge (CTA-5004), our own. */
+const NEVER_FORWARDED_PREFIXES = [
+  'x-forwarded',
+  'x-original-',
+  'x-rewrite-',
+  'x-middleware-',
+  'x-envoy-',
+  'cmcd-',
+  'headwater-',
+];
 
 interface Forwarding {
   /** the viewer's, where the zone names hosts; `''` otherwise: then nobody is told of it */
@@ -29,8 +52,18 @@ interface Forwarding {
 }
 
 export function fieldsForUpstream(fields: FieldList, { host, scheme, policy }: Forwarding): FieldList {
-  const own = withoutTokens(without(endToEnd(fields), NEVER_FORWARDED), policy);
+  const own = withoutTokens(harmless(endToEnd(fields)), policy);
   return host === '' ? own : [...own, 'X-Forwarded-Host', host, 'X-Forwarded-Proto', scheme];
+}
+
+function harmless(fields: FieldList): FieldList {
+  return fields.filter((_, at) => mayGoOn((fields[at - (at % 2)] ?? '').toLowerCase()));
+}
+
+function mayGoOn(name: string): boolean {
+  // To an upstream that hands fields to programs by CGI's names (RFC 3875 §4.1.18), an underscore is a hyphen.
+  if (name.includes('_') || NEVER_FORWARDED.has(name)) return false;
+  return !NEVER_FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
 /** A bearer of a zone that wants tokens is the edge's own business. Whoever else it is for finds it in a cookie. */

@@ -45,6 +45,7 @@ export interface EdgeLimits {
   readonly objectBytes: number;
   readonly connections: number;
   readonly connectionsPerAddress: AddressCap;
+  readonly requestsPerSecondPerAddress: AddressCap;
   /** of those who ask for health and metrics */
   readonly adminConnections: number;
   readonly idleMs: number;
@@ -69,6 +70,8 @@ const MIB = 1024 * 1024;
 const LEAST_DISK_BYTES = 16 * MIB;
 /** Viewers behind one carrier's address are many, and a browser opens six connections. */
 const DEFAULT_CONNECTIONS_PER_ADDRESS = 1_000;
+/** Each of those viewers asks for a playlist and a part or two a few times a second. */
+const DEFAULT_REQUESTS_PER_SECOND_PER_ADDRESS = 5_000;
 
 /** @throws ConfigError naming the variable that does not read as it should */
 export function readConfig(env: Environment = process.env): EdgeConfig {
@@ -118,6 +121,11 @@ function readLimits(env: Environment): EdgeLimits {
     objectBytes: limit('HEADWATER_EDGE_MAX_OBJECT_BYTES', 64 * MIB, 2 ** 31, 1024),
     connections: limit('HEADWATER_EDGE_MAX_CONNECTIONS', 20_000, 1_000_000),
     connectionsPerAddress: addressCap(env, 'HEADWATER_MAX_CONNECTIONS_PER_IP', DEFAULT_CONNECTIONS_PER_ADDRESS),
+    requestsPerSecondPerAddress: addressCap(
+      env,
+      'HEADWATER_EDGE_MAX_REQUESTS_PER_SECOND_PER_IP',
+      DEFAULT_REQUESTS_PER_SECOND_PER_ADDRESS,
+    ),
     adminConnections: limit('HEADWATER_EDGE_MAX_ADMIN_CONNECTIONS', 256, 65_536),
     idleMs: limit('HEADWATER_EDGE_IDLE_MS', 65_000, 3_600_000),
     waiters: limit('HEADWATER_EDGE_MAX_WAITERS', 10_000, 1_000_000),

@@ -9,6 +9,7 @@ import type { Fills } from './fill.ts';
 import type { MediaDesk } from './media-desk.ts';
 import type { Peers } from './peers.ts';
 import type { CacheStatuses } from './reply.ts';
+import type { RequestRate } from './request-rate.ts';
 import type { SegmentsAhead } from './segments-ahead.ts';
 import type { Unsent } from './unsent.ts';
 import type { Views } from './views.ts';
@@ -40,6 +41,7 @@ export interface Edge {
   readonly limits: ServeLimits;
   readonly statuses: CacheStatuses;
   readonly waiters: Waiters;
+  readonly rate: RequestRate;
   readonly unsent: Unsent;
   readonly zones: Pick<Zones, 'table' | 'edge'>;
   /** false before the feed's first page and while draining */

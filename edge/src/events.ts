@@ -88,6 +88,7 @@ function createCounters(metrics: Metrics) {
       'Media ahead of the player, as it reported.',
       BUFFER_BOUNDS_SECONDS,
     ),
+    turnedBack: metrics.counter('headwater_edge_requests_refused_total', 'Requests above the rate of an address.'),
     turnedAway: metrics.counter('headwater_edge_connections_refused_total', 'Connections above a limit.'),
   };
 }
@@ -106,6 +107,7 @@ export function createEvents(log: Log, metrics: Metrics) {
     },
     steered: (): void => count.steered.add(1),
     misdirected: (): void => count.misdirected.add(1),
+    turnedBack: (): void => count.turnedBack.add(1),
     fillStarted(): void {
       count.fillsStarted.add(1);
     },

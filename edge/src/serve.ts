@@ -41,6 +41,7 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
   const { request } = exchange;
   const url = request.url ?? '';
   if (!edge.isReady()) exchange.response.shouldKeepAlive = false;
+  if (!edge.rate.admit(request.socket)) return turnBack(edge, exchange);
   const complaint = complaintOf(request, edge.limits.urlBytes);
   if (complaint !== null) return refuse(edge, exchange, complaint);
   const found = findZone(edge.zones.table, request);
@@ -83,6 +84,13 @@ function answerZone(edge: Edge, exchange: reply.Exchange, found: FoundZone): voi
 /** An operator wants it empty. Its playlists go on, and name others first; its media is had from those. */
 function isDrained({ feed, id }: Edge): boolean {
   return feed.nodes.get(id)?.draining === true;
+}
+
+/** Its address has sent too many. */
+function turnBack(edge: Edge, exchange: reply.Exchange): void {
+  if (hasBody(exchange.request)) reply.endConnection(exchange);
+  reply.replyProblem(exchange, 'too_many_requests', { edgeId: edge.id });
+  edge.events.turnedBack();
 }
 
 /** What is no request that we answer; what follows it on its connection may be a part of it to somebody else. */

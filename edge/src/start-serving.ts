@@ -24,6 +24,7 @@ import { type Purged, purgeAfter } from './purge.ts';
 import { RamShare } from './ram-share.ts';
 import { cacheStatuses } from './reply.ts';
 import { SegmentsAhead } from './segments-ahead.ts';
+import { RequestRate } from './request-rate.ts';
 import { serve } from './serve.ts';
 import { nameOf } from './stored.ts';
 import { Unsent } from './unsent.ts';
@@ -192,6 +193,7 @@ async function assemble(
     limits,
     statuses: cacheStatuses(config.nodeId),
     waiters,
+    rate: new RequestRate(limits.requestsPerSecondPerAddress, clock),
     zones,
     unsent,
     cache,

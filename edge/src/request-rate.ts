@@ -1,0 +1,75 @@
+/** How many requests an address may send a second: a bucket each, for as many addresses as may be remembered. */
+
+import { type AddressCap, capOf, customerOf } from '@headwater/protocol/address-cap';
+import type { Clock } from '@headwater/service/clock';
+import type { ViewerSocket } from './viewer-exchange.ts';
+
+/** So many seconds' requests may come at once, after as many without any. */
+export const BURST_SECONDS = 2;
+/** Addresses that are remembered. */
+const ADDRESSES = 100_000;
+/** So many of the oldest are looked at for one that can be forgotten; then the oldest is. */
+const FORGET_AMONG = 8;
+
+/** When all requests so far would have come, had they come evenly (ITU-T I.371, the generic cell rate algorithm). */
+interface Bucket {
+  dueMs: number;
+  readonly perSecond: number;
+}
+
+export class RequestRate {
+  readonly #perSecond: AddressCap;
+  readonly #clock: Clock;
+  readonly #addressLimit: number;
+  readonly #byCustomer = new Map<string, Bucket>();
+  /** what a connection's requests count for; null: they do not */
+  readonly #byConnection = new WeakMap<object, Bucket | null>();
+
+  /** @param perSecond 0: no limit */
+  constructor(perSecond: AddressCap, clock: Clock, addressLimit = ADDRESSES) {
+    this.#perSecond = perSecond;
+    this.#clock = clock;
+    this.#addressLimit = addressLimit;
+  }
+
+  /** How many addresses are remembered. */
+  get size(): number {
+    return this.#byCustomer.size;
+  }
+
+  /** Counts a request, unless its address has sent too many. */
+  admit(socket: ViewerSocket): boolean {
+    const connection = socket.shared ?? socket;
+    let bucket = this.#byConnection.get(connection);
+    if (bucket === undefined) {
+      bucket = this.#bucketOf(socket.remoteAddress ?? '');
+      this.#byConnection.set(connection, bucket);
+    }
+    if (bucket === null) return true;
+    const nowMs = this.#clock.monotonicMs();
+    const dueMs = Math.max(bucket.dueMs, nowMs) + 1_000 / bucket.perSecond;
+    if (dueMs - nowMs > BURST_SECONDS * 1_000) return false;
+    bucket.dueMs = dueMs;
+    return true;
+  }
+
+  #bucketOf(address: string): Bucket | null {
+    const perSecond = capOf(address, this.#perSecond);
+    if (perSecond === 0) return null;
+    const customer = customerOf(address);
+    const known = this.#byCustomer.get(customer);
+    if (known !== undefined) return known;
+    const bucket = { dueMs: 0, perSecond };
+    if (this.#byCustomer.size >= this.#addressLimit) this.#forgetOne();
+    this.#byCustomer.set(customer, bucket);
+    return bucket;
+  }
+
+  #forgetOne(): void {
+    const nowMs = this.#clock.monotonicMs();
+    const oldest: [string, Bucket][] = [];
+    for (const entry of this.#byCustomer) if (oldest.push(entry) === FORGET_AMONG) break;
+    const [customer] = oldest.find(([, { dueMs }]) => dueMs <= nowMs) ?? oldest[0] ?? [];
+    if (customer !== undefined) this.#byCustomer.delete(customer);
+  }
+}

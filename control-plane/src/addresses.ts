@@ -2,10 +2,11 @@
 
 import type { NodeRecord, NodeRole } from '@headwater/protocol/node';
 import { SIGNING_PACKAGE } from '@headwater/protocol/signing-package';
+import { ANY_HOST, type ZoneEntry } from '@headwater/protocol/zone';
 import type { ControlPlaneConfig } from './config.ts';
 import type { Fleet } from './fleet.ts';
 
-type Names = Pick<ControlPlaneConfig, 'publicHost' | 'geoPort' | 'rtmpPort'>;
+type Names = Pick<ControlPlaneConfig, 'publicHost' | 'edgePort' | 'geoPort' | 'rtmpPort'>;
 
 /** Where a publisher connects, and with what. */
 export interface PublishAddress {
@@ -39,6 +40,19 @@ export function viewerUrls(stream: string, token: string, fleet: Fleet, names: N
     ts: `${door}/live/${stream}/ts.m3u8${query}`,
     watch: `${door}/watch/${stream}${query}`,
   };
+}
+
+/** Where a path of a zone is to be had: at an edge, under the zone's own host where it has one. */
+export function zoneUrl(
+  { hosts }: ZoneEntry,
+  { path, token }: { readonly path: string; readonly token: string },
+  fleet: Fleet,
+  { publicHost, edgePort }: Names,
+): string {
+  const edge = new URL(firstFit(fleet, 'edge', () => true)?.url ?? `http://${publicHost}:${edgePort}`);
+  const [host = ANY_HOST] = hosts;
+  if (host !== ANY_HOST) edge.hostname = host;
+  return `${edge.origin}${path}${path.includes('?') ? '&' : '?'}${SIGNING_PACKAGE}=${token}`;
 }
 
 function firstFit(fleet: Fleet, role: NodeRole, fits: (node: NodeRecord) => boolean): NodeRecord | undefined {

@@ -207,6 +207,7 @@ test('a minted token opens its stream at every door, for its time and address', 
   assert.equal(outcome('http://h/live/show2/master.m3u8'), 'session_container');
   assert.equal(outcome('http://h/live/other/master.m3u8?/live/show/'), 'session_container');
   assert.equal(outcome('http://h/live/show/../other/master.m3u8'), 'session_container');
+  assert.equal(outcome(urls['hls'] ?? '', { scope: 'zone/show' }), 'session_container', 'a zone may have that path');
   assert.equal(outcome(urls['hls'] ?? '', { nowMs: nowMs + 60_000 }), 'session_expired');
   assert.equal(outcome(urls['hls'] ?? '', { nowMs: nowMs - 6_000 }), 'session_not_yet_valid');
   assert.equal(outcome(urls['hls'] ?? '', { address: '203.0.114.7' }), 'session_address');
@@ -302,8 +303,8 @@ test('revocations reach a node by its feed', async () => {
   assert.ok(!state.isRevoked('s2', 'live/show', plane.clock.nowMs() + 1_000));
   assertProblem(await plane.call('POST', '/v1/revocations', { stream: 'other' }), 404, 'stream_not_found');
   for (const [body, detail] of [
-    [{}, /wants a session or a stream/],
-    [{ session: 's1', stream: 'show' }, /wants a session or a stream/],
+    [{}, /wants a session, a stream or a zone/],
+    [{ session: 's1', stream: 'show' }, /wants a session, a stream or a zone/],
     [{ session: 'a.b' }, /^session: /],
     [{ sessions: 's' }, /^sessions: no such field/],
   ] as const) {

@@ -21,6 +21,7 @@ export interface ControlPlaneConfig {
   readonly replica: string;
   /** what others are told to reach us by, where no node says it better */
   readonly publicHost: string;
+  readonly edgePort: number;
   readonly geoPort: number;
   readonly rtmpPort: number;
   /** null: made once and kept in the data directory */
@@ -66,6 +67,7 @@ export function readConfig(env: Environment = process.env): ControlPlaneConfig {
     consulToken: text(env, 'CONSUL_HTTP_TOKEN', undefined) ?? null,
     replica: replicaName(env, 'HEADWATER_NODE_ID'),
     publicHost: text(env, 'HEADWATER_PUBLIC_HOST', '127.0.0.1'),
+    edgePort: port(env, 'HEADWATER_EDGE_PORT', 8080),
     geoPort: port(env, 'HEADWATER_GEO_PORT', 7100),
     rtmpPort: port(env, 'HEADWATER_RTMP_PORT', 1935),
     adminToken: bearer(env, 'HEADWATER_ADMIN_TOKEN'),

@@ -25,7 +25,7 @@ export interface Events {
   zoneChanged(name: string, what: 'created' | 'replaced' | 'deleted'): void;
   claimMoved(stream: string, from: string | null, to: string | null, why: string): void;
   publishRefused(stream: string, origin: string, code: string): void;
-  revoked(kind: 'session' | 'stream', name: string): void;
+  revoked(kind: 'session' | 'stream' | 'zone', name: string): void;
   keyRotated(kid: string): void;
   /** the state's store went away, or is there again */
   storeChanged(available: boolean, reason: string): void;

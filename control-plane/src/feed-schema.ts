@@ -38,6 +38,7 @@ const MESSAGE = z
       type: z.literal('revocation'),
       session: z.string().exactOptional(),
       stream: z.string().exactOptional(),
+      zone: z.string().exactOptional(),
       atMs: z.int(),
     }),
     z.strictObject({ type: z.literal('node'), node: NODE_RECORD }),

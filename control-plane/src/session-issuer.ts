@@ -5,6 +5,8 @@ import { OWN_ISSUER } from '@headwater/protocol/explanation';
 import type { Issuer } from '@headwater/protocol/feed';
 import { type SigningKey } from '@headwater/protocol/jws';
 import { mintSessionToken } from '@headwater/protocol/session-token';
+import { type TokenScope, streamScope, zoneScope } from '@headwater/protocol/token-scope';
+import type { ZoneEntry } from '@headwater/protocol/zone';
 import type { State } from './state/state.ts';
 
 /** Node clocks may stand a little behind this one, and RFC 9246 §2.1.5 allows the verifier no leeway. */
@@ -22,31 +24,52 @@ export async function openSessionIssuer(state: State): Promise<SigningKey> {
 }
 
 export interface SessionOrder {
-  readonly stream: string;
   readonly ttlSeconds: number;
   /** an address or IP prefix that the session is bound to */
   readonly ip: string | undefined;
   readonly nowMs: number;
 }
 
-/** Mints a session token for one stream, at any door. */
+/** What a session is for: its scope, and the URIs that it covers at any door (RFC 9246 §2.1.15). */
+export interface SessionSubject {
+  readonly scope: TokenScope;
+  readonly container: string;
+  /** whether a door that does not know scopes has to refuse it */
+  readonly isScopeCritical: boolean;
+}
+
+/** A stream's name has no character that is special in a pattern. No other URI is like a stream's, but in a zone. */
+export function streamSubject(stream: string): SessionSubject {
+  const container = `regex:https?://[^/]+/(live/${stream}/[^?]*|watch/${stream})(\\?.*)?`;
+  return { scope: streamScope(stream), container, isScopeCritical: false };
+}
+
+/** Zones may have hosts and paths in common: what tells them apart is the scope. */
+export function zoneSubject({ name, pathPrefix }: ZoneEntry): SessionSubject {
+  const prefix = pathPrefix.replaceAll(/[.[\]{}()*+?^$|\\]/g, '\\$&');
+  return { scope: zoneScope(name), container: `regex:https?://[^/]+${prefix}.*`, isScopeCritical: true };
+}
+
+/** Mints a session token for one stream or zone, at any door. */
 export function mintSession(
-  order: SessionOrder,
+  { scope, container, isScopeCritical }: SessionSubject,
+  { ttlSeconds, ip, nowMs }: SessionOrder,
   signer: SigningKey,
 ): { token: string; session: string; expiresS: number } {
   const session = randomBytes(16).toString('base64url');
-  const issuedS = Math.floor(order.nowMs / 1000);
-  const expiresS = issuedS + order.ttlSeconds;
-  const bound = order.ip === undefined ? {} : { hwip: order.ip, cdnicrit: 'hwip' };
+  const issuedS = Math.floor(nowMs / 1000);
+  const expiresS = issuedS + ttlSeconds;
+  const critical = [...(ip === undefined ? [] : ['hwip']), ...(isScopeCritical ? ['hwscope'] : [])];
   const token = mintSessionToken(
     {
       exp: expiresS,
       nbf: issuedS - NOT_BEFORE_SLACK_S,
       iat: issuedS,
-      // A stream's name has no character that is special in a pattern.
-      cdniuc: `regex:https?://[^/]+/(live/${order.stream}/[^?]*|watch/${order.stream})(\\?.*)?`,
+      cdniuc: container,
       hwsid: session,
-      ...bound,
+      hwscope: scope,
+      ...(ip === undefined ? {} : { hwip: ip }),
+      ...(critical.length === 0 ? {} : { cdnicrit: critical.join(',') }),
     },
     signer,
   );

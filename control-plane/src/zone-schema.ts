@@ -4,7 +4,9 @@ import { ANY_HOST, ZONE_HOST_LIMIT, ZONE_ORIGIN_LIMIT, isZoneName, parseZone } f
 import { z } from 'zod';
 import { POLICY } from './stream-schema.ts';
 
-const ZONE_NAME = z.string().refine(isZoneName, 'wants 1 to 64 of A-Z a-z 0-9 _ -, starting with a letter or digit');
+export const ZONE_NAME = z
+  .string()
+  .refine(isZoneName, 'wants 1 to 64 of A-Z a-z 0-9 _ -, starting with a letter or digit');
 
 const FORM = {
   hosts: z

@@ -82,6 +82,8 @@ async function callAll(plane: TestPlane): Promise<void> {
   const site = { origins: ['http://o'], policy: 'public' };
   await call('POST', '/v1/zones', { name: 'site', ...site });
   await call('PUT', '/v1/zones/site', site);
+  await call('POST', '/v1/tokens', { zone: 'site', ttlSeconds: 60 });
+  await call('POST', '/v1/revocations', { zone: 'site' });
   const jwk = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
   await using geo = await startTestGeo();
   await joinAs(plane, { id: 'geo-1', role: 'geo', url: geo.url });

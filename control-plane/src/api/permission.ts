@@ -12,6 +12,12 @@ export function demand(context: ApiContext, permission: Permission, clock: Clock
   return refusal === null ? null : problemResponse(refusal.code, { detail: refusal.detail });
 }
 
+/** The answer to who is for some streams alone: a zone is none of them. Null for who is for all. */
+export function demandZones(context: ApiContext): Response | null {
+  if (context.get('principal').streams === null) return null;
+  return problemResponse('stream_out_of_scope', { detail: 'the account or key is for streams alone' });
+}
+
 /** The answer to who is for other streams than this one; null for who is for it. */
 export function demandStream(context: ApiContext, stream: string): Response | null {
   if (coversStream(context.get('principal'), stream)) return null;

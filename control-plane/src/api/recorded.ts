@@ -23,6 +23,7 @@ const TOLD = new Set([
   'iss',
   'alg',
   'zone',
+  'path',
   'scope',
   'version',
   'sharePercent',

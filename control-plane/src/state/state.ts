@@ -32,6 +32,7 @@ export type Creation = 'created' | 'exists' | 'full';
 export interface Revocation {
   readonly session?: string;
   readonly stream?: string;
+  readonly zone?: string;
   readonly atMs: number;
 }
 
@@ -163,7 +164,8 @@ export class State {
 
   /** Beyond the limit those go that are older than any token can be; when none is, it is `full`. */
   async revoke(revocation: Revocation, limits: RevocationLimits): Promise<'created' | 'full'> {
-    const id = revocation.session === undefined ? `n:${revocation.stream}` : `s:${revocation.session}`;
+    const { session, stream, zone } = revocation;
+    const id = session !== undefined ? `s:${session}` : stream !== undefined ? `n:${stream}` : `z:${zone}`;
     const log: FeedMessage[] = [{ type: 'revocation', ...revocation }];
     let trimmed = false;
     const outcome = await this.#persist(async () => {

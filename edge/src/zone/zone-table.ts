@@ -1,7 +1,7 @@
 /** Which pull zone a request is for, by the zones of the feed and of the edge's own file. */
 
 import type { FeedState } from '@headwater/protocol/feed-state';
-import { ANY_HOST, type ZoneEntry } from '@headwater/protocol/zone';
+import { ANY_HOST, type ZoneEntry, isBelowPrefix } from '@headwater/protocol/zone';
 
 /** Zones of one host, the longest prefix first. */
 type Routes = readonly ZoneEntry[];
@@ -63,7 +63,7 @@ export class ZoneTable {
   }
 
   #find(named: Routes | undefined, path: string): ZoneEntry | null {
-    const covers = ({ pathPrefix }: ZoneEntry): boolean => isBelow(path, pathPrefix);
+    const covers = ({ pathPrefix }: ZoneEntry): boolean => isBelowPrefix(path, pathPrefix);
     return named?.find(covers) ?? this.#byHost.get(ANY_HOST)?.find(covers) ?? null;
   }
 
@@ -88,10 +88,3 @@ export class ZoneTable {
 function bareName(name: string): string {
   return name.replace(/;[^/]*/g, '').replace(/\/{2,}/g, '/');
 }
-
-function isBelow(path: string, prefix: string): boolean {
-  if (!path.startsWith(prefix)) return false;
-  return prefix.endsWith('/') || path.length === prefix.length || path.charCodeAt(prefix.length) === SLASH;
-}
-
-const SLASH = 0x2f;

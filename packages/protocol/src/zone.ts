@@ -25,7 +25,7 @@ export const ANY_HOST = '*';
 export const ZONE_LIMIT = 1_000;
 export const ZONE_HOST_LIMIT = 64;
 export const ZONE_ORIGIN_LIMIT = 16;
-const PREFIX_LIMIT_CHARS = 512;
+const PREFIX_LIMIT_CHARS = 256;
 /** RFC 1035 §2.3.4. */
 const HOST_LIMIT_CHARS = 253;
 
@@ -37,6 +37,14 @@ export type ZoneReading =
 /** A zone's name is formed like a stream's. */
 export function isZoneName(value: unknown): value is string {
   return isStreamName(value);
+}
+
+const SLASH = 0x2f;
+
+/** Whether a path's name (see `readPath`) is below a zone's prefix, which ends where a segment does. */
+export function isBelowPrefix(name: string, prefix: string): boolean {
+  if (!name.startsWith(prefix)) return false;
+  return prefix.endsWith('/') || name.length === prefix.length || name.charCodeAt(prefix.length) === SLASH;
 }
 
 const FIELDS: ReadonlySet<string> = new Set(['name', 'hosts', 'pathPrefix', 'origins', 'policy']);

@@ -1,4 +1,4 @@
-/** `headwater token`: join tokens for new nodes, session tokens for viewers. */
+/** `headwater token`: join tokens for new nodes, session tokens for viewers of streams and pull zones. */
 
 import { type Command, Option } from 'commander';
 import { parseSeconds } from '../duration.ts';
@@ -68,5 +68,19 @@ export function addTokenCommands(program: Command, connect: () => Promise<Operat
       const order = { stream, ttlSeconds, ...(ip === undefined ? {} : { ip }) };
       const made = await (await connect()).make<{ urls: { watch: string } }>('/v1/tokens', order);
       print(made, json === true ? { json } : {}, () => made.urls.watch);
+    });
+  token
+    .command('zone <zone>')
+    .description('mint a session token for a viewer of a pull zone; prints the URL to fetch')
+    .option('--path <path>', 'what the URL is of; the token is for the whole zone')
+    .option('--ttl <duration>', 'how long it is good for', parseSeconds, 3_600)
+    .option('--ip <prefix>', 'the only address, or network, that it is good from')
+    .option('--json', 'for programs')
+    .action(async (zone: string, options: { path?: string; ttl: number; ip?: string; json?: boolean }) => {
+      const { path, ttl: ttlSeconds, ip } = options;
+      const given = Object.entries({ path, ip }).filter(([, value]) => value !== undefined);
+      const order = { zone, ttlSeconds, ...Object.fromEntries(given) };
+      const made = await (await connect()).make<{ urls: { url: string } }>('/v1/tokens', order);
+      print(made, options, () => made.urls.url);
     });
 }

@@ -76,6 +76,9 @@ export type HeadNews =
   /** says nothing of the stored one */
   | { readonly kind: 'unrelated' };
 
+// One that is there no more has not stayed the same either.
+const VALIDATORS = ['etag', 'last-modified'] as const;
+
 /** What a response to HEAD says of the stored response to GET (§4.3.5). */
 export function freshenByHead(
   head: StoredHead,
@@ -84,12 +87,9 @@ export function freshenByHead(
 ): HeadNews {
   if (response.status !== 200 || head.status !== 200) return { kind: 'unrelated' };
   const { fields } = response;
-  const tag = valueOf(fields, 'etag');
-  const modified = valueOf(fields, 'last-modified');
   const length = valueOf(fields, 'content-length');
   const hasChanged =
-    (tag !== undefined && tag !== valueOf(head.fields, 'etag')) ||
-    (modified !== undefined && modified !== valueOf(head.fields, 'last-modified')) ||
+    VALIDATORS.some((name) => valueOf(fields, name) !== valueOf(head.fields, name)) ||
     (length !== undefined && storedBytes !== null && length !== String(storedBytes));
   return hasChanged ? { kind: 'changed' } : { kind: 'updated', head: updated(head, fields, times) };
 }

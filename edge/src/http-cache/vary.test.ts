@@ -109,4 +109,7 @@ test('a response without Vary gives way to those with one', () => {
   const newVarying = variant('new', ['Vary', 'A'], { a: '1' });
   assert.equal(selectVariant([oldPlain, newVarying], get('A', '2')), undefined);
   assert.equal(selectVariant([oldPlain], get('A', '2'))?.name, 'old plain');
+  // In the same second nobody knows which is newer.
+  const sameAge = variant('same age', ['Vary', 'A'], { a: '1' });
+  assert.equal(selectVariant([plain, sameAge], get('A', '2'))?.name, 'plain');
 });

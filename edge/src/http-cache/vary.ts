@@ -86,7 +86,7 @@ export function selectVariant<V extends { readonly head: StoredHead }>(
   const varying = variants.filter(({ head }) => hasVary(head));
   const matching = varying.filter(({ head }) => matches(head, request));
   if (matching.length > 0) return matching.reduce((best, next) => (isNewer(next.head, best.head) ? next : best));
-  return varying.some(({ head }) => isNewer(head, selected.head)) ? undefined : selected;
+  return varying.every(({ head }) => isNewer(selected.head, head)) ? selected : undefined;
 }
 
 function hasVary({ fields }: StoredHead): boolean {

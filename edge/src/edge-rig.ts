@@ -43,6 +43,8 @@ interface RigOptions {
   readonly id?: string;
   readonly limits?: Partial<EdgeLimits>;
   readonly zones?: readonly ZoneEntry[];
+  /** URLs of edges to ask first */
+  readonly parents?: readonly string[];
   readonly clock?: Clock;
   readonly tlsFiles?: readonly TlsFiles[];
   /** for an edge with a disk */
@@ -52,9 +54,10 @@ interface RigOptions {
 /** An edge that joins no fleet. */
 export async function startRig(
   feed: FeedState,
-  { id = 'edge-1', limits = {}, zones = [], clock, tlsFiles = [], cacheDirectory = '' }: RigOptions = {},
+  { id = 'edge-1', limits = {}, zones = [], parents = [], clock, tlsFiles = [], cacheDirectory = '' }: RigOptions = {},
 ): Promise<RunningEdge> {
-  const config = readConfig({ HEADWATER_EDGE_PORT: '0', HEADWATER_NODE_ID: id });
+  const HEADWATER_EDGE_PARENTS = parents.join(',');
+  const config = readConfig({ HEADWATER_EDGE_PORT: '0', HEADWATER_NODE_ID: id, HEADWATER_EDGE_PARENTS });
   const quiet: EdgeConfig = {
     ...config,
     zones,

@@ -4,10 +4,13 @@ import type { FeedState } from '@headwater/protocol/feed-state';
 import type { Clock } from '@headwater/service/clock';
 import type { Gate } from './authorise.ts';
 import type { Cache } from './cache.ts';
+import type { DeliveryEvents } from './delivery-events.ts';
 import type { EdgeEvents } from './events.ts';
 import type { Fills } from './fill.ts';
 import type { MediaDesk } from './media-desk.ts';
+import type { Passes } from './passes.ts';
 import type { Peers } from './peers.ts';
+import type { PurgeLedger } from './purge-ledger.ts';
 import type { CacheStatuses } from './reply.ts';
 import type { RequestRate } from './request-rate.ts';
 import type { SegmentsAhead } from './segments-ahead.ts';
@@ -37,11 +40,16 @@ export interface Edge {
   readonly cache: Cache;
   readonly fills: Fills;
   readonly events: EdgeEvents;
+  readonly deliveries: DeliveryEvents;
   readonly clock: Clock;
   readonly limits: ServeLimits;
   readonly statuses: CacheStatuses;
   readonly waiters: Waiters;
   readonly rate: RequestRate;
+  /** by which edges of the fleet ask this one */
+  readonly passes: Passes;
+  /** what this edge was told to forget */
+  readonly purges: PurgeLedger;
   readonly unsent: Unsent;
   readonly zones: Pick<Zones, 'table' | 'edge'>;
   /** false before the feed's first page and while draining */

@@ -5,6 +5,7 @@ import type { Outcome } from './events.ts';
 import type { FillFailure } from './fill.ts';
 import type { HandOverReason } from './hand-over.ts';
 import type { Standing } from './stream-view.ts';
+import type { Whereabouts } from './timeline-reading.ts';
 
 /** Why a media object did not come. */
 export function codeOfFill(reason: FillFailure): ProblemCode {
@@ -21,6 +22,22 @@ export function codeOfFill(reason: FillFailure): ProblemCode {
       return 'upstream_failed';
     case 'timeout':
       return 'upstream_timeout';
+  }
+}
+
+/** Why an object is not to be had, seen from where it stands; null when it may come. */
+export function codeOfWhereabouts(whereabouts: Whereabouts): ProblemCode | null {
+  switch (whereabouts) {
+    case 'no-track':
+      return 'track_not_found';
+    case 'gone':
+    case 'unheard':
+      return 'segment_not_found';
+    case 'too-early':
+      return 'too_early';
+    case 'there':
+    case 'ahead':
+      return null;
   }
 }
 

@@ -28,6 +28,7 @@ interface Member {
   readonly readings: Readings;
   readonly draining: () => boolean;
   readonly onPage: (page: FeedPage) => void | Promise<void>;
+  readonly onHeard: () => void;
 }
 
 const VERSION = '0.1.0';
@@ -42,6 +43,7 @@ export function joinFleet({
   readings,
   draining,
   onPage,
+  onHeard,
 }: Member): Promise<AsyncDisposable> {
   const egress = rateOf(clock, readings.sentBytes);
   const requests = rateOf(clock, readings.answers);
@@ -63,6 +65,7 @@ export function joinFleet({
     }),
     draining,
     onPage,
+    onHeard,
   });
 }
 

@@ -5,9 +5,20 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { Fill } from './fill.ts';
 import { OriginClient } from './origin-client.ts';
+import type { LiveSource, LiveSources } from './upstream/live-sources.ts';
 
 const SEGMENT = { kind: 'segment', stream: 'show', track: 'v', epoch: 'epoch0000', number: 1 } as const;
 const MIB = 1024 * 1024;
+
+function originAlone(url: string): Pick<LiveSources, 'of' | 'isOwn'> {
+  const source: LiveSource = {
+    url,
+    kind: 'origin',
+    headers: {},
+    ask: async (signal, work) => (await work(signal)).value,
+  };
+  return { of: () => [source].values(), isOwn: () => false };
+}
 
 /** Begins an answer that has no end. */
 type Begin = (response: ServerResponse) => void;
@@ -41,7 +52,7 @@ test('what of an answer is not wanted is dropped, and its connection with it', a
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const client = new OriginClient({ locate: () => url, random: () => 0, onRetry: () => undefined });
+    const client = new OriginClient({ sources: originAlone(url), random: () => 0, onRetry: () => undefined });
     const fill = new Fill({ limitBytes: 2 * MIB, reserve: () => true });
     assert.deepEqual(await client.object(SEGMENT, fill, false), { kind: 'failed', reason });
     assert.equal(closed.length, attempts);

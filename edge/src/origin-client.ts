@@ -1,6 +1,7 @@
 /**
- * What an edge asks of an origin: the timeline, and objects by name. An object that breaks off is taken up where it stopped,
- * from wherever the stream's origin is by then; it ends whole or not at all.
+ * What an edge asks of its parents, and in the end of an origin: the timeline, and objects by name. An object that breaks off
+ * is taken up where it stopped, from the next who has it, or wherever the stream's origin is by then; it ends whole or not at
+ * all.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,13 +12,12 @@ import type { TimelineChange } from '@headwater/protocol/timeline';
 import { backoffMs } from '@headwater/service/backoff';
 import { Agent, type Dispatcher, buildConnector, request } from 'undici';
 import { type Fill, type FillFailure, FILL_FAILURES } from './fill.ts';
+import { membersOf } from './http-cache/fields.ts';
 import type { PartFacts } from './stored.ts';
-
-/** The base URL of a stream's origin as it is known now, or null while it has none. */
-type Locate = (stream: string) => string | null;
+import type { Asked, LiveSource, LiveSources } from './upstream/live-sources.ts';
 
 export type TimelineAnswer =
-  | { readonly kind: 'change'; readonly change: TimelineChange }
+  | { readonly kind: 'change'; readonly change: TimelineChange; readonly via: readonly string[] }
   | { readonly kind: 'offline' | 'absent' }
   /** told by one who has waited for it long enough */
   | { readonly kind: 'gone'; readonly standing: GoneStanding }
@@ -30,8 +30,10 @@ export type ObjectAnswer =
   | { readonly kind: 'whole'; readonly part: PartFacts | null }
   | { readonly kind: 'failed'; readonly reason: FillFailure };
 
+type ObjectPath = Exclude<CmafPath, { kind: 'timeline' }>;
+
 interface OriginClientOptions {
-  readonly locate: Locate;
+  readonly sources: Pick<LiveSources, 'of' | 'isOwn'>;
   /** the Unix socket that a host of ours listens on; null for one that is reached by its address */
   readonly socketOf?: (hostname: string) => string | null;
   readonly random: () => number;
@@ -69,71 +71,122 @@ export class OriginClient {
     this.#objects = agent(OBJECT_CONNECTIONS, connect);
   }
 
-  /** What changed since a revision; waits at the origin while nothing has. Everything at once without one. */
+  /**
+   * What changed since a revision; waits where it is asked while nothing has. Everything at once without one. The origin has
+   * the last word: a parent may know less than this edge does.
+   */
   async timeline(stream: string, since: number | null, signal: AbortSignal): Promise<TimelineAnswer> {
-    const base = this.#options.locate(stream);
-    if (base === null) return { kind: 'offline' };
+    let answer: TimelineAnswer = { kind: 'offline' };
+    for (const source of this.#options.sources.of(stream)) {
+      answer = await source.ask(signal, (each) => this.#askTimeline(source, stream, { since, signal: each }));
+      if (answer.kind === 'change' || signal.aborted) return answer;
+      if (answer.kind === 'unreachable' && source.kind === 'parent') {
+        this.#options.onRetry(formatCmafPath({ kind: 'timeline', stream }), answer.cause);
+      }
+    }
+    return answer;
+  }
+
+  async #askTimeline(
+    source: LiveSource,
+    stream: string,
+    { since, signal }: { readonly since: number | null; readonly signal: AbortSignal },
+  ): Promise<Asked<TimelineAnswer>> {
     const query = since === null ? '' : `?since=${since}`;
-    const url = `${base}${formatCmafPath({ kind: 'timeline', stream })}${query}`;
+    const url = `${source.url}${formatCmafPath({ kind: 'timeline', stream })}${query}`;
     try {
-      const { statusCode, headers, body } = await request(url, { dispatcher: this.#timelines, signal });
+      const { statusCode, headers, body } = await request(url, {
+        dispatcher: this.#timelines,
+        headers: source.headers,
+        signal,
+      });
       requireLength(headers, body);
       const text = await readText(body, TIMELINE_LIMIT_BYTES);
-      if (statusCode === 200) return readChange(text);
       const standing = GONE_STANDINGS.find((known) => known === headers[header.STANDING]);
-      if (standing !== undefined) return { kind: 'gone', standing };
-      if (statusCode === 404) return { kind: text.includes('"stream_offline"') ? 'offline' : 'absent' };
-      return { kind: 'unreachable', cause: new Error(`timeline answered ${statusCode}`) };
+      if (standing !== undefined) return { isWell: true, value: { kind: 'gone', standing } };
+      if (statusCode === 404) {
+        return { isWell: true, value: { kind: text.includes('"stream_offline"') ? 'offline' : 'absent' } };
+      }
+      if (statusCode !== 200) throw new Error(`timeline answered ${statusCode}`);
+      const value = readChange(text, headers[header.TIMELINE_VIA]);
+      if (value.kind === 'change') this.#requireNews(value, since);
+      return { isWell: true, value };
     } catch (cause) {
-      return { kind: 'unreachable', cause };
+      return { isWell: false, value: { kind: 'unreachable', cause } };
     }
   }
 
   /**
-   * Brings an object into a fill, from where the fill stands.
-   * @param isAhead it may not be there yet: the origin lets the request wait
+   * @throws Error for a timeline that came through this edge, by parents that ask in a circle, or is older than what is known
+   *   here already
    */
-  async object(path: Exclude<CmafPath, { kind: 'timeline' }>, fill: Fill, isAhead: boolean): Promise<ObjectAnswer> {
-    for (let attempt = 0; attempt < ATTEMPTS && !fill.signal.aborted; attempt += 1) {
-      if (attempt > 0 && !(await pause(backoffMs(attempt, { ...RETRY, random: this.#options.random }), fill.signal)))
-        break;
-      try {
-        return await this.#attempt(path, fill, isAhead);
-      } catch (cause) {
-        if (!fill.signal.aborted) this.#options.onRetry(formatCmafPath(path), cause);
+  #requireNews({ change, via }: Extract<TimelineAnswer, { kind: 'change' }>, since: number | null): void {
+    if (via.some((edge) => this.#options.sources.isOwn(edge))) throw new Error('the parents ask in a circle');
+    if (via.length > 0 && since !== null && change.timeline.revision < since) throw new Error('the parent is behind');
+  }
+
+  /**
+   * Brings an object into a fill, from where the fill stands.
+   * @param isAhead it may not be there yet: the request is let wait
+   */
+  async object(path: ObjectPath, fill: Fill, isAhead: boolean): Promise<ObjectAnswer> {
+    const { sources, random, onRetry } = this.#options;
+    let answer: ObjectAnswer = { kind: 'failed', reason: 'absent' };
+    for (let round = 0; round < ATTEMPTS && !fill.signal.aborted; round += 1) {
+      if (round > 0 && !(await pause(backoffMs(round, { ...RETRY, random }), fill.signal))) break;
+      // Whoever is left: of what failed just now the breakers know.
+      for (const source of sources.of(path.stream)) {
+        const asked = await source.ask(fill.signal, (signal) =>
+          this.#askObject(source, path, { fill, isAhead, signal }),
+        );
+        if ('cause' in asked) {
+          if (!fill.signal.aborted) onRetry(formatCmafPath(path), asked.cause);
+          answer = { kind: 'failed', reason: 'unavailable' };
+          continue;
+        }
+        answer = asked;
+        const isFinal = asked.kind === 'whole' || asked.reason !== 'absent' || source.kind === 'origin';
+        if (isFinal) return asked;
       }
+      if (answer.kind === 'failed' && answer.reason === 'absent') return answer;
     }
-    return { kind: 'failed', reason: 'unavailable' };
+    return fill.signal.aborted ? { kind: 'failed', reason: 'unavailable' } : answer;
+  }
+
+  /** One request. What is worth another one is a cause. */
+  async #askObject(
+    source: LiveSource,
+    path: ObjectPath,
+    { fill, isAhead, signal }: { readonly fill: Fill; readonly isAhead: boolean; readonly signal: AbortSignal },
+  ): Promise<Asked<ObjectAnswer | { readonly cause: unknown }>> {
+    const haveBytes = fill.filledBytes;
+    try {
+      const answer = await request(`${source.url}${formatCmafPath(path)}`, {
+        dispatcher: isAhead ? this.#ahead : this.#objects,
+        signal,
+        // The bytes under a name never change, so the rest of them may come from anywhere.
+        headers: { ...source.headers, ...(haveBytes > 0 ? { range: `bytes=${haveBytes}-` } : {}) },
+      });
+      try {
+        requireLength(answer.headers, answer.body);
+        return { isWell: true, value: await takeIn(answer, path, fill) };
+      } finally {
+        drop(answer.body);
+      }
+    } catch (cause) {
+      return { isWell: false, value: { cause } };
+    }
   }
 
   async close(): Promise<void> {
     await Promise.all([this.#timelines, this.#ahead, this.#objects].map((each) => each.destroy()));
-  }
-
-  /** One request. Throws what is worth another. */
-  async #attempt(path: Exclude<CmafPath, { kind: 'timeline' }>, fill: Fill, isAhead: boolean): Promise<ObjectAnswer> {
-    const base = this.#options.locate(path.stream);
-    if (base === null) return { kind: 'failed', reason: 'absent' };
-    const haveBytes = fill.filledBytes;
-    const answer = await request(`${base}${formatCmafPath(path)}`, {
-      dispatcher: isAhead ? this.#ahead : this.#objects,
-      signal: fill.signal,
-      // The bytes under a name never change, so the rest of them may come from anywhere.
-      headers: haveBytes > 0 ? { range: `bytes=${haveBytes}-` } : {},
-    });
-    try {
-      requireLength(answer.headers, answer.body);
-      return await takeIn(answer, path, fill);
-    } finally {
-      drop(answer.body);
-    }
   }
 }
 
 /** What a request was answered with goes into the fill, after what it has. Throws what is worth another request. */
 async function takeIn(
   { statusCode, headers, body }: Dispatcher.ResponseData,
-  path: Exclude<CmafPath, { kind: 'timeline' }>,
+  path: ObjectPath,
   fill: Fill,
 ): Promise<ObjectAnswer> {
   const haveBytes = fill.filledBytes;
@@ -166,9 +219,10 @@ async function takeIn(
   return { kind: 'whole', part: path.kind === 'part' ? readPartFacts(headers) : null };
 }
 
-function readChange(text: string): TimelineAnswer {
+function readChange(text: string, via: string | string[] | undefined): TimelineAnswer {
   const change = parseTimelineChange(JSON.parse(text));
-  return change === null ? { kind: 'unreachable', cause: new TypeError('no timeline') } : { kind: 'change', change };
+  if (change === null) throw new TypeError('no timeline');
+  return { kind: 'change', change, via: typeof via === 'string' ? membersOf(via) : [] };
 }
 
 function agent(connections: number, connect: buildConnector.connector): Agent {

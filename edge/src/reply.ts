@@ -55,6 +55,8 @@ export interface Telling {
   readonly age?: string;
   /** directives of Cache-Control, without `public` or `private` */
   readonly freshness: string;
+  /** further header fields, flat */
+  readonly more?: readonly string[];
 }
 
 /** Media never changes under its name. */
@@ -269,11 +271,15 @@ export function replyHealthy({ request, response }: Exchange, edgeId: string): n
 export function replyText(
   { request, response }: Exchange,
   edgeId: string,
-  { mediaType, body }: { readonly mediaType: string; readonly body: string },
+  {
+    mediaType,
+    body,
+    more = [],
+  }: { readonly mediaType: string; readonly body: string; readonly more?: readonly string[] },
 ): number {
   const length = String(Buffer.byteLength(body));
   const head = ['Content-Type', mediaType, 'Content-Length', length, 'Cache-Control', NO_STORE];
-  response.writeHead(200, [...head, ...CORS, EDGE_ID, edgeId]);
+  response.writeHead(200, [...head, ...CORS, EDGE_ID, edgeId, ...more]);
   response.end(request.method === 'HEAD' ? undefined : body);
   return 200;
 }
@@ -302,7 +308,7 @@ function described(stored: Stored, length: number): string[] {
   return ['Content-Type', stored.mediaType, 'Content-Length', String(length), 'ETag', stored.etag];
 }
 
-function told(exchange: Exchange, { edgeId, cacheStatus, timing, freshness, age }: Telling): string[] {
+function told(exchange: Exchange, { edgeId, cacheStatus, timing, freshness, age, more = [] }: Telling): string[] {
   const control = freshness === NO_STORE || exchange.isPrivate ? `private, ${freshness}` : `public, ${freshness}`;
   return [
     ...(age === undefined ? [] : ['Age', age]),
@@ -317,5 +323,6 @@ function told(exchange: Exchange, { edgeId, cacheStatus, timing, freshness, age 
     ...CORS,
     EDGE_ID,
     edgeId,
+    ...more,
   ];
 }

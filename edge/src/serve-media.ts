@@ -2,7 +2,7 @@
 
 import { deadlineMs, fail, isStillGranted, later } from './answering.ts';
 import type { Edge } from './edge.ts';
-import { codeOfFill, codeOfStanding } from './errors.ts';
+import { codeOfFill, codeOfStanding, codeOfWhereabouts } from './errors.ts';
 import type { Fill } from './fill.ts';
 import { handOver, mayHandOver } from './hand-over.ts';
 import { type Patience, waitUntil } from './patience.ts';
@@ -15,7 +15,7 @@ import { isUnderWay, whereabouts } from './timeline-reading.ts';
 export type MediaTarget = Target & { readonly resource: MediaResource };
 
 /** A new epoch is in every timeline within a poll; a name under one that is in none by then is nothing. */
-const EPOCH_NEWS_MS = 1_500;
+export const EPOCH_NEWS_MS = 1_500;
 /** What is there comes in a fraction of this; players as we set them up wait for half as long again. */
 const HAND_OVER_MS = 1_000;
 
@@ -52,18 +52,8 @@ async function fillMedia(
   if (isUnheard()) await view.until(() => !isUnheard() || isLost(), { ...patience, withinMs: EPOCH_NEWS_MS });
   if (isLost() && handOver(edge, exchange, target, 'origin-lost')) return;
   if (view.timeline === undefined) return fail(edge, exchange, target, codeOfStanding(view.standing));
-  switch (whereabouts(view.timeline, resource)) {
-    case 'no-track':
-      return fail(edge, exchange, target, 'track_not_found');
-    case 'gone':
-    case 'unheard':
-      return fail(edge, exchange, target, 'segment_not_found');
-    case 'too-early':
-      return fail(edge, exchange, target, 'too_early');
-    case 'there':
-    case 'ahead':
-      break;
-  }
+  const code = codeOfWhereabouts(whereabouts(view.timeline, resource));
+  if (code !== null) return fail(edge, exchange, target, code);
   const opened = edge.desk.open(view, resource);
   if (opened === null) return fail(edge, exchange, target, 'too_many_requests');
   edge.ahead.after(view, resource);
@@ -142,7 +132,7 @@ async function growMedia(
   edge.events.answered(target.resource.kind, sent.whole ? 'miss' : outcome, sent.bytes);
 }
 
-function fillTelling(edge: Edge, joined: boolean, startedMs: number, stored?: Stored): reply.Telling {
+export function fillTelling(edge: Edge, joined: boolean, startedMs: number, stored?: Stored): reply.Telling {
   const tookMs = (edge.clock.monotonicMs() - startedMs).toFixed(1);
   const isKept = stored !== undefined && edge.cache.peek(nameOf(stored)) === stored;
   const cacheStatus = edge.statuses[joined ? 'joined' : 'miss'] + (isKept ? reply.STATUS_STORED : '');

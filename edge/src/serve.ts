@@ -6,6 +6,7 @@
 
 import { readCmcd } from '@headwater/protocol/cmcd';
 import type { ProblemCode } from '@headwater/protocol/problem';
+import { NODE_PASS } from '@headwater/protocol/headers';
 import { parseSteering, STEERING_TTL_SECONDS, steeringManifest } from '@headwater/protocol/steering';
 import { fail, misdirect } from './answering.ts';
 import type { Viewer } from './authorise.ts';
@@ -16,6 +17,7 @@ import { CLOCK_PATH } from './manifest.ts';
 import { prioritize } from './pathways.ts';
 import * as reply from './reply.ts';
 import { complaintOf, hasBody } from './request-form.ts';
+import { serveCmaf } from './serve-cmaf.ts';
 import { type ManifestTarget, serveManifest } from './serve-manifest.ts';
 import { type MediaTarget, serveMedia } from './serve-media.ts';
 import { type Target, parseTarget } from './target.ts';
@@ -41,9 +43,10 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
   const { request } = exchange;
   const url = request.url ?? '';
   if (!edge.isReady()) exchange.response.shouldKeepAlive = false;
-  if (!edge.rate.admit(request.socket)) return turnBack(edge, exchange);
+  if (!isNeighbour(edge, request) && !edge.rate.admit(request.socket)) return turnBack(edge, exchange);
   const complaint = complaintOf(request, edge.limits.urlBytes);
   if (complaint !== null) return refuse(edge, exchange, complaint);
+  if (serveCmaf(edge, exchange)) return;
   const found = findZone(edge.zones.table, request);
   if (found?.kind === 'zone') return answerZone(edge, exchange, found.found);
   if (hasBody(request)) reply.endConnection(exchange);
@@ -79,6 +82,12 @@ function answerZone(edge: Edge, exchange: reply.Exchange, found: FoundZone): voi
   if (verdict.kind === 'refused') return misdirect(edge, exchange, verdict.code);
   reply.replyRedirect(exchange, verdict.location, { edgeId: edge.id, status: 307 });
   edge.zones.edge.events.answered('redirected', 0);
+}
+
+/** An edge asks for all its viewers, whose requests it has counted. */
+function isNeighbour({ passes }: Edge, { headers }: ViewerRequest): boolean {
+  const pass = headers[NODE_PASS];
+  return pass !== undefined && (passes.check(pass, 'cmaf') ?? passes.check(pass, 'zone')) !== null;
 }
 
 /** An operator wants it empty. Its playlists go on, and name others first; its media is had from those. */

@@ -55,6 +55,7 @@ export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {
           readings: { ...readings, busy: () => meter.read() },
           draining: () => state.draining,
           onPage: carryOut,
+          onHeard: () => serving.heard(),
         });
   async function carryOut(page: FeedPage): Promise<void> {
     for (const purged of await serving.carryOut(page)) events.purged(purged);

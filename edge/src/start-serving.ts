@@ -7,28 +7,23 @@ import type { Clock } from '@headwater/service/clock';
 import { listen } from '@headwater/service/listen';
 import type { Log } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
+import { assembleMedia } from './assemble-media.ts';
 import { Gate } from './authorise.ts';
-import { createCache } from './cache.ts';
 import { type Certificates, openCertificates } from './certificates.ts';
 import type { EdgeConfig } from './config.ts';
+import { createDeliveryEvents } from './delivery-events.ts';
 import type { Edge } from './edge.ts';
 import { type EdgeEvents, createEvents } from './events.ts';
-import { Fills } from './fill.ts';
 import { type FrontEvents, createFrontEvents } from './front-events.ts';
 import { createViewerServer } from './http-server.ts';
 import type { Readings } from './join-fleet.ts';
-import { MediaDesk } from './media-desk.ts';
-import { OriginClient } from './origin-client.ts';
 import { Peers } from './peers.ts';
 import { type Purged, purgeAfter } from './purge.ts';
-import { RamShare } from './ram-share.ts';
 import { cacheStatuses } from './reply.ts';
-import { SegmentsAhead } from './segments-ahead.ts';
 import { RequestRate } from './request-rate.ts';
 import { serve } from './serve.ts';
-import { nameOf } from './stored.ts';
-import { Unsent } from './unsent.ts';
-import { Views } from './views.ts';
+import { assembleParents } from './upstream/assemble-parents.ts';
+import { LiveSources } from './upstream/live-sources.ts';
 import { Waiters } from './waiters.ts';
 import { joinTeam } from './workers/join-team.ts';
 import type { NamedObject, Team } from './workers/team.ts';
@@ -56,8 +51,13 @@ export interface Serving extends AsyncDisposable {
   readonly readings: Omit<Readings, 'busy'>;
   /** false before it knows whom to let in, and while it ends */
   readonly isReady: () => boolean;
-  /** Does what a page orders, once the feed has taken it in. */
-  carryOut(page: FeedPage): Promise<readonly Purged[]>;
+  /**
+   * Does what a page orders, once the feed has taken it in.
+   * @param isDone false when it is to be done once more, because others of this node have not done it yet
+   */
+  carryOut(page: FeedPage, isDone?: boolean): Promise<readonly Purged[]>;
+  /** All that was ordered up to now has been carried out. */
+  heard(): void;
   /** Forgets objects of pull zones that a request has changed. */
   forget(objects: readonly NamedObject[]): Promise<void>;
 }
@@ -82,10 +82,11 @@ export async function startServing(config: EdgeConfig, surroundings: Surrounding
     onConnectionRefused: () => events.connectionRefused(),
   });
   const open = countConnections(viewers.server);
-  const carryOut = async (page: FeedPage): Promise<readonly Purged[]> => {
+  const carryOut = async (page: FeedPage, isDone = true): Promise<readonly Purged[]> => {
     const zonesPurged = zones.purgeAfter(page);
     const purged = purgeAfter(page, edge);
     await zonesPurged;
+    if (isDone) edge.purges.take(page);
     return purged;
   };
   for (const page of missed) await carryOut(page);
@@ -109,6 +110,7 @@ export async function startServing(config: EdgeConfig, surroundings: Surrounding
     isReady,
     carryOut,
     forget: (objects) => zones.forget(objects),
+    heard: () => edge.purges.heard(),
     async [Symbol.asyncDispose]() {
       state.draining = true;
       await viewers.close(DRAIN_MS);
@@ -142,51 +144,40 @@ interface Parts extends Pick<Edge, 'clock' | 'feed' | 'isReady'> {
   readonly team: Team | undefined;
 }
 
+interface Assembly {
+  readonly edge: Edge;
+  readonly zones: Zones;
+  readonly closeMedia: () => Promise<void>;
+}
+
 /** Cache, fills, views and the origin's client, tied together. */
 async function assemble(
   config: EdgeConfig,
   { clock, feed, log, metrics, events, isReady, team }: Parts,
-): Promise<{ readonly edge: Edge; readonly zones: Zones; readonly closeMedia: () => Promise<void> }> {
+): Promise<Assembly> {
   const { limits } = config;
-  const client = new OriginClient({
-    locate: (stream) => team?.ownership.elsewhere(stream) ?? locateOrigin(feed, stream),
-    ...(team === undefined ? {} : { socketOf: (hostname) => team.ownership.socketOf(hostname) }),
-    random: Math.random,
-    onRetry: (path, cause) => events.originRetried(path, cause),
+  const { parents, passes, purges, upstreamEvents } = assembleParents(config, { clock, feed, log, metrics });
+  const sources = new LiveSources({
+    nodeId: config.nodeId,
+    parents,
+    sibling: (stream) => team?.ownership.elsewhere(stream) ?? null,
+    locate: (stream) => locateOrigin(feed, stream),
   });
-  const { share, cache, unsent } = holdStreams(limits, events);
-  const fills = new Fills({
-    cache,
-    events,
-    objectLimitBytes: limits.objectBytes,
-    deadlineMs: limits.fillDeadlineMs,
-    limit: limits.fills,
-    limitBytes: limits.fillBytes,
-  });
-  const desk = new MediaDesk({ cache, fills, client, clock, inputDeadlineMs: limits.deadlineMs });
-  const ahead = new SegmentsAhead({ desk, limit: limits.prefetches, onEnded: events.prefetchEnded });
-  const views = new Views({
-    limit: limits.streams,
-    client,
-    clock,
-    random: Math.random,
-    fetchPart: (view, name) => desk.whole(view, { kind: 'part', ...name }),
-    onTrouble: (stream, cause) => events.timelineFailed(stream, cause),
-  });
+  const socketOf = (hostname: string): string | null => team?.ownership.socketOf(hostname) ?? null;
+  const media = assembleMedia({ limits, sources, socketOf, clock, events });
   const scheme = schemeOf(config);
   const waiters = new Waiters(limits.waiters);
-  const zones = await assembleZones(config, { clock, feed, log, metrics, waiters, scheme, share, team });
-  share.divide(cache, zones);
+  const around = { clock, feed, log, metrics, waiters, parents, upstreamEvents, scheme, team };
+  const zones = await assembleZones(config, { ...around, share: media.share });
+  media.share.divide(media.cache, zones);
   const edge: Edge = {
     id: config.nodeId,
     scheme,
     audience: config.audience,
     feed,
+    ...media,
     gate: new Gate(feed),
-    views,
     peers: new Peers({ feed, ownId: config.nodeId, clock }),
-    desk,
-    ahead,
     events,
     clock,
     isReady,
@@ -194,33 +185,16 @@ async function assemble(
     statuses: cacheStatuses(config.nodeId),
     waiters,
     rate: new RequestRate(limits.requestsPerSecondPerAddress, clock),
+    deliveries: createDeliveryEvents(log, metrics),
+    passes,
+    purges,
     zones,
-    unsent,
-    cache,
-    fills,
   };
   async function closeMedia(): Promise<void> {
-    ahead.stop();
-    views.stopAll();
-    fills.abortAll();
-    await client.close();
+    parents[Symbol.dispose]();
+    await media.close();
   }
   return { edge, zones, closeMedia };
-}
-
-/** The RAM of our own streams: what is cached, and what slow viewers still have to take of what was. */
-function holdStreams(limits: EdgeConfig['limits'], events: EdgeEvents) {
-  const share = new RamShare(limits.ramBytes);
-  const cache = createCache(limits.ramBytes, {
-    onDropped: (stored) => unsent.drop(stored),
-    onGrown: () => share.settle(),
-  });
-  const unsent = new Unsent({
-    limitBytes: limits.unsentBytes,
-    isKept: (stored) => cache.peek(nameOf(stored)) === stored,
-    onCut: () => events.slowReaderCut(),
-  });
-  return { share, cache, unsent };
 }
 
 /** Where a stream's origin is, as the feed told last. */

@@ -1,6 +1,7 @@
 /** What the cache holds: a whole answer, ready to be written. */
 
 import { createHash } from 'node:crypto';
+import * as header from '@headwater/protocol/headers';
 import type { Resource } from './target.ts';
 
 /** What travels with a part from the origin, so that whoever waits for it is released by the part itself. */
@@ -52,6 +53,12 @@ export function storeMedia(
   about: Pick<Stored, 'mediaType' | 'madeMs'> & Partial<Pick<Stored, 'part'>>,
 ): Stored {
   return { body, etag: `"${key}"`, part: null, ...about };
+}
+
+/** A part's facts as they travel with it. */
+export function partFields({ durationTicks, independent, last, segmentStartTicks }: PartFacts): string[] {
+  const shape = [header.PART_DURATION, String(durationTicks), header.SEGMENT_START, String(segmentStartTicks)];
+  return [...shape, header.PART_INDEPENDENT, independent ? '1' : '0', header.PART_LAST, last ? '1' : '0'];
 }
 
 /** Under which name the cache has it, if it does. */

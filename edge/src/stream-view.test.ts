@@ -21,7 +21,7 @@ const LIVE: Timeline = {
 
 /** A view whose timeline was read, and was then answered for so. */
 async function viewAfter(answer: TimelineAnswer): Promise<StreamView> {
-  const answers: TimelineAnswer[] = [{ kind: 'change', change: { full: true, timeline: LIVE } }, answer];
+  const answers: TimelineAnswer[] = [{ kind: 'change', via: [], change: { full: true, timeline: LIVE } }, answer];
   const asked = Promise.withResolvers<void>();
   const view = new StreamView({
     stream: 'show',

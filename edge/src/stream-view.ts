@@ -67,6 +67,7 @@ export class StreamView {
   /** by track, while its parts are fetched ahead */
   readonly #lowLatencyUntilMs = new Map<string, number>();
   #timeline: Timeline | undefined;
+  #via: readonly string[] = [];
   #standing: Standing = 'unknown';
   #version = 0;
   #askedMs: number;
@@ -97,6 +98,11 @@ export class StreamView {
   /** The origin of a live stream does not answer, so what is known of the stream is getting old. */
   get isLost(): boolean {
     return this.#pulse.isLost;
+  }
+
+  /** The edges that the timeline came through, the nearest last. */
+  get via(): readonly string[] {
+    return this.#via;
   }
 
   /** Grows with every change of the timeline. */
@@ -178,6 +184,7 @@ export class StreamView {
         this.#answeredMs = clock.monotonicMs();
         const next = applyChange(this.#timeline, answer.change);
         this.#standing = 'on-air';
+        this.#via = answer.via;
         this.#set(neverBack(this.#timeline, next));
         return;
       }

@@ -47,6 +47,8 @@ interface Try {
 /** Hedging against a parent that is this fast would double requests over noise. */
 const HEDGE_LEAST_MS = 5;
 
+const REFUSALS: ReadonlySet<number> = new Set([502, 503, 504, 508]);
+
 /** What says something about the target; the rest is ours. */
 const TARGETS_FAULT: ReadonlySet<UpstreamErrorCode> = new Set([
   'connect',
@@ -99,7 +101,7 @@ export class FetchRun implements UpstreamFetch {
     for (const one of this.#tries) {
       if (one.target !== target || one === this.#winner || !this.#options.isRepeatable) continue;
       this.#drop(one, 'timeout_head');
-      this.#goOn({ code: 'timeout_head', detail: 'the parent went away', bytesReceived: 0, isRetryable: true });
+      this.#goOn(one, { code: 'timeout_head', detail: 'the parent went away', bytesReceived: 0, isRetryable: true });
     }
   }
 
@@ -155,7 +157,7 @@ export class FetchRun implements UpstreamFetch {
     const { events, handler } = this.#options;
     if (isRefusal(one.target, head) && this.#options.isRepeatable && this.#hasOthers()) {
       this.#drop(one, 'refused');
-      return this.#goOn({
+      return this.#goOn(one, {
         code: 'unavailable',
         detail: `answered ${head.status}`,
         bytesReceived: 0,
@@ -198,17 +200,20 @@ export class FetchRun implements UpstreamFetch {
     else health.leave(one.isTrial);
     this.#options.events.tryEnded(kind, error.code);
     const isWorthIt = error.isRetryable || (this.#options.isRepeatable && TARGETS_FAULT.has(error.code));
-    if (isWorthIt) this.#goOn(error);
+    if (isWorthIt) this.#goOn(one, error);
     else this.#fail(error);
   }
 
-  /** After a try that failed: another that is under way may answer; else the next is asked. */
-  #goOn(error: UpstreamError): void {
+  /**
+   * After a try that failed: another that is under way may answer; else the next is asked. A parent that fails has cost no
+   * origin anything, so going on from it is free: all that waited for it at once may need to.
+   */
+  #goOn({ target }: Try, error: UpstreamError): void {
     if (this.#tries.size > 0) return;
     const { retries, events } = this.#options;
     const isThere = this.#waiting.some(({ health }) => health.isAvailable);
     if (!isThere) return this.#fail(error);
-    if (!retries.spend()) {
+    if (target.kind === 'origin' && !retries.spend()) {
       events.retryDenied();
       return this.#fail(error);
     }
@@ -240,6 +245,6 @@ export class FetchRun implements UpstreamFetch {
 
 /** A parent that says with a problem of its own that it cannot; what it passes on from an origin is an answer. */
 function isRefusal({ kind }: Target, { status, fields }: UpstreamHead): boolean {
-  if (kind !== 'parent' || status < 502 || status > 504) return false;
+  if (kind !== 'parent' || !REFUSALS.has(status)) return false;
   return valueOf(fields, 'content-type') === 'application/problem+json';
 }

@@ -3,16 +3,15 @@
  * differs in the Host alone: a parent must know the zone by what the viewer asked for.
  */
 
+import { LAST_PURGE, NODE_PASS } from '@headwater/protocol/headers';
 import type { Clock } from '@headwater/service/clock';
 import { type FieldList, valueOf, without } from '../http-cache/fields.ts';
 import { FetchRun, type RunContext } from './fetch-run.ts';
 import { HttpClient, type HttpClientLimits } from './http-client.ts';
 import { LatencyWindow } from './latency-window.ts';
 import { isLooping, outgoingFields } from './outgoing-fields.ts';
-import { startParentProbes } from './parent-probes.ts';
-import type { Weighted } from './rendezvous.ts';
-import { BREAKER_LIMITS } from './target-health.ts';
-import { type Target, Targets } from './targets.ts';
+import type { Parents } from './parents.ts';
+import type { Target } from './targets.ts';
 import { TokenBucket } from './token-bucket.ts';
 import type { UpstreamEvents } from './upstream-events.ts';
 import type { UpstreamFetch, UpstreamHandler } from './upstream-handler.ts';
@@ -32,9 +31,7 @@ export interface UpstreamRequest {
 
 interface UpstreamOptions {
   readonly nodeId: string;
-  /** by which this edge may stand in its own list of parents */
-  readonly ownUrl: string | null;
-  readonly parents: readonly Weighted[];
+  readonly parents: Parents;
   readonly limits: HttpClientLimits;
   readonly clock: Clock;
   readonly events: UpstreamEvents;
@@ -48,26 +45,20 @@ const HEDGE_QUANTILE = 0.95;
 /** A parent asks an origin in its turn, and waits for it. */
 const PARENT_EXTRA_MS = 1_000;
 const FORWARDED_HOST = 'x-forwarded-host';
+/** Between nodes alone; a viewer's own mean nothing. */
+const FOR_PARENTS: ReadonlySet<string> = new Set([NODE_PASS, LAST_PURGE]);
+const FOR_ORIGINS: ReadonlySet<string> = new Set([FORWARDED_HOST, ...FOR_PARENTS]);
 
 export class UpstreamClient {
   readonly #options: UpstreamOptions;
   readonly #http: HttpClient;
-  readonly #targets: Targets;
   readonly #context: RunContext;
-  readonly #probes: Disposable;
   readonly #runs = new Set<FetchRun>();
 
   constructor(options: UpstreamOptions) {
-    const { clock, events, limits, parents, ownUrl } = options;
+    const { clock, events, limits, parents } = options;
     this.#options = options;
     this.#http = new HttpClient(limits);
-    this.#targets = new Targets({
-      parents,
-      ownUrl,
-      breaker: BREAKER_LIMITS,
-      clock,
-      onBreaker: (url, kind, state) => events.breakerChanged(url, kind, state),
-    });
     this.#context = {
       clock,
       events,
@@ -76,7 +67,7 @@ export class UpstreamClient {
       latency: new LatencyWindow(HEDGE_QUANTILE),
       headTotalMs: limits.headMs * 2 + PARENT_EXTRA_MS,
     };
-    this.#probes = startParentProbes({ parents: this.#targets.parents, onDown: (parent) => this.#leave(parent) });
+    parents.onDown((parent) => this.#leave(parent));
   }
 
   fetch(request: UpstreamRequest, handler: UpstreamHandler): UpstreamFetch {
@@ -84,7 +75,7 @@ export class UpstreamClient {
     const isRepeatable = request.isIdempotent && request.body === null;
     const run: FetchRun = new FetchRun({
       ...this.#context,
-      candidates: isLoop ? [] : this.#targets.candidates(request.key, request.zone.origins),
+      candidates: isLoop ? [] : this.#options.parents.targets.candidates(request.key, request.zone.origins),
       isRepeatable,
       mayHedge: isRepeatable,
       handler,
@@ -99,18 +90,18 @@ export class UpstreamClient {
 
   /** Ends everything that is under way with `aborted`. */
   close(): void {
-    this.#probes[Symbol.dispose]();
     for (const run of this.#runs) run.abort();
     this.#http.close();
   }
 
   #send(target: Target, request: UpstreamRequest, handler: UpstreamHandler): UpstreamFetch {
-    const { nodeId, limits } = this.#options;
+    const { nodeId, limits, parents } = this.#options;
     const { host } = new URL(target.url);
     const isParent = target.kind === 'parent';
-    const given = isParent ? without(request.fields, IS_FORWARDED_HOST) : request.fields;
+    const given = without(request.fields, isParent ? FOR_ORIGINS : FOR_PARENTS);
     const shown = isParent ? (valueOf(request.fields, FORWARDED_HOST) ?? host) : host;
     const fields = outgoingFields(given, { nodeId, host: shown });
+    if (isParent) fields.push(...parents.fieldsFor('zone'));
     const headMs = limits.headMs + (isParent ? PARENT_EXTRA_MS : 0);
     return this.#http.fetch(target.url, { ...request, fields }, handler, { headMs });
   }
@@ -119,5 +110,3 @@ export class UpstreamClient {
     for (const run of this.#runs) run.leave(parent);
   }
 }
-
-const IS_FORWARDED_HOST: ReadonlySet<string> = new Set([FORWARDED_HOST]);

@@ -29,6 +29,8 @@ export type ToWorker =
   | { readonly kind: 'forget'; readonly question: number; readonly objects: readonly NamedObject[] }
   /** all have done what a worker wanted */
   | { readonly kind: 'forgotten'; readonly wish: number }
+  /** all that was ordered up to now has been carried out */
+  | { readonly kind: 'heard' }
   /** the workers that serve */
   | { readonly kind: 'serving'; readonly workers: readonly number[] };
 

@@ -11,7 +11,7 @@ import type { Edge } from '../edge.ts';
 import type { Fill, FillFailure } from '../fill.ts';
 import { parseRanges } from '../http-cache/ranges.ts';
 import { waitUntil } from '../patience.ts';
-import type { Stored } from '../stored.ts';
+import { type Stored, partFields } from '../stored.ts';
 import type { StreamView } from '../stream-view.ts';
 import { formatKey } from '../target.ts';
 import type { Ownership } from './ownership.ts';
@@ -71,7 +71,8 @@ async function answerTimeline({ relay, response, signal }: Exchange, view: Strea
   const { timeline, standing } = view;
   if (timeline === undefined) return end(response, 410, [header.STANDING, standing]);
   const body = Buffer.from(JSON.stringify(relay.change(view, timeline, since)));
-  response.writeHead(200, ['Content-Type', 'application/json', 'Content-Length', String(body.length)]);
+  const via = view.via.length === 0 ? [] : [header.TIMELINE_VIA, view.via.join(', ')];
+  response.writeHead(200, ['Content-Type', 'application/json', 'Content-Length', String(body.length), ...via]);
   response.end(body);
 }
 
@@ -95,15 +96,7 @@ async function answerObject(exchange: Exchange, view: StreamView, path: ObjectPa
 /** All of it, or the rest of it (RFC 9110 §14). A part tells of itself, as it did to this worker. */
 function send({ request, response }: Exchange, { body, part, mediaType }: Stored): void {
   const fields = ['Content-Type', mediaType];
-  if (part !== null) {
-    fields.push(
-      header.PART_DURATION,
-      String(part.durationTicks),
-      header.PART_INDEPENDENT,
-      part.independent ? '1' : '0',
-    );
-    fields.push(header.PART_LAST, part.last ? '1' : '0', header.SEGMENT_START, String(part.segmentStartTicks));
-  }
+  if (part !== null) fields.push(...partFields(part));
   const asked = parseRanges(request.headers.range ?? '', body.length);
   switch (asked.kind) {
     case 'whole':

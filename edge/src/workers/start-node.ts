@@ -80,10 +80,11 @@ export async function startNode(
   };
   const { readings } = workers.ledger;
   const draining = (): boolean => state.draining;
+  const member = { config, feed, clock, log, url };
   const membership =
     overrides.feed !== undefined
       ? null
-      : await joinFleet({ config, feed, clock, log, url, readings, draining, onPage: carryOut });
+      : await joinFleet({ ...member, readings, draining, onPage: carryOut, onHeard: () => workers.heard() });
   return {
     port,
     adminPort,

@@ -65,9 +65,11 @@ function carryOut(order: Order, { feed, serving, ownership, wishes, meter }: Par
     case 'page': {
       const { question, page, isNew } = order;
       if (isNew) feed.apply(page);
-      void serving.carryOut(page).then((purged) => tell({ kind: 'carried-out', question, purged }));
+      void serving.carryOut(page, !isNew).then((purged) => tell({ kind: 'carried-out', question, purged }));
       return;
     }
+    case 'heard':
+      return serving.heard();
     case 'report': {
       const { connections, sentBytes, answers, failures } = serving.readings;
       const report = {

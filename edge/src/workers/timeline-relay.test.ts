@@ -39,6 +39,15 @@ test('who knows a revision is told what is new or grew since, and then knows the
   assert.deepEqual(applyChange(applyChange(undefined, first), second), after);
 });
 
+test('where more went than the oldest, everything is told', () => {
+  const relay = new TimelineRelay();
+  const [one, two, three] = [segment(1, 5), segment(2, 5), segment(3, 5)];
+  relay.change(VIEW, timeline(30, { v0: [one, two, three], a0: [one] }), null);
+  assert.equal(relay.change(VIEW, timeline(31, { v0: [two, three], a0: [one] }), 30).full, false);
+  assert.equal(relay.change(VIEW, timeline(32, { v0: [one, two], a0: [one] }), 30).full, true, 'numbers went back');
+  assert.equal(relay.change(VIEW, timeline(33, { v0: [one, two, three] }), 30).full, true, 'a track went');
+});
+
 test('who knows what nobody remembers is told everything', () => {
   const relay = new TimelineRelay();
   for (let revision = 1; revision <= 17; revision += 1) relay.change(VIEW, timeline(revision, {}), null);

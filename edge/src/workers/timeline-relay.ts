@@ -18,8 +18,19 @@ export class TimelineRelay {
     if (!told.has(timeline.revision)) told.set(timeline.revision, timeline);
     const oldest = told.keys().next().value;
     if (told.size > REVISIONS_KEPT && oldest !== undefined) told.delete(oldest);
-    return before === undefined ? { full: true, timeline } : { full: false, timeline: sinceThen(before, timeline) };
+    if (before === undefined || !goesOn(before, timeline)) return { full: true, timeline };
+    return { full: false, timeline: sinceThen(before, timeline) };
   }
+}
+
+/** Whether nothing went but the oldest: a difference cannot say that a segment or a track is no more. */
+function goesOn(before: Timeline, timeline: Timeline): boolean {
+  return Object.entries(before.windows).every(([track, window]) => {
+    const now = windowOf(timeline, track) ?? [];
+    const numbers = new Set(now.map(({ number }) => number));
+    const oldest = now[0]?.number ?? -Infinity;
+    return window.every(({ number }) => number < oldest || numbers.has(number));
+  });
 }
 
 /** The timeline with those segments alone that are new or grew: the others are the very objects that they were. */

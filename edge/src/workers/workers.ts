@@ -100,6 +100,11 @@ export class Workers implements AsyncDisposable {
     return addUp(drops ? [...purged, ...(await this.#round(page, false))] : purged);
   }
 
+  /** Tells all of them that there are no orders but those that they had. */
+  heard(): void {
+    for (const process of this.#processes()) process.tell({ kind: 'heard' });
+  }
+
   /** Reads all of them into the ledger. */
   async read(): Promise<void> {
     const reports = await Promise.all(this.#processes().map((process) => process.report()));

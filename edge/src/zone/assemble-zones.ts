@@ -8,8 +8,9 @@ import type { Metrics } from '@headwater/service/metrics';
 import type { EdgeConfig } from '../config.ts';
 import type { RamShare } from '../ram-share.ts';
 import { HTTP_CLIENT_LIMITS } from '../upstream/http-client.ts';
+import type { Parents } from '../upstream/parents.ts';
 import { UpstreamClient } from '../upstream/upstream-client.ts';
-import { createUpstreamEvents } from '../upstream/upstream-metrics.ts';
+import type { UpstreamEvents } from '../upstream/upstream-events.ts';
 import type { Waiters } from '../waiters.ts';
 import type { NamedObject, Team } from '../workers/team.ts';
 import { TeamUpstream } from '../workers/team-upstream.ts';
@@ -29,6 +30,8 @@ interface Surroundings {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly waiters: Waiters;
+  readonly parents: Parents;
+  readonly upstreamEvents: UpstreamEvents;
   readonly scheme: 'http' | 'https';
   /** of the RAM, with our own streams */
   readonly share: RamShare;
@@ -127,17 +130,11 @@ interface Upstreams extends Upstream {
 /** Origins and parents, and before them the worker that owns an object. */
 function assembleUpstream(
   config: EdgeConfig,
-  { clock, log, metrics, team }: Surroundings,
+  { clock, parents, upstreamEvents, team }: Surroundings,
   events: ZoneEvents,
 ): Upstreams {
-  const origins = new UpstreamClient({
-    nodeId: config.nodeId,
-    ownUrl: config.publicUrl,
-    parents: config.parents,
-    limits: HTTP_CLIENT_LIMITS,
-    clock,
-    events: createUpstreamEvents(log, metrics),
-  });
+  const { nodeId } = config;
+  const origins = new UpstreamClient({ nodeId, parents, limits: HTTP_CLIENT_LIMITS, clock, events: upstreamEvents });
   const alone = { fetch: origins.fetch.bind(origins), onFetch: events.fetched, close: () => origins.close() };
   if (team === undefined) return alone;
   const { ownership } = team;

@@ -20,3 +20,9 @@ export const ZONE = 'headwater-zone';
 export const ZONE_HOST = 'headwater-zone-host';
 /** On an edge's answers: the edge's node id, for people and players' statistics. */
 export const EDGE_ID = 'headwater-edge';
+/** From an edge to a parent: that a node of the fleet asks (see `node-pass.ts`). Never to an origin. */
+export const NODE_PASS = 'headwater-node-pass';
+/** From an edge to a parent: the last purge that it carried out; the parent answers with nothing older. */
+export const LAST_PURGE = 'headwater-last-purge';
+/** On a timeline from an edge: the edges that it came through, this one last. */
+export const TIMELINE_VIA = 'headwater-timeline-via';

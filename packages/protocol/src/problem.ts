@@ -103,6 +103,7 @@ export const PROBLEM_STATUS = {
   state_unavailable: 503,
   upstream_failed: 502,
   not_ready: 503,
+  purge_pending: 503,
   live_memory_full: 503,
   too_many_waiters: 503,
   blocked_too_long: 503,

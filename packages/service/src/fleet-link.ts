@@ -49,6 +49,8 @@ export interface FleetLinkOptions {
    * purges. The page is acknowledged, and the next one asked for, once it has come back; it must not throw.
    */
   readonly onPage?: (page: FeedPage) => void | Promise<void>;
+  /** Called when a poll was answered and all that came before is taken in, also when there was no news. */
+  readonly onHeard?: () => void;
 }
 
 export interface FleetLink {
@@ -331,8 +333,11 @@ class Link implements FleetLink {
 
   /** Whether the page could be taken in. An idle poll's page is empty and costs nothing. */
   async #take(page: FeedPage): Promise<boolean> {
-    const { state, onPage, log } = this.#options;
-    if (page.messages.length === 0 && !page.snapshot && page.cursor === state.cursor) return true;
+    const { state, onPage, onHeard, log } = this.#options;
+    if (page.messages.length === 0 && !page.snapshot && page.cursor === state.cursor) {
+      onHeard?.();
+      return true;
+    }
     try {
       state.apply(page);
     } catch (error) {

@@ -17,11 +17,13 @@ import { jitTs } from './jit-ts.ts';
 import { publishStart } from './publish-start.ts';
 import { purgeEffect } from './purge-effect.ts';
 import { segmentHit } from './segment-hit.ts';
+import { workers } from './workers.ts';
 
 const FIGURES: readonly Figure[] = [
   publishStart,
   chunkLatency,
   segmentHit,
+  workers,
   jitTs,
   edgeMemory,
   geoDecisions,

@@ -20,14 +20,14 @@ export interface Nginx extends AsyncDisposable {
 const WHERE = ['nginx', '/usr/sbin/nginx', '/usr/local/sbin/nginx'];
 
 /**
- * Starts one worker in front of an origin.
+ * Starts one worker, or as many as are wanted, in front of an origin.
  * @throws Error when nginx is not installed
  */
-export async function startNginx(originUrl: string): Promise<Nginx> {
+export async function startNginx(originUrl: string, workers = 1): Promise<Nginx> {
   const { command, version } = findNginx();
   const directory = await mkdtemp(join(tmpdir(), 'headwater-nginx-'));
   const [port = 0] = await reservePorts(1);
-  const configuration = configure({ directory, port, originUrl });
+  const configuration = configure({ directory, port, originUrl, workers });
   const file = join(directory, 'nginx.conf');
   await mkdir(join(directory, 'temp'));
   await writeFile(file, configuration);
@@ -68,11 +68,11 @@ function findNginx(): { command: string; version: string } {
  * `tcp_nopush` stays off: with it nginx holds back the last packet of about 100 KB for 40 ms on loopback and looks falsely
  * slow. No access log on either side. `open_file_cache` is nginx at its best.
  */
-function configure(given: { directory: string; port: number; originUrl: string }): string {
+function configure(given: { directory: string; port: number; originUrl: string; workers: number }): string {
   // As root its worker would be nobody, who may not read our directory.
   const user = process.getuid?.() === 0 ? 'user root;\n' : '';
   return `daemon off;
-${user}worker_processes 1;
+${user}worker_processes ${given.workers};
 pid ${given.directory}/nginx.pid;
 error_log ${given.directory}/error.log;
 events { worker_connections 4096; }
@@ -91,7 +91,7 @@ http {
   scgi_temp_path ${given.directory}/temp/scgi;
   proxy_cache_path ${given.directory}/cache levels=1:2 keys_zone=media:10m max_size=1g inactive=1h use_temp_path=off;
   server {
-    listen 127.0.0.1:${given.port};
+    listen 127.0.0.1:${given.port}${given.workers === 1 ? '' : ' reuseport'};
     location = /nginx-alive { return 204; }
     location / {
       proxy_pass ${given.originUrl};

@@ -38,7 +38,8 @@ export class WorkerProcess {
 
   constructor({ entry, begin, onServing, onWish, onEnd }: WorkerProcessOptions) {
     this.number = begin.worker;
-    const child = fork(entry, [WORKER_ARGUMENT], { serialization: 'advanced' });
+    // In a group of its own: Ctrl-C is for the node, which then ends its workers in order.
+    const child = fork(entry, [WORKER_ARGUMENT], { serialization: 'advanced', detached: true });
     this.#child = child;
     const late = setTimeout(() => this.kill(), START_MS);
     child.on('message', (message) => {

@@ -45,6 +45,7 @@ export function send({ port, agent, outgoing, asked, onActivity, onOver }: Sendi
   const over = Promise.withResolvers<void>();
   let answer: IncomingMessage | null = null;
   let isOver = false;
+  let isResumed = false;
   const settle = (): void => {
     if (isOver) return;
     isOver = true;
@@ -92,13 +93,17 @@ export function send({ port, agent, outgoing, asked, onActivity, onOver }: Sendi
     response.on('error', close);
     response.on('end', close);
     response.on('close', close);
-    if (isSlow) response.pause();
+    if (isSlow && !isResumed) response.pause();
   }
 
   return {
     asked,
     done: over.promise,
-    resume: () => void answer?.resume(),
+    resume() {
+      // The answer may be on its way yet.
+      isResumed = true;
+      answer?.resume();
+    },
     abandon() {
       asked.hasHung = true;
       sent.destroy();

@@ -166,7 +166,9 @@ test('HEAD updates the stored response to GET that it describes', () => {
   assert.ok(news.kind === 'updated');
   assert.equal(valueOf(news.head.fields, 'a'), '2');
   assert.equal(news.head.responseMs, LATER.responseMs);
-  assert.equal(byHead(['A', '1'], ['Content-Length', '12'], { storedBytes: null }).kind, 'updated');
+  assert.equal(byHead(['ETag', '"a"'], ['ETag', '"a"', 'Content-Length', '12'], { storedBytes: null }).kind, 'updated');
+  assert.equal(byHead(['A', '1'], ['A', '2', 'Content-Length', '10']).kind, 'unrelated');
+  assert.equal(byHead(['A', '1'], ['A', '2', 'Content-Length', '11']).kind, 'changed');
 });
 
 test('HEAD of another representation makes the stored response need validation', () => {

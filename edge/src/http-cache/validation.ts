@@ -91,7 +91,10 @@ export function freshenByHead(
   const hasChanged =
     VALIDATORS.some((name) => valueOf(fields, name) !== valueOf(head.fields, name)) ||
     (length !== undefined && storedBytes !== null && length !== String(storedBytes));
-  return hasChanged ? { kind: 'changed' } : { kind: 'updated', head: updated(head, fields, times) };
+  if (hasChanged) return { kind: 'changed' };
+  // Where neither has a validator nothing shows that the content is still this one.
+  const isSame = VALIDATORS.some((name) => valueOf(fields, name) !== undefined);
+  return isSame ? { kind: 'updated', head: updated(head, fields, times) } : { kind: 'unrelated' };
 }
 
 // §3.2 leaves Content-Length as it is, and what the stored bytes depend upon: they are kept in this coding and of this range.

@@ -1,6 +1,6 @@
 /** The viewers' listener: node:http with what a hit does not need turned off, and every limit set. */
 
-import { type RequestListener, type Server, type ServerOptions, createServer } from 'node:http';
+import { type IncomingMessage, type RequestListener, type Server, type ServerOptions, createServer } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
@@ -13,7 +13,9 @@ import { refuseOddities } from '@headwater/service/problem-response';
 import type { Certificates } from './certificates.ts';
 import { createH2Server } from './h2/h2-server.ts';
 import { PacedResponse } from './paced-response.ts';
+import { hasBody } from './request-form.ts';
 import { createSecureServer } from './secure-server.ts';
+import { BODY_DEADLINE_MS, type ComingBody, SlowBodies } from './slow-bodies.ts';
 import type { ViewerRequest, ViewerResponse } from './viewer-exchange.ts';
 
 interface ViewerServerOptions {
@@ -28,7 +30,7 @@ interface ViewerServerOptions {
   readonly onConnectionRefused: () => void;
 }
 
-/** A request's head must be in by then; bodies are not read. */
+/** A request's head must be in by then. */
 const HEAD_DEADLINE_MS = 10_000;
 /** Idleness is looked at so often within its limit. */
 const SWEEPS = 4;
@@ -43,13 +45,17 @@ export interface ViewerServer {
 /** Plain HTTP/1.1, or with certificates HTTP/1.1 and HTTP/2 over TLS. */
 export function createViewerServer(options: ViewerServerOptions): ViewerServer {
   const { certificates } = options;
+  const bodies = new SlowBodies();
   if (certificates === null) {
-    const server = limit(createServer(httpOptions(options)), options.onRequest, options);
+    const server = limit(createServer(httpOptions(options)), options.onRequest, { ...options, bodies });
     return { server, close: (answersMs) => closeServer(server, answersMs) };
   }
-  const h2 = createH2Server(options);
+  const h2 = createH2Server({ ...options, bodies });
   const answer: RequestListener = (request, response) => options.onRequest(request, new PacedResponse(response));
-  const server = limit(createSecureServer(httpOptions(options), certificates, h2.server), answer, options);
+  const server = limit(createSecureServer(httpOptions(options), certificates, h2.server), answer, {
+    ...options,
+    bodies,
+  });
   return {
     server,
     async close(answersMs) {
@@ -68,7 +74,8 @@ function httpOptions({ headerBytes }: ViewerServerOptions): ServerOptions {
     keepAliveTimeout: 0,
     connectionsCheckingInterval: 1_000,
     headersTimeout: HEAD_DEADLINE_MS,
-    requestTimeout: HEAD_DEADLINE_MS,
+    // Bodies have a deadline of their own, which tells slow senders from slow upstreams.
+    requestTimeout: BODY_DEADLINE_MS + HEAD_DEADLINE_MS,
     // Checked when a request is answered, in our own form.
     requireHostHeader: false,
     joinDuplicateHeaders: true,
@@ -77,12 +84,20 @@ function httpOptions({ headerBytes }: ViewerServerOptions): ServerOptions {
   };
 }
 
-function limit<S extends Server | SecureServer>(server: S, answer: RequestListener, options: ViewerServerOptions): S {
-  const answerInTurn = untilTheLast(answer);
+interface Limits extends ViewerServerOptions {
+  readonly bodies: SlowBodies;
+}
+
+function limit<S extends Server | SecureServer>(server: S, answer: RequestListener, options: Limits): S {
+  const answerInTurn = untilTheLast((request, response) => {
+    if (hasBody(request)) options.bodies.watch(bodyOf(request, server));
+    answer(request, response);
+  });
   server.on('request', answerInTurn);
   server.timeout = 0;
   server.maxConnections = options.connections;
   server.on('drop', options.onConnectionRefused);
+  server.once('close', () => options.bodies[Symbol.dispose]());
   refuseOddities(server, { 'access-control-allow-origin': '*' }, answerInTurn);
   closeIdle(server, options);
   acceptAbsoluteForm(server);
@@ -101,6 +116,17 @@ function untilTheLast(answer: RequestListener): RequestListener {
     if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     answer(request, response);
     if (!response.shouldKeepAlive) over.add(socket);
+  };
+}
+
+function bodyOf(request: IncomingMessage, server: Server | SecureServer): ComingBody {
+  const { socket } = request;
+  return {
+    isOver: () => request.complete || socket.destroyed,
+    hasUnread: () => request.readableLength > 0,
+    receivedBytes: () => socket.bytesRead,
+    // As node:http does it for its own deadlines.
+    cut: () => server.emit('clientError', Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket),
   };
 }
 

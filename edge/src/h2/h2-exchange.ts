@@ -52,6 +52,8 @@ export class H2Request implements ViewerRequest {
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
   readonly socket: H2Socket;
+  /** of its body, as far as it was taken */
+  receivedBytes = 0;
   readonly #stream: ServerHttp2Stream;
 
   constructor(stream: ServerHttp2Stream, fields: readonly string[], session: H2Session) {
@@ -67,6 +69,7 @@ export class H2Request implements ViewerRequest {
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     for await (const chunk of this.#stream) {
       this.socket.shared.took((chunk as Buffer).length);
+      this.receivedBytes += (chunk as Buffer).length;
       yield chunk as Buffer;
     }
   }

@@ -2,10 +2,12 @@
 
 import { type Http2Server, type ServerHttp2Stream, constants, createServer } from 'node:http2';
 import type { ViewerRequest, ViewerResponse } from '../viewer-exchange.ts';
+import type { SlowBodies } from '../slow-bodies.ts';
 import { H2Request, H2Response } from './h2-exchange.ts';
 import { CUT_BURST, type H2Limits, H2Session, STREAM_LIMIT, SWEEP_MS } from './h2-session.ts';
 
 interface H2Options extends H2Limits {
+  readonly bodies: SlowBodies;
   readonly onRequest: (request: ViewerRequest, response: ViewerResponse) => void;
 }
 
@@ -78,7 +80,15 @@ function take(
   const response = new H2Response(stream, request, session);
   stream.once('close', () => session.closed(!response.writableEnded || stream.rstCode !== constants.NGHTTP2_NO_ERROR));
   // Who sends on after the answer is over is told that nobody reads it (RFC 9113 §8.1).
-  if (!stream.endAfterHeaders) stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+  if (!stream.endAfterHeaders) {
+    stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+    options.bodies.watch({
+      isOver: () => stream.readableEnded || stream.destroyed,
+      hasUnread: () => stream.readableLength > 0,
+      receivedBytes: () => request.receivedBytes,
+      cut: () => response.destroy(),
+    });
+  }
   if (request.headers.expect === '100-continue') response.writeInformation(100, []);
   options.onRequest(request, response);
 }

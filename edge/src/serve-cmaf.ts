@@ -9,7 +9,7 @@ import * as header from '@headwater/protocol/headers';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import type { Edge } from './edge.ts';
 import { codeOfFill, codeOfStanding, codeOfWhereabouts } from './errors.ts';
-import { parsePurgePoint } from './purge-ledger.ts';
+import { hasCaughtUp, isNeighbour, missingPurge } from './neighbour.ts';
 import * as reply from './reply.ts';
 import { EPOCH_NEWS_MS, fillTelling } from './serve-media.ts';
 import { type Stored, mediaTypeOf, partFields } from './stored.ts';
@@ -21,8 +21,6 @@ const ROOT = '/cmaf/';
 const SINCE = /^since=(\d{1,16})$/;
 /** A parent that knows nothing of a stream yet lets its child ask the next in good time. */
 const FIRST_NEWS_MS = 2_000;
-/** So long a parent waits for its own feed, when a child was told to forget something that it was not. */
-const PURGE_NEWS_MS = 1_000;
 
 const relay = new TimelineRelay();
 
@@ -33,7 +31,7 @@ export function serveCmaf(edge: Edge, exchange: reply.Exchange): boolean {
   const { request } = exchange;
   const url = request.url ?? '';
   if (!url.startsWith(ROOT)) return false;
-  if (edge.passes.check(request.headers[header.NODE_PASS], 'cmaf') === null) return false;
+  if (!isNeighbour(edge, request, 'cmaf')) return false;
   const [pathname = '', query = ''] = url.split('?', 2);
   const path = parseCmafPath(pathname);
   if (path === null) refuse(edge, exchange, 'not_found');
@@ -45,7 +43,7 @@ export function serveCmaf(edge: Edge, exchange: reply.Exchange): boolean {
 }
 
 function answer(edge: Edge, exchange: reply.Exchange, path: CmafPath, query: string): void {
-  if (path.kind !== 'timeline' && isUpToDate(edge, exchange)) {
+  if (path.kind !== 'timeline' && missingPurge(edge, exchange.request) === null) {
     const stored = edge.desk.stored(formatKey(path.stream, path));
     if (stored !== undefined) return sendStored(edge, exchange, stored, edge.statuses.hit);
   }
@@ -75,19 +73,11 @@ async function answerLater(
   exchange: reply.Exchange,
   { path, query, signal }: { readonly path: CmafPath; readonly query: string; readonly signal: AbortSignal },
 ): Promise<ProblemCode | null> {
-  const told = exchange.request.headers[header.LAST_PURGE];
-  const point = typeof told === 'string' ? parsePurgePoint(told) : null;
-  if (point !== null && !(await edge.purges.until(point, { withinMs: PURGE_NEWS_MS, signal }))) return 'purge_pending';
+  const point = missingPurge(edge, exchange.request);
+  if (point !== null && !(await hasCaughtUp(edge, point, signal))) return 'purge_pending';
   if (path.kind !== 'timeline') return answerObject(edge, exchange, path, signal);
   const since = query === '' ? null : Number(SINCE.exec(query)?.[1] ?? NaN);
   return Number.isNaN(since) ? 'bad_request' : answerTimeline(edge, exchange, { stream: path.stream, since, signal });
-}
-
-/** Whether nothing is stored here that the child was told to forget. */
-function isUpToDate(edge: Edge, { request }: reply.Exchange): boolean {
-  const told = request.headers[header.LAST_PURGE];
-  const point = typeof told === 'string' ? parsePurgePoint(told) : null;
-  return point === null || edge.purges.covers(point);
 }
 
 async function answerTimeline(

@@ -6,7 +6,6 @@
 
 import { readCmcd } from '@headwater/protocol/cmcd';
 import type { ProblemCode } from '@headwater/protocol/problem';
-import { NODE_PASS } from '@headwater/protocol/headers';
 import { parseSteering, STEERING_TTL_SECONDS, steeringManifest } from '@headwater/protocol/steering';
 import { fail, misdirect } from './answering.ts';
 import type { Viewer } from './authorise.ts';
@@ -14,6 +13,7 @@ import { type Knock, knock } from './door.ts';
 import type { Edge } from './edge.ts';
 import { handOver } from './hand-over.ts';
 import { CLOCK_PATH } from './manifest.ts';
+import { hasCaughtUp, isNeighbour, missingPurge } from './neighbour.ts';
 import { prioritize } from './pathways.ts';
 import * as reply from './reply.ts';
 import { complaintOf, hasBody } from './request-form.ts';
@@ -21,9 +21,9 @@ import { serveCmaf } from './serve-cmaf.ts';
 import { type ManifestTarget, serveManifest } from './serve-manifest.ts';
 import { type MediaTarget, serveMedia } from './serve-media.ts';
 import { type Target, parseTarget } from './target.ts';
-import { type FoundZone, findZone } from './zone/find-zone.ts';
+import { type FoundZone, type ZoneFinding, findZone } from './zone/find-zone.ts';
 import { serveZone } from './zone/serve-zone.ts';
-import { authoriseZone } from './zone/zone-gate.ts';
+import { authoriseZone, requestOfNeighbour } from './zone/zone-gate.ts';
 import type { ViewerRequest, ViewerResponse } from './viewer-exchange.ts';
 
 /** Answers a viewer's request. What goes wrong with it is its own end and nobody else's. */
@@ -43,11 +43,15 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
   const { request } = exchange;
   const url = request.url ?? '';
   if (!edge.isReady()) exchange.response.shouldKeepAlive = false;
-  if (!isNeighbour(edge, request) && !edge.rate.admit(request.socket)) return turnBack(edge, exchange);
+  const isForZone = isNeighbour(edge, request, 'zone');
+  // An edge asks for all its viewers, whose requests it has counted.
+  const isSpared = isForZone || isNeighbour(edge, request, 'cmaf');
+  if (!isSpared && !edge.rate.admit(request.socket)) return turnBack(edge, exchange);
   const complaint = complaintOf(request, edge.limits.urlBytes);
   if (complaint !== null) return refuse(edge, exchange, complaint);
   if (serveCmaf(edge, exchange)) return;
   const found = findZone(edge.zones.table, request);
+  if (isForZone) return answerNeighbour(edge, exchange, found);
   if (found?.kind === 'zone') return answerZone(edge, exchange, found.found);
   if (hasBody(request)) reply.endConnection(exchange);
   if (found !== null)
@@ -84,10 +88,30 @@ function answerZone(edge: Edge, exchange: reply.Exchange, found: FoundZone): voi
   edge.zones.edge.events.answered('redirected', 0);
 }
 
-/** An edge asks for all its viewers, whose requests it has counted. */
-function isNeighbour({ passes }: Edge, { headers }: ViewerRequest): boolean {
-  const pass = headers[NODE_PASS];
-  return pass !== undefined && (passes.check(pass, 'cmaf') ?? passes.check(pass, 'zone')) !== null;
+/** Another edge asks for a viewer whom it has let in itself. */
+function answerNeighbour(edge: Edge, exchange: reply.Exchange, found: ZoneFinding | null): void {
+  const { request, response } = exchange;
+  if (hasBody(request) && found?.kind !== 'zone') reply.endConnection(exchange);
+  // Its feed may be ahead of ours.
+  if (found?.kind !== 'zone') return misdirect(edge, exchange, 'zone_unknown');
+  const proto = request.headers['x-forwarded-proto'];
+  const asked = requestOfNeighbour(found.found, proto === 'https' ? 'https' : 'http');
+  const point = missingPurge(edge, request);
+  if (point === null) return serveZone(edge.zones.edge, exchange, asked);
+  if (!edge.waiters.enter(request.socket)) return misdirect(edge, exchange, 'too_many_waiters');
+  const left = new AbortController();
+  response.once('close', () => left.abort());
+  const goOn = async (): Promise<void> => {
+    const hasIt = await hasCaughtUp(edge, point, left.signal);
+    edge.waiters.leave(request.socket);
+    if (hasIt) return serveZone(edge.zones.edge, exchange, asked);
+    if (hasBody(request)) reply.endConnection(exchange);
+    misdirect(edge, exchange, 'purge_pending');
+  };
+  goOn().catch((error: unknown) => {
+    edge.events.serveThrew(request.url ?? '', 'internal', error);
+    misdirect(edge, exchange, 'internal');
+  });
 }
 
 /** An operator wants it empty. Its playlists go on, and name others first; its media is had from those. */

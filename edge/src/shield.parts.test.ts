@@ -185,7 +185,8 @@ suite('who may ask', () => {
       return `${status} ${code ?? ''}`.trim();
     };
     assert.equal(await shown(pass('cmaf')), '200');
-    for (const text of [null, '', pass('zone'), pass('cmaf', FOREIGN_KEYS), mint('show')]) {
+    assert.equal(await shown(pass('zone')), '421 zone_unknown');
+    for (const text of [null, '', pass('cmaf', FOREIGN_KEYS), mint('show')]) {
       assert.equal(await shown(text), '404 not_found', text ?? 'none');
     }
     assert.equal(await shown(null, `/t/${mint('show')}${path}`), '404 not_found', 'a viewer has no use for it');

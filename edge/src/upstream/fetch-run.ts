@@ -47,7 +47,7 @@ interface Try {
 /** Hedging against a parent that is this fast would double requests over noise. */
 const HEDGE_LEAST_MS = 5;
 
-const REFUSALS: ReadonlySet<number> = new Set([502, 503, 504, 508]);
+const REFUSALS: ReadonlySet<number> = new Set([421, 502, 503, 504, 508]);
 
 /** What says something about the target; the rest is ours. */
 const TARGETS_FAULT: ReadonlySet<UpstreamErrorCode> = new Set([

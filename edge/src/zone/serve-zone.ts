@@ -57,6 +57,8 @@ export interface ZoneRequest {
   readonly query: string;
   /** the answer is one viewer's: shared caches behind us keep their hands off */
   readonly isPrivate: boolean;
+  /** by which the viewer asked, where an edge tells */
+  readonly scheme?: 'http' | 'https';
 }
 
 /** Asked for the connection, not for what it is of (RFC 9110 §9.3.6, §9.3.8). */
@@ -124,7 +126,7 @@ function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
     name: `${name}${query}`,
     path: `${path}${query}`,
     request: { method: request.method ?? 'GET', fields },
-    forwarded: fieldsForUpstream(fields, { host, scheme: edge.scheme, policy: zone.policy }),
+    forwarded: fieldsForUpstream(fields, { host, scheme: asked.scheme ?? edge.scheme, policy: zone.policy }),
   };
 }
 

@@ -48,6 +48,14 @@ export function authoriseZone({ feed, gate }: Doorkeeper, found: FoundZone, requ
   }
 }
 
+/** What another edge asks for: it has let its viewer in itself, and its answer is for all its viewers. */
+export function requestOfNeighbour(
+  { zone, host, path, name, query }: FoundZone,
+  scheme: 'http' | 'https',
+): ZoneRequest {
+  return { zone, host, path, name, query: queryOfObject(query), isPrivate: false, scheme };
+}
+
 function granted({ zone, host, path, name, query }: FoundZone, isPrivate: boolean): ZoneVerdict {
   return { kind: 'granted', request: { zone, host, path, name, query: queryOfObject(query), isPrivate } };
 }

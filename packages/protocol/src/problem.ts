@@ -94,6 +94,7 @@ export const PROBLEM_STATUS = {
   codec_unsupported: 415,
   media_malformed: 400,
   expectation_failed: 417,
+  zone_unknown: 421,
   too_many_requests: 429,
   media_unavailable: 429,
   too_many_streams: 429,

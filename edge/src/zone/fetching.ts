@@ -109,7 +109,8 @@ async function askAndJudge(
 
 /** How stretches of a stored object are fetched again; null where its validator does not show that bytes belong together. */
 export function refetchOf(fetching: Fetching, ask: Ask, head: StoredHead, lengthBytes: number): Refetch | null {
-  if (strongTagOf(head.fields) === null) return null;
+  // Errors have no ranges (RFC 9110 §14.2).
+  if (head.status !== 200 || strongTagOf(head.fields) === null) return null;
   return (body, { first, end }) => {
     const from = Math.floor(first / SLICE_BYTES) * SLICE_BYTES;
     const to = Math.min(Math.ceil(Math.min(end, from + REFETCH_BYTES) / SLICE_BYTES) * SLICE_BYTES, lengthBytes);
@@ -143,7 +144,7 @@ async function newObject(fetching: Fetching, ask: Ask, arrived: Arrived): Promis
   const head = storedHead(ask.request, response, times);
   if (status === 206) return partOf(fetching, ask, { head, tags, purge });
   const lengthBytes = lengthOf(response);
-  const refetch = lengthBytes === null || status !== 200 ? null : refetchOf(fetching, ask, head, lengthBytes);
+  const refetch = lengthBytes === null ? null : refetchOf(fetching, ask, head, lengthBytes);
   if (lengthBytes !== null && lengthBytes > fetching.objectLimitBytes && refetch === null) return null;
   return { id: null, head, tags, purge, lengthBytes, refetch, first: 0, end: lengthBytes };
 }

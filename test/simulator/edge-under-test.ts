@@ -1,6 +1,7 @@
 /** An edge in this process, with the zones that histories ask for, on a disk of its own. */
 
-import { cp, mkdir, readdir, rm, stat, open as openFile, mkdtemp } from 'node:fs/promises';
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { mkdtemp, open as openFile, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EdgeConfig, readConfig } from '@headwater/edge/src/config.ts';
@@ -70,7 +71,7 @@ class EdgeUnderTest implements SystemUnderTest {
     if (kill) {
       // What a killed process leaves is what its disk holds at that moment.
       const left = await this.#newFolder();
-      await cp(this.#folder, left, { recursive: true });
+      copyFolder(this.#folder, left);
       this.#folder = left;
       await before?.[Symbol.asyncDispose]();
     } else await before?.[Symbol.asyncDispose]();
@@ -139,6 +140,23 @@ function zoneMessages(originUrl: string): FeedMessage[] {
   });
 }
 
+/** At one moment: nothing else in this process goes on meanwhile. What is being deleted just then is gone. */
+function copyFolder(from: string, to: string): void {
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) {
+      mkdirSync(target, { recursive: true });
+      copyFolder(source, target);
+      continue;
+    }
+    try {
+      copyFileSync(source, target);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+}
+
 async function flipBits(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
@@ -152,5 +170,4 @@ async function flipBits(folder: string): Promise<void> {
       await file.write(byte, 0, 1, at);
     }
   }
-  await mkdir(folder, { recursive: true });
 }

@@ -6,7 +6,7 @@ import type { Representation } from './history.ts';
 export function generateRepresentation(dice: Dice): Representation {
   const status = dice.weighted([
     [40, 200],
-    [2, 404],
+    [3, 404],
     [1, 410],
     [1, 301],
     [1, 500],
@@ -25,7 +25,8 @@ export function generateRepresentation(dice: Dice): Representation {
       [3, 1_000],
       [2, 100_000],
     ]),
-    control: controlOf(dice),
+    // Errors seldom say how long they hold.
+    control: status >= 400 && dice.chance(0.6) ? null : controlOf(dice),
     targeted: dice.weighted([
       [12, null],
       [1, 'max-age=30'],

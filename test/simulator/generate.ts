@@ -39,6 +39,8 @@ class Generator {
   readonly #start: Record<number, Representation> = {};
   /** as the generator last left it, for updates that change little */
   readonly #now: Record<number, Representation> = {};
+  /** by place: how it was asked for last */
+  readonly #last: Record<number, RequestSpec> = {};
 
   constructor(seed: number, repertoire: Repertoire) {
     this.#seed = seed;
@@ -80,16 +82,33 @@ class Generator {
       [14, () => [this.#advance()]],
       [8, () => [this.#update()]],
       [8, () => [this.#fault(), this.#askOnce()]],
+      [5, () => this.#agedAndFailing()],
       [12, () => this.#hold()],
       [purges ? 9 : 0, () => [{ kind: 'purge', purge: this.#purge() }, this.#askOnce()]],
       [3, () => [this.#unsafe(), this.#askOnce()]],
+      [1.5, () => this.#changedMeanwhile()],
       [0.4, () => this.#slowCrowd()],
-      [restarts ? 2 : 0, () => [this.#restart()]],
+      [restarts ? 2 : 0, () => [this.#restart(), this.#askOnce()]],
+      [restarts && purges ? 2 : 0, () => this.#purgeAndRestart()],
     ])();
   }
 
   #restart(): Step {
     return { kind: 'restart', how: this.#dice.pick(['stop', 'kill']), flipsBits: this.#dice.chance(0.3) };
+  }
+
+  /** What was purged must not come back from the disk. */
+  #purgeAndRestart(): Step[] {
+    const place = this.#place();
+    const request = this.#plain(place);
+    const steps: Step[] = [
+      { kind: 'ask', requests: [request] },
+      { kind: 'purge', purge: { ...this.#purge(), place } },
+      this.#restart(),
+      { kind: 'ask', requests: [request] },
+    ];
+    // Or it is there again, and kept.
+    return this.#dice.chance(0.5) ? steps : steps.toSpliced(2, 0, { kind: 'ask', requests: [request] });
   }
 
   #advance(): MiddleStep {
@@ -128,6 +147,14 @@ class Generator {
       [3, { kind: 'status', status: dice.pick([500, 502, 503, 504]) }],
     ]);
     return { kind: 'fault', place, fault };
+  }
+
+  /** What is stored grows old, and then the origin fails: the hour of stale-if-error. */
+  #agedAndFailing(): Step[] {
+    const place = this.#place();
+    const request = this.#plain(place);
+    const steps: Step[] = this.#dice.chance(0.5) ? [{ kind: 'ask', requests: [request] }] : [];
+    return [...steps, this.#advance(), this.#fault(place), { kind: 'ask', requests: [request] }];
   }
 
   #purge(): PurgeSpec {
@@ -171,7 +198,9 @@ class Generator {
     const during: MiddleStep[] = [];
     const count = 1 + dice.below(3);
     for (let index = 0; index < count; index += 1) during.push(this.#middle(place, first));
-    const at = dice.chance(0.25) ? -1 : dice.share();
+    // Who asks after a purge must not be given what was asked for before it.
+    if (during.at(-1)?.kind === 'purge') during.push({ kind: 'ask', requests: [first] });
+    const at = dice.chance(0.35) ? -1 : dice.share();
     const hold: Step = { kind: 'hold', place, at, requests, during };
     // What such a fill left behind is seen by whoever asks the same afterwards.
     const after: Step[] = dice.chance(0.6) ? [{ kind: 'ask', requests: [first] }] : [];
@@ -196,6 +225,32 @@ class Generator {
     ])();
   }
 
+  /** An answer dies, and the next is of another version that looks the same: what has begun must not be gone on with. */
+  #changedMeanwhile(): Step[] {
+    const dice = this.#dice;
+    const place = this.#place();
+    const lengthBytes = 1_500 + dice.below(2_000);
+    const ranges = dice.pick(['good', 'good', 'ignores-if-range', 'none'] as const);
+    const alike = {
+      status: 200,
+      etag: 'strong',
+      framing: 'length',
+      control: 'max-age=600',
+      vary: [],
+      lengthBytes,
+      ranges,
+    } as const;
+    const representation: Representation = { ...generateRepresentation(dice), ...alike };
+    this.#now[place] = representation;
+    const requests = [this.#plain(place), this.#plain(place)];
+    return [
+      { kind: 'update', place, representation },
+      { kind: 'fault', place, fault: { kind: 'die', at: 0.7, reset: dice.chance(0.5) } },
+      { kind: 'hold', place, at: 0.4, requests, during: [{ kind: 'update', place, representation }] },
+      { kind: 'ask', requests: [this.#plain(place)] },
+    ];
+  }
+
   /** A body larger than what connections hold on their way, and one reader that does not read. */
   #slowCrowd(): Step[] {
     const place = this.#place();
@@ -215,6 +270,15 @@ class Generator {
   }
 
   #plain(place: number): RequestSpec {
+    const before = this.#last[place];
+    // Most ask for the same variant as who came before, or little would ever be found.
+    if (before !== undefined && this.#dice.chance(0.5)) return before;
+    const request = this.#anyPlain(place);
+    this.#last[place] = request;
+    return request;
+  }
+
+  #anyPlain(place: number): RequestSpec {
     const dice = this.#dice;
     return {
       place,

@@ -74,7 +74,8 @@ function judgeTtl(
   if (typeof ttl !== 'string' || asked.startMs !== asked.endMs) return;
   if (transcript.purges.some(({ soft }) => soft)) return;
   const wanted = lifetimeS(source, promises.bounds) - ageS(source, asked.startMs);
-  if (Math.abs(Number(ttl) - wanted) > 2 * SLACK_S) lie(`it is fresh for ${wanted} s`);
+  const least = wanted - onItsWayS(source, transcript);
+  if (Number(ttl) > wanted + 2 * SLACK_S || !(Number(ttl) >= least - 2 * SLACK_S)) lie(`it is fresh for ${wanted} s`);
 }
 
 /** The parameters of the last member, which must be ours: each cache appends (§2). */

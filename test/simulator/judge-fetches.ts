@@ -26,13 +26,22 @@ function judgeCrowd(
   const within = (order: number): boolean => order > fromOrder && order < toOrder;
   if (purges.some(({ order }) => within(order)) || restarts.some(({ order }) => within(order))) return;
   const fetches = exchanges.filter(({ place, beganOrder }) => place === first.place && within(beganOrder));
+  // What grows old while it comes in is fetched anew for who joins late.
+  if (new Set(crowd.flatMap(({ startMs, endMs }) => [startMs, endMs])).size > 1) return;
   if (fetches.length < 2 || !fetches.every((fetch) => isShareable(fetch))) return;
   // Where the last answer was for one viewer alone nobody waits for another's, for a while.
   const before = exchanges.findLast(({ place, beganOrder }) => place === first.place && beganOrder < fromOrder);
   if (before !== undefined && !isShareable(before)) return;
+  if (isAmbiguous(exchanges.filter(({ place }) => place === first.place))) return;
   const serials = fetches.map(({ serial, request }) => `${serial} ${request.get('range') ?? ''}`).join(', ');
   const detail = `${crowd.length} asked together for ${first.place}, and the origin was asked ${fetches.length} times: ${serials}`;
   violations.push({ rule: 'one fetch', step: first.step, detail });
+}
+
+/** Answers that differ in what they vary by leave open which is meant (RFC 9111 §4.1). */
+function isAmbiguous(fetches: readonly Exchange[]): boolean {
+  const whole = fetches.filter(({ representation, fields }) => representation !== null && fields.size > 0);
+  return new Set(whole.map(({ fields }) => fields.get('vary'))).size > 1;
 }
 
 function isShareable(fetch: Exchange): boolean {
@@ -61,10 +70,23 @@ function judgeAlone(asked: Asked, { transcript, violations, bounds }: Alone): vo
   const { exchanges, purges, restarts, asked: all } = transcript;
   if (!isPlain(asked) || asked.request.isSlow) return;
   const fetches = exchanges.filter(({ place, beganOrder }) => place === asked.place && beganOrder < asked.endOrder);
+  if (isAmbiguous(fetches)) return;
   const last = fetches.findLast(({ beganOrder }) => beganOrder < asked.startOrder);
   if (last === undefined || fetches.at(-1) === last) return;
-  if (!isShareable(last) || last.status !== 200 || (last.endOrder ?? Infinity) > asked.startOrder) return;
-  const since = ({ order }: { readonly order: number }): boolean => order > last.beganOrder;
+  if (
+    !isShareable(last) ||
+    last.status !== 200 ||
+    last.request.has('range') ||
+    (last.endOrder ?? Infinity) > asked.startOrder
+  )
+    return;
+  // The edge may have begun to ask as early as the first who waited for it did.
+  const waiting = all.filter(
+    ({ place, startOrder, endOrder }) =>
+      place === asked.place && startOrder < last.beganOrder && endOrder > last.beganOrder,
+  );
+  const fromOrder = Math.min(last.beganOrder, ...waiting.map(({ startOrder }) => startOrder));
+  const since = ({ order }: { readonly order: number }): boolean => order > fromOrder;
   if (purges.some(since) || restarts.some(since)) return;
   const isFirst = (other: Asked): boolean =>
     other.place === asked.place && other.endOrder > last.beganOrder && other !== asked;
@@ -72,8 +94,8 @@ function judgeAlone(asked: Asked, { transcript, violations, bounds }: Alone): vo
   if (!readers.every((other) => isPlain(other) && !other.hasLeft && other.isComplete)) return;
   const vary = last.fields.get('vary');
   if (selecting(vary, last.request) !== selecting(vary, asked.fields)) return;
-  // Answers that differ in what they vary by leave open which is meant (RFC 9111 §4.1).
-  if (fetches.some(({ fields }) => fields.get('vary') !== vary)) return;
+  const again = fetches.filter(({ beganOrder }) => beganOrder > asked.startOrder);
+  if (again.every(({ request }) => selecting(vary, request) !== selecting(vary, asked.fields))) return;
   const [age, lifetime] = [ageS(last, asked.endMs), lifetimeS(last, bounds)];
   if (age + SLACK_S >= lifetime) return;
   const detail = `${asked.place}: answer ${last.serial} was whole and fresh (age ${age} s of ${lifetime} s), and the origin was asked again`;

@@ -19,13 +19,17 @@ export function judgeOutcome(one: Case): void {
   if (asked.status === 0 || !asked.isComplete) return judgeCut(one);
   if (source === null) return judgeOwn(one);
   judgeStatus(asked, source, note);
-  judgeInformation(asked, source, note);
+  judgeInformation(one);
 }
 
 /** What the origin says before its answer is for those who wait for it, and nothing to store (RFC 9110 §15.2). */
-function judgeInformation(asked: Asked, source: Exchange, note: Case['note']): void {
-  const isOlder = source.headOrder !== null && source.headOrder < asked.startOrder;
-  if (isOlder && asked.information.length > 0) note('1xx', `${asked.information.join(', ')} out of the cache`);
+function judgeInformation({ asked, transcript, note }: Case): void {
+  if (asked.information.length === 0) return;
+  const speaks = transcript.exchanges.some(
+    ({ place, representation, headOrder }) =>
+      place === asked.place && representation?.extras === true && (headOrder ?? Infinity) > asked.startOrder,
+  );
+  if (!speaks) note('1xx', `${asked.information.join(', ')} out of the cache`);
 }
 
 /** A cut is the truth about an answer that cannot be had. */
@@ -154,7 +158,7 @@ function isResumable(asked: Asked, { exchanges }: Transcript, troubles: readonly
   if (representation.etag !== 'strong' || representation.framing !== 'length' || representation.ranges !== 'good')
     return false;
   // What is one viewer's alone is passed on, and is no fill.
-  if (asked.fields.has('range') || whyUnshared(died) !== null) return false;
+  if (asked.fields.has('range') || whyUnshared(died) !== null || representation.setsCookie) return false;
   return exchanges.every(
     (other) => other.place !== died.place || other.beganOrder > asked.endOrder || other.version === version,
   );

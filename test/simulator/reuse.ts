@@ -140,6 +140,7 @@ function whyNotSoftly({ asked, source, transcript }: Use, purge: Ordered): Compl
       other.ended === 'complete' &&
       (other.endOrder ?? Infinity) < asked.startOrder &&
       whyUnshared(other) === null &&
+      other.fields.get('vary') === vary &&
       selecting(vary, other.request) === selecting(vary, asked.fields),
   );
   return anew === undefined

@@ -49,7 +49,7 @@ export async function simulate(assignment: Assignment): Promise<Report> {
   child.on('message', (message) => (report = message as Report));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaint = (complaint + text).slice(-10_000)));
   const [code] = (await once(child, 'exit')) as [number | null];
-  if (code !== 0 || report === null) throw new Error(`a simulation ended with ${code}: ${complaint}`);
+  if (report === null) throw new Error(`a simulation ended with ${code}: ${complaint}`);
   return report;
 }
 

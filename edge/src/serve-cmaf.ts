@@ -91,7 +91,9 @@ async function answerTimeline(
   await view.until(() => view.standing !== 'unknown', { withinMs: FIRST_NEWS_MS, signal });
   // One who asks is ahead of us where its own parent was another.
   const hasNews = (): boolean => view.timeline === undefined || since === null || view.timeline.revision > since;
-  await view.until(hasNews, { withinMs: WAIT_LIMIT_MS, signal });
+  await view.until(() => hasNews() || view.isLost, { withinMs: WAIT_LIMIT_MS, signal });
+  // Who follows the stream by this edge would take what gets old for all that there is.
+  if (view.isLost) return 'upstream_failed';
   if (view.timeline === undefined) return codeOfStanding(view.standing);
   const change = relay.change(view, view.timeline, since);
   const body = JSON.stringify(change);

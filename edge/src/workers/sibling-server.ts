@@ -67,7 +67,9 @@ async function answerTimeline({ relay, response, signal }: Exchange, view: Strea
   const since = text === undefined ? null : Number(text);
   const isNews = (): boolean =>
     view.timeline === undefined ? view.standing !== 'unknown' : view.timeline.revision !== since;
-  await view.until(isNews, { withinMs: WAIT_LIMIT_MS, signal });
+  await view.until(() => isNews() || view.isLost, { withinMs: WAIT_LIMIT_MS, signal });
+  // Who follows the stream by this one is as cut off as this one is, and has to know.
+  if (view.isLost) return end(response, 503);
   const { timeline, standing } = view;
   if (timeline === undefined) return end(response, 410, [header.STANDING, standing]);
   const body = Buffer.from(JSON.stringify(relay.change(view, timeline, since)));

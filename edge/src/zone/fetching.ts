@@ -95,10 +95,11 @@ async function askAndJudge(
     discard(answer);
     const confirmed = freshen(stale.head, { fields: head.fields, isOnlyCandidate: true }, times);
     if (confirmed === null) return 'unlike';
-    const variant = { ...stale.variant, head: confirmed, purge };
+    const tags = tagsOf(ask.zone.name, confirmed.fields);
+    const variant = { ...stale.variant, head: confirmed, tags, purge };
     await shelf.confirm(ask, variant);
     const own = withheldFields(head.fields);
-    return { kind: 'object', object: { ...stale, head: confirmed, purge, variant }, status: 304, own };
+    return { kind: 'object', object: { ...stale, head: confirmed, tags, purge, variant }, status: 304, own };
   }
   const object = await newObject(fetching, ask, { response, times, isAlone, purge });
   if (object === null) return { kind: 'answer', answer, head };

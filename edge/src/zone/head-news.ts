@@ -6,6 +6,7 @@ import { freshenByHead } from '../http-cache/validation.ts';
 import { selectVariant } from '../http-cache/vary.ts';
 import type { Ask } from './ask.ts';
 import type { Shelf } from './shelf.ts';
+import { tagsOf } from './tags.ts';
 
 /** Brings what the same request for GET would get up to date; what has changed is not used any more. */
 export async function freshenStored(
@@ -20,7 +21,7 @@ export async function freshenStored(
   const news = freshenByHead(variant.head, response, { times, storedBytes: variant.lengthBytes });
   switch (news.kind) {
     case 'updated':
-      return shelf.confirm(ask, { ...variant, head: news.head });
+      return shelf.confirm(ask, { ...variant, head: news.head, tags: tagsOf(ask.zone.name, news.head.fields) });
     case 'changed':
       return shelf.forget(ask, variant);
     case 'unrelated':

@@ -317,6 +317,23 @@ test('a hard purge is the end of an object, stored or on its way in; a soft one 
   assert.equal((await ask(rig.edge, '/b')).text, 'newer');
 });
 
+test('a response has the tags that it was confirmed with', async () => {
+  await using rig = await startZoneRig(always({ ...MINUTE, 'cache-tag': 'old', etag: '"1"' }));
+  const order = (tag: string): Promise<void> => {
+    const purge = { id: 'p', soft: false, atMs: 0, tag };
+    return rig.edge.carryOut({ cursor: '2', snapshot: false, messages: [{ type: 'purge', purge }] });
+  };
+  await ask(rig.edge, '/a');
+  rig.clock.nowAtMs += 3_600_000;
+  rig.answering = (_, response) => response.writeHead(304, { ...MINUTE, 'cache-tag': 'new', etag: '"1"' }).end();
+  assert.equal((await ask(rig.edge, '/a')).text, 'hello');
+  await order('old');
+  assert.match(statusOf(await ask(rig.edge, '/a')), /hit/);
+  rig.answering = always(MINUTE, 'after');
+  await order('new');
+  assert.equal((await ask(rig.edge, '/a')).text, 'after');
+});
+
 test('what a player names as its next is there when it asks', async () => {
   await using rig = await startZoneRig(always(MINUTE));
   const nor = encodeURIComponent('nor="2.m4s"');

@@ -161,9 +161,11 @@ export class Shelf {
   }
 
   /** The origin has confirmed a stored response: it has a new head, and stands after the purges up to the question. */
-  confirm(named: Named, { id, head, purge }: Pick<Variant, 'id' | 'head' | 'purge'>): Promise<void> {
+  confirm(named: Named, { id, head, tags, purge }: Omit<Variant, 'lengthBytes'>): Promise<void> {
     return this.#edit(named, (variants) =>
-      purge.isVoid ? variants : variants.map((stored) => (stored.id === id ? { ...stored, head, purge } : stored)),
+      purge.isVoid
+        ? variants
+        : variants.map((stored) => (stored.id === id ? { ...stored, head, tags, purge } : stored)),
     );
   }
 

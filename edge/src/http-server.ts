@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { AddressCap } from '@headwater/protocol/address-cap';
 import { acceptAbsoluteForm } from '@headwater/service/absolute-form';
-import { closeServer } from '@headwater/service/close-server';
+import { closeServer, retireServer } from '@headwater/service/close-server';
 import { capPerAddress } from '@headwater/service/connection-caps';
 import { capPipeline } from '@headwater/service/pipeline-cap';
 import { refuseOddities } from '@headwater/service/problem-response';
@@ -40,6 +40,8 @@ export interface ViewerServer {
   readonly server: Server | SecureServer;
   /** Comes back when the last connection is closed. @param answersMs answers under way have so long to end */
   close(answersMs: number): Promise<void>;
+  /** The same without the loss of a request: see `retireServer`. */
+  retire(withinMs: number): Promise<void>;
 }
 
 /** Plain HTTP/1.1, or with certificates HTTP/1.1 and HTTP/2 over TLS. */
@@ -48,7 +50,11 @@ export function createViewerServer(options: ViewerServerOptions): ViewerServer {
   const bodies = new SlowBodies();
   if (certificates === null) {
     const server = limit(createServer(httpOptions(options)), options.onRequest, { ...options, bodies });
-    return { server, close: (answersMs) => closeServer(server, answersMs) };
+    return {
+      server,
+      close: (answersMs) => closeServer(server, answersMs),
+      retire: (withinMs) => retireServer(server, withinMs),
+    };
   }
   const h2 = createH2Server({ ...options, bodies });
   const answer: RequestListener = (request, response) => options.onRequest(request, new PacedResponse(response));
@@ -56,14 +62,16 @@ export function createViewerServer(options: ViewerServerOptions): ViewerServer {
     ...options,
     bodies,
   });
+  const end = async (http1: typeof closeServer, withinMs: number): Promise<void> => {
+    h2.close();
+    const late = setTimeout(() => h2.destroy(), withinMs);
+    await http1(server, withinMs);
+    clearTimeout(late);
+  };
   return {
     server,
-    async close(answersMs) {
-      h2.close();
-      const late = setTimeout(() => h2.destroy(), answersMs);
-      await closeServer(server, answersMs);
-      clearTimeout(late);
-    },
+    close: (answersMs) => end(closeServer, answersMs),
+    retire: (withinMs) => end(retireServer, withinMs),
   };
 }
 

@@ -10,5 +10,8 @@ process.exit(await run(start));
 async function start(): Promise<AsyncDisposable> {
   if (process.argv[2] === WORKER_ARGUMENT) return startWorker();
   const config = readConfig();
-  return config.workers === 1 ? startEdge(config) : startNode(config, import.meta.filename);
+  if (config.workers === 1) return startEdge(config);
+  const node = await startNode(config, import.meta.filename);
+  process.on('SIGHUP', () => void node.restart());
+  return node;
 }

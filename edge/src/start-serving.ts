@@ -31,6 +31,8 @@ import { type Zones, assembleZones } from './zone/assemble-zones.ts';
 
 /** Answers under way have so long to end. */
 export const DRAIN_MS = 2_000;
+/** What has been replaced ends its answers in so long: a segment of 8 Mbit at the rate at which it is played, many times over. */
+const RETIRE_MS = 60_000;
 
 /** What it serves by and tells to. */
 interface Surroundings {
@@ -39,6 +41,8 @@ interface Surroundings {
   readonly log: Log;
   /** the other workers, where there are any */
   readonly team?: Team;
+  /** the socket to listen on, of the process that this one replaces */
+  readonly listener?: object;
   /** pages of which a former process may not have done all, to be done before anything is served */
   readonly missed?: readonly FeedPage[];
 }
@@ -58,13 +62,18 @@ export interface Serving extends AsyncDisposable {
   carryOut(page: FeedPage, isDone?: boolean): Promise<readonly Purged[]>;
   /** All that was ordered up to now has been carried out. */
   heard(): void;
+  readonly server: Server;
+  /** Lets another process have the disk. */
+  releaseDisk(): Promise<void>;
+  /** Takes no new connection, and answers on those that are open once more; comes back when all are closed. */
+  retire(): Promise<void>;
   /** Forgets objects of pull zones that a request has changed. */
   forget(objects: readonly NamedObject[]): Promise<void>;
 }
 
 /** Listens to viewers. */
 export async function startServing(config: EdgeConfig, surroundings: Surroundings): Promise<Serving> {
-  const { clock, feed, log, team, missed = [] } = surroundings;
+  const { clock, feed, log, team, listener, missed = [] } = surroundings;
   const metrics = new Metrics();
   const events = createEvents(log, metrics);
   const state = { draining: false };
@@ -95,6 +104,7 @@ export async function startServing(config: EdgeConfig, surroundings: Surrounding
     port: config.port,
     variable: 'HEADWATER_EDGE_PORT',
     reusePort: team !== undefined,
+    ...(listener === undefined ? {} : { listener }),
   });
   exposeGauges(edge, events, open);
   return {
@@ -111,6 +121,12 @@ export async function startServing(config: EdgeConfig, surroundings: Surrounding
     carryOut,
     forget: (objects) => zones.forget(objects),
     heard: () => edge.purges.heard(),
+    server: viewers.server,
+    releaseDisk: () => zones.releaseDisk(),
+    async retire() {
+      state.draining = true;
+      await viewers.retire(RETIRE_MS);
+    },
     async [Symbol.asyncDispose]() {
       state.draining = true;
       await viewers.close(DRAIN_MS);

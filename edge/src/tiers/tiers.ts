@@ -58,8 +58,8 @@ export class Tiers<E extends TierEntry, R = unknown> {
   readonly #options: TiersOptions<E>;
   readonly #ram: RamTier<Kept<E>>;
   readonly #variants: Variants;
-  readonly #disk: DiskStore | null;
-  readonly #log: PurgeLog<R> | null;
+  #disk: DiskStore | null;
+  #log: PurgeLog<R> | null;
   #sequence = 0;
   /** all that is on disk was judged up to this */
   #doneTo = 0;
@@ -211,9 +211,17 @@ export class Tiers<E extends TierEntry, R = unknown> {
 
   async close(): Promise<void> {
     if (this.#sweepTimer !== null) clearTimeout(this.#sweepTimer);
+    await this.releaseDisk();
+  }
+
+  /** Closes the disk tier, for another process to open; what is in RAM stays. */
+  async releaseDisk(): Promise<void> {
     await this.#sweeping?.catch(() => undefined);
-    await this.#disk?.close();
-    await this.#log?.close();
+    const [disk, log] = [this.#disk, this.#log];
+    this.#disk = null;
+    this.#log = null;
+    await disk?.close();
+    await log?.close();
   }
 
   #sweepSoon(): void {

@@ -17,6 +17,8 @@ export interface Begin {
   readonly directory: string;
   /** all that the node knows; null before the feed's first page */
   readonly known: FeedPage | null;
+  /** the socket to listen on comes with this */
+  readonly isHeir: boolean;
   /** what was ordered since the worker that this one replaces did what it was told */
   readonly missed: readonly FeedPage[];
 }
@@ -31,11 +33,18 @@ export type ToWorker =
   | { readonly kind: 'forgotten'; readonly wish: number }
   /** all that was ordered up to now has been carried out */
   | { readonly kind: 'heard' }
+  /** close the disk, and send the socket that you listen on */
+  | { readonly kind: 'lend' }
+  /** another listens on your socket; end what you have begun, and say when you have */
+  | { readonly kind: 'retire' }
   /** the workers that serve */
   | { readonly kind: 'serving'; readonly workers: readonly number[] };
 
 export type FromWorker =
   | { readonly kind: 'serves' }
+  /** the socket comes with it */
+  | { readonly kind: 'lent' }
+  | { readonly kind: 'retired' }
   | { readonly kind: 'carried-out'; readonly question: number; readonly purged: readonly Purged[] }
   | { readonly kind: 'report'; readonly question: number; readonly report: Report }
   | { readonly kind: 'forgot'; readonly question: number }

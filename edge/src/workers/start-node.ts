@@ -31,6 +31,8 @@ interface NodeOverrides {
 export interface RunningNode extends Omit<RunningEdge, 'carryOut'> {
   /** the workers' process ids */
   readonly pids: () => readonly (number | undefined)[];
+  /** Replaces all workers without the loss of a request; comes back when new ones serve. */
+  readonly restart: () => Promise<void>;
   /** comes back when every worker has done it */
   readonly carryOut: (page: FeedPage) => Promise<void>;
 }
@@ -90,6 +92,7 @@ export async function startNode(
     adminPort,
     url,
     pids: () => workers.pids,
+    restart: () => workers.restart(),
     carryOut,
     async [Symbol.asyncDispose]() {
       state.draining = true;

@@ -6,6 +6,7 @@ import { systemClock } from '@headwater/service/clock';
 import { LoadMeter } from '@headwater/service/load-meter';
 import { createLog } from '@headwater/service/log';
 import { type Serving, startServing } from '../start-serving.ts';
+import { listenerOf } from './listener.ts';
 import { Ownership } from './ownership.ts';
 import { Wishes } from './wishes.ts';
 import { type Order, openChannel, tell } from './worker-channel.ts';
@@ -16,9 +17,10 @@ export async function startWorker(): Promise<AsyncDisposable> {
   const meter = new LoadMeter(systemClock);
   const early: Order[] = [];
   let obey = (order: Order): void => void early.push(order);
-  const { worker, config, directory, known, missed } = await openChannel((order) => obey(order));
+  const { worker, config, directory, known, missed, isHeir, listener } = await openChannel((order) => obey(order));
   const log = createLog({ service: 'edge', level: config.logLevel, nowMs: () => systemClock.nowMs() });
   if (known !== null) feed.apply(known);
+  if (isHeir && listener === null) throw new Error('the socket to listen on did not come');
   const ownership = new Ownership(worker, directory);
   const wishes = new Wishes(tell);
   // What is on disk is found again by who has the same number.
@@ -30,6 +32,7 @@ export async function startWorker(): Promise<AsyncDisposable> {
       feed,
       log: (level, event, fields) => log(level, event, { worker, ...fields }),
       missed,
+      ...(listener === null ? {} : { listener }),
       team: { ownership, worker, directory, forget: (objects) => wishes.forget(objects) },
     },
   );
@@ -56,6 +59,10 @@ function carryOut(order: Order, { feed, serving, ownership, wishes, meter }: Par
   switch (order.kind) {
     case 'serving':
       return ownership.update(order.workers);
+    case 'lend':
+      return void serving.releaseDisk().then(() => tell({ kind: 'lent' }, listenerOf(serving.server)));
+    case 'retire':
+      return void serving.retire().then(() => tell({ kind: 'retired' }));
     case 'forgotten':
       return wishes.grant(order.wish);
     case 'forget': {

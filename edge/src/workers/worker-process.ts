@@ -3,6 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { FeedPage } from '@headwater/protocol/feed';
 import type { Purged } from '../purge.ts';
+import { type Listener, asHandle, fromHandle } from './listener.ts';
 import type { NamedObject } from './team.ts';
 import type { Begin, FromWorker, Report, ToWorker } from './messages.ts';
 
@@ -10,6 +11,8 @@ interface WorkerProcessOptions {
   /** the program, which knows by its argument that it is a worker */
   readonly entry: string;
   readonly begin: Begin;
+  /** the socket of the worker that this one replaces; null: it binds one */
+  readonly listener: Listener | null;
   readonly onServing: (worker: WorkerProcess) => void;
   /** it wants all to forget objects, and to be told when they have */
   readonly onWish: (worker: WorkerProcess, wish: number, objects: readonly NamedObject[]) => void;
@@ -32,22 +35,28 @@ export class WorkerProcess {
   readonly number: number;
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
+  readonly #begun = Promise.withResolvers<boolean>();
   readonly #asked = new Map<number, (answer: Answer | null) => void>();
   #questions = 0;
   #isServing = false;
+  #onLent: ((listener: Listener | null) => void) | null = null;
+  #onRetired: (() => void) | null = null;
 
-  constructor({ entry, begin, onServing, onWish, onEnd }: WorkerProcessOptions) {
+  constructor({ entry, begin, listener, onServing, onWish, onEnd }: WorkerProcessOptions) {
     this.number = begin.worker;
     // In a group of its own: Ctrl-C is for the node, which then ends its workers in order.
     const child = fork(entry, [WORKER_ARGUMENT], { serialization: 'advanced', detached: true });
     this.#child = child;
     const late = setTimeout(() => this.kill(), START_MS);
-    child.on('message', (message) => {
+    child.on('message', (message, handle) => {
       const said = message as FromWorker;
+      if (said.kind === 'lent') return this.#onLent?.(fromHandle(handle));
+      if (said.kind === 'retired') return this.#onRetired?.();
       if (said.kind === 'forget') return onWish(this, said.wish, said.objects);
       if (said.kind !== 'serves') return this.#hear(said);
       clearTimeout(late);
       this.#isServing = true;
+      this.#begun.resolve(true);
       onServing(this);
     });
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -55,8 +64,11 @@ export class WorkerProcess {
     const end = (how: string): void => {
       clearTimeout(late);
       this.#isServing = false;
+      this.#begun.resolve(false);
       for (const answer of this.#asked.values()) answer(null);
       this.#asked.clear();
+      this.#onLent?.(null);
+      this.#onRetired?.();
       resolve();
       onEnd(this, how);
     };
@@ -65,11 +77,16 @@ export class WorkerProcess {
     child.on('error', (error) => {
       if (child.pid === undefined) end(error.message);
     });
-    this.tell(begin);
+    child.send(begin, asHandle(listener), () => undefined);
   }
 
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  /** Whether it came to serve; comes back when that is known. */
+  get begun(): Promise<boolean> {
+    return this.#begun.promise;
   }
 
   get isServing(): boolean {
@@ -94,6 +111,27 @@ export class WorkerProcess {
   async report(): Promise<Report | null> {
     const answer = await this.#ask({ kind: 'report' });
     return answer?.kind === 'report' ? answer.report : null;
+  }
+
+  /** The socket that it listens on; null when it is dead by then. Whoever has it closes it. */
+  lend(): Promise<Listener | null> {
+    return new Promise((resolve) => {
+      const late = setTimeout(() => this.kill(), ANSWER_MS);
+      this.#onLent = (listener) => {
+        clearTimeout(late);
+        this.#onLent = null;
+        resolve(listener);
+      };
+      this.tell({ kind: 'lend' });
+    });
+  }
+
+  /** Another has its socket: it ends what it has begun, and comes back when nothing is left of that. */
+  retire(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onRetired = resolve;
+      this.tell({ kind: 'retire' });
+    });
   }
 
   /** Lets it end what it has begun, for so long. */

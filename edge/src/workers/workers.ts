@@ -9,6 +9,7 @@ import type { Clock } from '@headwater/service/clock';
 import type { EdgeConfig } from '../config.ts';
 import type { Purged } from '../purge.ts';
 import { Ledger } from './ledger.ts';
+import type { Listener } from './listener.ts';
 import type { NamedObject } from './team.ts';
 import type { NodeEvents } from './node-events.ts';
 import { WorkerProcess } from './worker-process.ts';
@@ -45,17 +46,22 @@ interface Place {
   shortLives: number;
   /** orders that nobody in this place has carried out yet */
   missed: FeedPage[];
+  /** what is ordered now is for the next one, too: it finds on disk what this one does not have any more */
+  isLending: boolean;
 }
 
 export class Workers implements AsyncDisposable {
   readonly ledger = new Ledger();
   readonly #options: WorkersOptions;
   readonly #places = new Map<number, Place>();
+  /** those that are about to replace another, and those that were replaced and have not ended: they hear what all hear */
+  readonly #besides = new Set<WorkerProcess>();
   readonly #pauses = new Set<NodeJS.Timeout>();
   readonly #started = Promise.withResolvers<void>();
   #isStarting = true;
   #isStopping = false;
   #timer: NodeJS.Timeout | undefined;
+  #restarting: Promise<void> | null = null;
 
   private constructor(options: WorkersOptions) {
     this.#options = options;
@@ -69,7 +75,13 @@ export class Workers implements AsyncDisposable {
     const workers = new Workers(options);
     for (let worker = 1; worker <= options.count; worker += 1) {
       const bornMs = options.clock.monotonicMs();
-      workers.#places.set(worker, { process: workers.#spawn(worker, []), bornMs, shortLives: 0, missed: [] });
+      workers.#places.set(worker, {
+        process: workers.#spawn(worker, []),
+        bornMs,
+        shortLives: 0,
+        missed: [],
+        isLending: false,
+      });
     }
     try {
       await workers.#started.promise;
@@ -102,7 +114,7 @@ export class Workers implements AsyncDisposable {
 
   /** Tells all of them that there are no orders but those that they had. */
   heard(): void {
-    for (const process of this.#processes()) process.tell({ kind: 'heard' });
+    for (const process of [...this.#processes(), ...this.#besides]) process.tell({ kind: 'heard' });
   }
 
   /** Reads all of them into the ledger. */
@@ -111,11 +123,54 @@ export class Workers implements AsyncDisposable {
     for (const [index, report] of reports.entries()) if (report !== null) this.ledger.note(index + 1, report);
   }
 
+  /**
+   * Replaces all workers, one after the other, by such as run what the program is now. No request is lost: each takes over the
+   * socket of the one before it, which ends when it has answered all that it has begun. Comes back when new ones serve.
+   */
+  restart(): Promise<void> {
+    this.#restarting ??= this.#replaceAll().finally(() => (this.#restarting = null));
+    return this.#restarting;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#timer);
     for (const pause of this.#pauses) clearTimeout(pause);
-    await Promise.all(this.#processes().map((process) => process.stop(STOP_MS)));
+    await Promise.all([...this.#processes(), ...this.#besides].map((process) => process.stop(STOP_MS)));
+  }
+
+  async #replaceAll(): Promise<void> {
+    for (const [worker, place] of this.#places) {
+      if (!(await this.#replace(worker, place))) return;
+    }
+  }
+
+  /** False when it could not be: then the one that is there goes on. */
+  async #replace(worker: number, place: Place): Promise<boolean> {
+    const old = place.process;
+    place.isLending = true;
+    const listener = await old.lend();
+    place.isLending = false;
+    if (listener === null || this.#isStopping) return false;
+    const heir = this.#spawn(worker, place.missed, listener);
+    this.#besides.add(heir);
+    const serves = await heir.begun;
+    listener.close();
+    this.#besides.delete(heir);
+    if (!serves || this.#isStopping || place.process !== old) {
+      heir.kill();
+      return false;
+    }
+    await this.read();
+    this.ledger.close(worker);
+    place.process = heir;
+    place.missed = [];
+    place.bornMs = this.#options.clock.monotonicMs();
+    this.#besides.add(old);
+    this.#tellServing();
+    this.#options.events.workerServes(worker);
+    void old.retire().then(() => old.stop(STOP_MS));
+    return true;
   }
 
   #processes(): WorkerProcess[] {
@@ -126,34 +181,39 @@ export class Workers implements AsyncDisposable {
     const all = await Promise.all(
       [...this.#places.values()].map(async (place) => {
         const purged = await place.process.carryOut(page, isNew);
-        if (purged === null) miss(place, page);
+        if (purged === null || place.isLending) miss(place, page);
         return purged ?? [];
       }),
     );
-    return all.flat();
+    const besides = await Promise.all([...this.#besides].map((process) => process.carryOut(page, isNew)));
+    return [...all, ...besides.map((purged) => purged ?? [])].flat();
   }
 
   /** Twice, as {@link carryOut} says. */
   async #forget(asker: WorkerProcess, wish: number, objects: readonly NamedObject[]): Promise<void> {
     for (let round = 0; round < 2; round += 1) {
-      await Promise.all(this.#processes().map((process) => process.forget(objects)));
+      await Promise.all([...this.#processes(), ...this.#besides].map((process) => process.forget(objects)));
     }
     asker.tell({ kind: 'forgotten', wish });
   }
 
-  #spawn(worker: number, missed: readonly FeedPage[]): WorkerProcess {
+  #spawn(worker: number, missed: readonly FeedPage[], listener: Listener | null = null): WorkerProcess {
     const { entry, config, directory, known } = this.#options;
     return new WorkerProcess({
       entry,
-      begin: { kind: 'begin', worker, config, directory, known: known(), missed },
-      onServing: () => this.#onServing(worker),
+      begin: { kind: 'begin', worker, config, directory, known: known(), missed, isHeir: listener !== null },
+      listener,
+      onServing: (process) => this.#onServing(process),
       onWish: (process, wish, objects) => void this.#forget(process, wish, objects),
       onEnd: (process, how) => this.#onEnd(process, how),
     });
   }
 
-  #onServing(worker: number): void {
+  #onServing(process: WorkerProcess): void {
+    const worker = process.number;
     const place = this.#places.get(worker);
+    // An heir takes its place when the one before it is told so.
+    if (this.#besides.has(process)) return;
     if (place !== undefined) place.missed = [];
     this.#tellServing();
     this.#options.events.workerServes(worker);
@@ -162,8 +222,9 @@ export class Workers implements AsyncDisposable {
     this.#started.resolve();
   }
 
-  #onEnd({ number: worker }: WorkerProcess, how: string): void {
-    if (this.#isStopping) return;
+  #onEnd(process: WorkerProcess, how: string): void {
+    const worker = process.number;
+    if (this.#besides.delete(process) || this.#isStopping) return;
     if (this.#isStarting) return this.#started.reject(new Error(`worker ${worker} ended as it started: ${how}`));
     const { clock, random, events } = this.#options;
     events.workerEnded(worker, how);
@@ -182,8 +243,10 @@ export class Workers implements AsyncDisposable {
   }
 
   #tellServing(): void {
-    const processes = this.#processes();
-    const workers = processes.filter(({ isServing }) => isServing).map(({ number }) => number);
+    const processes = [...this.#processes(), ...this.#besides];
+    const workers = this.#processes()
+      .filter(({ isServing }) => isServing)
+      .map(({ number }) => number);
     for (const process of processes) process.tell({ kind: 'serving', workers });
   }
 }

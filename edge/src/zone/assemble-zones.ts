@@ -50,6 +50,8 @@ export interface Zones {
   purgeAfter(page: FeedPage): Promise<void>;
   /** Carries out what a request that changed something means for objects here. */
   forget(objects: readonly NamedObject[]): Promise<void>;
+  /** Lets another process have the disk: from now on RAM is all. */
+  releaseDisk(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -113,6 +115,7 @@ export async function assembleZones(config: EdgeConfig, around: Surroundings): P
     trimRam: () => tiers.trimRam(),
     purgeAfter: (page) => zoneTiers.purgeAfter(page),
     forget,
+    releaseDisk: () => tiers.releaseDisk(),
     async close() {
       namedNext.stop();
       upstream.close();

@@ -15,6 +15,8 @@ interface ListenOptions {
   readonly host?: string;
   /** other processes may listen there too, and get their share of the connections */
   readonly reusePort?: boolean;
+  /** a socket that another process listens on, or has until now: then nothing is bound */
+  readonly listener?: object;
   /** the environment variable that sets the port, for the message */
   readonly variable: string;
 }
@@ -28,8 +30,8 @@ export async function listen(server: Server, options: ListenOptions): Promise<nu
     server.once('error', (cause: NodeJS.ErrnoException) => {
       reject(listenError(cause, options));
     });
-    const { port, host, reusePort = false } = options;
-    server.listen({ port, host, reusePort, backlog: BACKLOG }, () => {
+    const { port, host, reusePort = false, listener } = options;
+    server.listen(listener ?? { port, host, reusePort, backlog: BACKLOG }, () => {
       server.removeAllListeners('error');
       resolve();
     });

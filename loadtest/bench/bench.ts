@@ -7,7 +7,10 @@ import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
+import { admission } from './admission.ts';
 import { chunkLatency } from './chunk-latency.ts';
+import { diskRead } from './disk-read.ts';
+import { diskRestart } from './disk-restart.ts';
 import { edgeDeath } from './edge-death.ts';
 import { edgeMemory } from './edge-memory.ts';
 import { holds, type Figure, type FigureResult } from './figure.ts';
@@ -30,6 +33,9 @@ const FIGURES: readonly Figure[] = [
   edgeDeath,
   purgeEffect,
   fills,
+  admission,
+  diskRestart,
+  diskRead,
 ];
 
 interface Report {

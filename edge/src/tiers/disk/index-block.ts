@@ -52,18 +52,21 @@ export function encodeIndexBlock(items: readonly IndexItem[], sequence: number):
   return block;
 }
 
-interface ReadIndex {
+export interface CheckedIndex {
   /** where the good blocks end; what follows is a block that was not finished */
   readonly endBytes: number;
   readonly sequence: number;
+  /** items of the good blocks, dead ones and what they are about included */
+  readonly items: number;
   /** A block within is not what was written. Which of the volume is dead cannot be known then. */
   readonly isDamaged: boolean;
 }
 
-/** Reads an index; each item of a good block is told in the order of writing. Whatever the bytes are, it does not throw. */
-export function readIndexBlocks(bytes: Buffer, onItem: (item: IndexItem) => void): ReadIndex {
+/** Looks how much of an index is what was written. Whatever the bytes are, it does not throw. */
+export function checkIndex(bytes: Buffer): CheckedIndex {
   let at = 0;
   let sequence = 0;
+  let items = 0;
   while (at + HEADER_BYTES <= bytes.length) {
     const count = bytes.readUInt32LE(at + 8);
     const end = at + blockBytes(count);
@@ -71,23 +74,36 @@ export function readIndexBlocks(bytes: Buffer, onItem: (item: IndexItem) => void
     if (!isWhole || bytes.readUInt32LE(at + 4) !== crc32(bytes.subarray(at + CHECKED_FROM, end))) break;
     const blockSequence = bytes.readDoubleLE(at + 16);
     if (Number.isSafeInteger(blockSequence)) sequence = Math.max(sequence, blockSequence);
-    for (let item = at + HEADER_BYTES; item < end; item += ITEM_BYTES) onItem(readItem(bytes, item));
+    items += count;
     at = end;
   }
   // One block is written at a time: what is unfinished is one block at most, and nothing whole comes after it.
   const isDamaged = bytes.length - at > blockBytes(MOST_ITEMS) || hasBlockAfter(bytes, at);
-  return { endBytes: at, sequence, isDamaged };
+  return { endBytes: at, sequence, items, isDamaged };
 }
 
-function readItem(bytes: Buffer, at: number): IndexItem {
-  const last = bytes.readUInt32LE(at + 12);
-  return {
-    high: bytes.readUInt32LE(at),
-    low: bytes.readUInt32LE(at + 4),
-    offset: bytes.readUInt32LE(at + 8) * STEP_BYTES,
-    length: (last & ~ENTRY_BIT) * STEP_BYTES,
-    isEntry: last >>> 31 === 1,
-  };
+/** An item as four words, for there are millions: the hash, the offset in steps, and the last one as {@link readLast} has it. */
+export type OnItem = (high: number, low: number, steps: number, last: number) => void;
+
+/** Tells each item of an index that was checked, in the order of writing. */
+export function eachItem(bytes: Buffer, endBytes: number, onItem: OnItem): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; at < endBytes;) {
+    const end = at + blockBytes(view.getUint32(at + 8, true));
+    for (at += HEADER_BYTES; at < end; at += ITEM_BYTES) {
+      onItem(
+        view.getUint32(at, true),
+        view.getUint32(at + 4, true),
+        view.getUint32(at + 8, true),
+        view.getUint32(at + 12, true),
+      );
+    }
+  }
+}
+
+/** Steps of length, 0 for what is dead, and whether it is an entry. */
+export function readLast(last: number): { readonly steps: number; readonly isEntry: boolean } {
+  return { steps: (last & ~ENTRY_BIT) >>> 0, isEntry: last >>> 31 === 1 };
 }
 
 function hasBlockAfter(bytes: Buffer, from: number): boolean {

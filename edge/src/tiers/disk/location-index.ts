@@ -22,6 +22,8 @@ const WORDS = 4;
 const SHARDS = 64;
 const FIRST_SLOTS = 64;
 const MOST_LOAD = 0.75;
+/** No shard has so many times the average. */
+const SPREAD = 1.1;
 const ENTRY_BIT = 0x8000_0000;
 const USED_BIT = 0x8000;
 const LENGTH_BITS = 0x7fff;
@@ -55,6 +57,33 @@ export class LocationIndex {
     return (shard.words[at + 3] ?? 0) === 0 ? undefined : readSlot(shard.words, at);
   }
 
+  /** Makes room for so many records in an index that has none, so that it does not have to grow to it. */
+  reserve(records: number): void {
+    const wanted = Math.ceil(((records / SHARDS) * SPREAD) / MOST_LOAD);
+    const slots = Math.max(FIRST_SLOTS, 2 ** Math.ceil(Math.log2(wanted)));
+    for (const shard of this.#shards) Object.assign(shard, emptyShard(slots));
+  }
+
+  /**
+   * Takes up a record at a start, where there are millions, by {@link placeWord} and {@link lastWord}.
+   * @returns false, and nothing is done, if the name is there
+   */
+  add(high: number, low: number, place: number, last: number): boolean {
+    const shard = this.#shardOf(high);
+    if (shard.count >= (shard.mask + 1) * MOST_LOAD) grow(shard);
+    const { words } = shard;
+    const at = slotOf(shard, high, low);
+    if (words[at + 3] !== 0) return false;
+    words[at] = high;
+    words[at + 1] = low;
+    words[at + 2] = place;
+    words[at + 3] = last;
+    shard.count += 1;
+    this.#records += 1;
+    if (place >>> 31 === 1) this.#entries += 1;
+    return true;
+  }
+
   /** @returns what was there before */
   put({ high, low }: NameHash, location: Location): Location | undefined {
     const shard = this.#shardOf(high);
@@ -64,8 +93,8 @@ export class LocationIndex {
     const before = (words[at + 3] ?? 0) === 0 ? undefined : readSlot(words, at);
     words[at] = high;
     words[at + 1] = low;
-    words[at + 2] = (location.offset / STEP_BYTES) | (location.isEntry ? ENTRY_BIT : 0);
-    words[at + 3] = (location.volume << 16) | (location.length / STEP_BYTES);
+    words[at + 2] = placeWord(location.offset, location.isEntry);
+    words[at + 3] = lastWord(location.volume, location.length);
     if (before === undefined) {
       shard.count += 1;
       this.#records += 1;
@@ -110,6 +139,16 @@ export class LocationIndex {
   #shardOf(high: number): Shard {
     return this.#shards[high >>> 26] as Shard;
   }
+}
+
+/** A slot's third word. */
+export function placeWord(offset: number, isEntry: boolean): number {
+  return (offset / STEP_BYTES) | (isEntry ? ENTRY_BIT : 0);
+}
+
+/** A slot's last word, of what nobody has asked for yet. */
+export function lastWord(volume: number, length: number): number {
+  return (volume << 16) | (length / STEP_BYTES);
 }
 
 function emptyShard(slots: number): Shard {

@@ -2,13 +2,13 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FileLayer } from './file-layer.ts';
-import { blockBytes, type IndexItem, type NameHash } from './index-block.ts';
-import { type Location, LocationIndex, MOST_VOLUMES } from './location-index.ts';
+import { blockBytes, eachItem, type IndexItem, type NameHash, type OnItem, readLast } from './index-block.ts';
+import { lastWord, type Location, LocationIndex, MOST_VOLUMES, placeWord } from './location-index.ts';
 import { Marks } from './marks.ts';
 import { hashOf } from './name-hash.ts';
-import { type DiskRecord, encodeRecord, recordBytes } from './record.ts';
+import { type DiskRecord, encodeRecord, MOST_RECORD_BYTES, recordBytes, STEP_BYTES } from './record.ts';
 import { type Placed, readRuns } from './runs.ts';
-import { removeFiles, Volume, volumeIds } from './volume.ts';
+import { readIndex, removeFiles, Volume, volumeIds } from './volume.ts';
 import type { QueuedRecord } from './write-queue.ts';
 
 const MIB = 1024 * 1024;
@@ -78,24 +78,29 @@ export class Shelf {
 
   /** Takes up what a run before has left. Damaged volumes are removed; so is what no index tells of. */
   async start(): Promise<ShelfStart> {
-    const { files, directory } = this.#options;
+    const { files, directory, limitBytes } = this.#options;
     await files.makeDirectory(directory);
     const ids = volumeIds(await files.list(directory));
+    this.#nextId = (ids.at(-1) ?? 0) + 1;
+    const indices = await Promise.all(ids.map((id) => readIndex({ files, directory, id })));
+    this.index.reserve(indices.reduce((sum, found) => sum + (found?.items ?? 0), 0));
     let highestSequence = 0;
     let damagedVolumes = 0;
-    for (const id of ids) {
-      this.#nextId = id + 1;
+    for (const [at, id] of ids.entries()) {
+      const found = indices[at] ?? null;
       const place = { files, directory, id, slot: this.#freeSlot() };
-      const found = await Volume.find(place, (item, volume) => this.#take(item, volume)).catch(() => null);
-      if (found === null) {
+      const volume = found === null ? null : await Volume.reopen(place, found).catch(() => null);
+      if (found === null || volume === null) {
         damagedVolumes += 1;
         await removeFiles(place).catch(() => undefined);
         continue;
       }
       highestSequence = Math.max(highestSequence, found.sequence);
-      this.#volumes.set(place.slot, found.volume);
+      this.#volumes.set(place.slot, volume);
+      eachItem(found.bytes, found.endBytes, this.#takeInto(volume));
+      if (this.#volumes.size >= MOST_VOLUMES) await this.#discard(this.#worst());
     }
-    while (this.usedBytes > this.#options.limitBytes) await this.#discard(this.#worst());
+    while (this.usedBytes > limitBytes) await this.#discard(this.#worst());
     return { highestSequence, damagedVolumes };
   }
 
@@ -164,16 +169,25 @@ export class Shelf {
     this.#volumes.clear();
   }
 
-  /** An item of an index, at a start. */
-  #take(item: IndexItem, volume: Volume): void {
-    this.#volumes.set(volume.slot, volume);
-    const before = this.index.find(item);
-    if (item.length > 0) {
-      this.place({ ...item, volume: volume.slot });
-    } else if (before?.volume === volume.slot && before.offset === item.offset) {
-      this.index.delete(item);
+  /** What takes up the items of a volume at a start. */
+  #takeInto(volume: Volume): OnItem {
+    const { recordsBytes, slot } = volume;
+    return (high, low, steps, last) => {
+      const { steps: lengthSteps, isEntry } = readLast(last);
+      const length = lengthSteps * STEP_BYTES;
+      const offset = steps * STEP_BYTES;
+      if (length > MOST_RECORD_BYTES || offset + length > recordsBytes) return;
+      if (length > 0 && this.index.add(high, low, placeWord(offset, isEntry), lastWord(slot, length))) {
+        volume.liveBytes += length;
+        return;
+      }
+      // It takes the place of another, or says that one is dead.
+      if (length > 0) return this.place({ high, low, volume: slot, offset, length, isEntry });
+      const before = this.index.find({ high, low });
+      if (before?.volume !== slot || before.offset !== offset) return;
+      this.index.delete({ high, low });
       volume.liveBytes -= before.length;
-    }
+    };
   }
 
   /** @param survivor the volume with what came in its place: it is said there already */

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { DiskFile, FileLayer } from './file-layer.ts';
-import { encodeIndexBlock, type IndexItem, readIndexBlocks } from './index-block.ts';
+import { type CheckedIndex, checkIndex, encodeIndexBlock, type IndexItem } from './index-block.ts';
 import type { Location } from './location-index.ts';
 
 const RECORDS = '.records';
@@ -28,9 +28,16 @@ export function volumeIds(names: readonly string[]): readonly number[] {
 }
 
 /** What a start finds of a volume. */
-export interface FoundVolume {
-  readonly volume: Volume;
-  readonly sequence: number;
+interface FoundIndex extends CheckedIndex {
+  readonly bytes: Buffer;
+}
+
+/** @returns null if it cannot be trusted */
+export async function readIndex(place: Omit<VolumePlace, 'slot'>): Promise<FoundIndex | null> {
+  const bytes = await place.files.readWhole(pathOf(place, INDEX)).catch(() => null);
+  if (bytes === null) return null;
+  const checked = checkIndex(bytes);
+  return checked.isDamaged ? null : { bytes, ...checked };
 }
 
 export class Volume {
@@ -76,25 +83,11 @@ export class Volume {
     return new Volume(place, await openBoth(place), 0);
   }
 
-  /**
-   * Opens a volume that was written before, and tells what is in it.
-   * @returns null if it cannot be trusted
-   */
-  static async find(
-    place: VolumePlace,
-    onItem: (item: IndexItem, volume: Volume) => void,
-  ): Promise<FoundVolume | null> {
-    const bytes = await place.files.readWhole(pathOf(place, INDEX));
-    const items: IndexItem[] = [];
-    const { endBytes, sequence, isDamaged } = readIndexBlocks(bytes, (item) => items.push(item));
-    if (isDamaged) return null;
+  /** Opens a volume that was written before, as far as its index was found good. */
+  static async reopen(place: VolumePlace, { bytes, endBytes }: FoundIndex): Promise<Volume> {
     const files = await openBoth(place);
     if (bytes.length > endBytes) await files.index.truncate(endBytes);
-    const volume = new Volume(place, files, endBytes);
-    for (const item of items) {
-      if (item.offset + item.length <= volume.recordsBytes) onItem(item, volume);
-    }
-    return { volume, sequence };
+    return new Volume(place, files, endBytes);
   }
 
   /** Writes records at the end, then that they are there. */

@@ -1,6 +1,7 @@
 /** What a player says that it will ask for next (CMCD `nor`, CTA-5004) is on its way in before it does. */
 
 import { type Cmcd, readCmcd } from '@headwater/protocol/cmcd';
+import { stripSigningPackage } from '@headwater/protocol/signing-package';
 import { CONDITIONAL_FIELDS } from '../http-cache/validation.ts';
 import { without } from '../http-cache/fields.ts';
 import { PrefetchQueue, type PrefetchResult } from '../prefetch-queue.ts';
@@ -33,7 +34,7 @@ export class NamedNext {
 
   /** Begins to fetch what a request names, if it is of the same zone and below the same token. */
   follow(request: ViewerRequest, ask: Ask): void {
-    const url = request.url ?? '';
+    const url = stripSigningPackage(request.url ?? '');
     const said = cmcdOf(request, url);
     if (said === null || said.next.length === 0) return;
     const path = url.split('?', 1)[0] ?? '';
@@ -71,7 +72,7 @@ function cmcdOf({ headers }: ViewerRequest, url: string): Cmcd | null {
 }
 
 function askFor(ask: Ask, { url, range }: PrefetchTarget, before: string): Ask | null {
-  const target = readRequestTarget(url.slice(before.length), undefined);
+  const target = readRequestTarget(stripSigningPackage(url.slice(before.length)), undefined);
   if (!target.ok) return null;
   const { path, name, query } = target;
   const ranged = range === null ? [] : ['Range', range];

@@ -215,6 +215,18 @@ test('no token goes to the origin in another field either', async () => {
   assert.equal((await get('open.example', '/stripped?URISigningPackage=secret&x')).text, '/stripped?x');
 });
 
+test('what a player names as its next is fetched without its token', async () => {
+  const jwt = session({ cdniuc: 'regex:http://vip[.]example/next/[^?]*(\\?.*)?' });
+  const next = (name: string, where: string) => encodeURIComponent(`nor="${encodeURIComponent(`${name}${where}`)}"`);
+  const token = `/t/${zoneToken('vip')}`;
+  await get('vip.example', `/next/1;URISigningPackage=${jwt}?CMCD=${next('2', `;URISigningPackage=${jwt}`)}`);
+  await get('vip.example', `/next/3?URISigningPackage=${jwt}&CMCD=${next('4', `?URISigningPackage=${jwt}`)}`);
+  await get('vip.example', `${token}/next/5?CMCD=${next(`${token}/next/6`, '')}`);
+  while (asked.length < 6) await ask(edge, '/healthz');
+  const paths = ['/next/1', '/next/2', '/next/3', '/next/4', '/next/5', '/next/6'];
+  assert.deepEqual(new Set(asked.map(({ url }) => url)), new Set(paths));
+});
+
 test('a zone’s tokens end when they are revoked, and before the feed’s first page there are none', async () => {
   const token = zoneToken('other');
   assert.equal((await get('other.example', `/t/${token}/a`)).status, 200);

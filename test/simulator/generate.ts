@@ -22,9 +22,11 @@ export interface Repertoire {
   readonly purges: boolean;
   readonly restarts: boolean;
   readonly tokens: boolean;
+  /** connections end by resets, too: node:http takes that for the end of a body that ends with its connection */
+  readonly resets: boolean;
 }
 
-const EVERYTHING: Repertoire = { purges: true, restarts: true, tokens: true };
+const EVERYTHING: Repertoire = { purges: true, restarts: true, tokens: true, resets: true };
 
 /** The history of a seed. */
 export function generateHistory(seed: number, repertoire: Repertoire = EVERYTHING): History {
@@ -142,7 +144,7 @@ class Generator {
   #fault(place = this.#place()): MiddleStep {
     const dice = this.#dice;
     const fault: Fault = dice.weighted<Fault>([
-      [6, { kind: 'die', at: dice.share(), reset: dice.chance(0.5) }],
+      [6, { kind: 'die', at: dice.share(), reset: this.#isReset() }],
       [2, { kind: 'refuse' }],
       [3, { kind: 'status', status: dice.pick([500, 502, 503, 504]) }],
     ]);
@@ -155,6 +157,10 @@ class Generator {
     const request = this.#plain(place);
     const steps: Step[] = this.#dice.chance(0.5) ? [{ kind: 'ask', requests: [request] }] : [];
     return [...steps, this.#advance(), this.#fault(place), { kind: 'ask', requests: [request] }];
+  }
+
+  #isReset(): boolean {
+    return this.#dice.chance(0.5) && this.#repertoire.resets;
   }
 
   #purge(): PurgeSpec {
@@ -207,7 +213,7 @@ class Generator {
     if (dice.chance(0.7)) return [hold, ...after];
     // The answer that is held dies a little later.
     const share = Math.min(1, Math.max(0, at) + dice.below(30) / 100);
-    return [{ kind: 'fault', place, fault: { kind: 'die', at: share, reset: dice.chance(0.5) } }, hold, ...after];
+    return [{ kind: 'fault', place, fault: { kind: 'die', at: share, reset: this.#isReset() } }, hold, ...after];
   }
 
   #middle(place: number, first: RequestSpec): MiddleStep {
@@ -245,7 +251,7 @@ class Generator {
     const requests = [this.#plain(place), this.#plain(place)];
     return [
       { kind: 'update', place, representation },
-      { kind: 'fault', place, fault: { kind: 'die', at: 0.7, reset: dice.chance(0.5) } },
+      { kind: 'fault', place, fault: { kind: 'die', at: 0.7, reset: this.#isReset() } },
       { kind: 'hold', place, at: 0.4, requests, during: [{ kind: 'update', place, representation }] },
       { kind: 'ask', requests: [this.#plain(place)] },
     ];

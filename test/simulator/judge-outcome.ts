@@ -133,9 +133,9 @@ function troublesOf(asked: Asked, transcript: Transcript): Exchange[] {
 function hasChanged(asked: Asked, { exchanges }: Transcript): boolean {
   const version = Number(asked.answer.get('x-version'));
   return exchanges.some(
-    ({ place, request, beganOrder, version: now }) =>
+    ({ place, request, beganOrder, endOrder, version: now }) =>
       place === asked.place &&
-      beganOrder > asked.startOrder &&
+      (endOrder ?? Infinity) > asked.startOrder &&
       beganOrder < asked.endOrder &&
       request.has('if-range') &&
       now !== version,

@@ -124,7 +124,7 @@ export class Origin implements AsyncDisposable {
     }
     const fault = this.#faults.get(place)?.shift() ?? null;
     if (exchange.ended !== 'open') return;
-    if (fault?.kind === 'refuse' || (fault?.kind === 'die' && this.#endsWithItsConnection(place))) {
+    if (fault?.kind === 'refuse' || (fault?.kind === 'die' && !fault.reset && this.#endsWithItsConnection(place))) {
       this.#end(exchange, 'died');
       socket.destroy();
       return;
@@ -134,7 +134,7 @@ export class Origin implements AsyncDisposable {
     socket.off('close', markLeft);
   }
 
-  /** Such a body is complete however its connection ends (RFC 9112 §8), so it can die only before its head. */
+  /** Such a body is complete wherever its connection ends in an orderly way (RFC 9112 §8): then it dies before its head. */
   #endsWithItsConnection(place: string): boolean {
     return this.resources.get(place)?.representation.framing === 'close';
   }

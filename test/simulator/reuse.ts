@@ -134,9 +134,13 @@ function whyNotSoftly({ asked, source, transcript }: Use, purge: Ordered): Compl
   );
   if (since.length === 0) return { rule: 'soft purge', detail: 'nobody has fetched it since a soft purge' };
   const vary = source.fields.get('vary');
+  // What came shortly before an edge was killed may not have been on its disk.
+  const restart = transcript.restarts.findLast(({ order }) => order < asked.startOrder);
   const anew = since.find(
     (other) =>
+      other.beganOrder > (restart?.upOrder ?? 0) &&
       other.status === 200 &&
+      !other.request.has('range') &&
       other.ended === 'complete' &&
       (other.endOrder ?? Infinity) < asked.startOrder &&
       whyUnshared(other) === null &&

@@ -8,6 +8,8 @@ import { type TlsFiles, loadTlsFiles } from '@headwater/service/tls-files';
 interface CertificatesOptions {
   /** the first is for who names none of the hosts */
   readonly files: readonly TlsFiles[];
+  /** what sessions are sealed with, where several processes are to open them */
+  readonly ticketKeys?: Uint8Array | undefined;
   /** files are looked at so often */
   readonly checkMs?: number;
   readonly onReloaded: (expiresMs: number) => void;
@@ -22,7 +24,8 @@ interface Certificate {
 }
 
 const CHECK_MS = 2_000;
-const TICKET_KEY_BYTES = 48;
+/** A name, a MAC key and a key, as OpenSSL has them. */
+export const TICKET_KEY_BYTES = 48;
 
 /**
  * Reads the files.
@@ -37,8 +40,8 @@ export async function openCertificates(options: CertificatesOptions): Promise<Ce
 /** Loaded, and looked after until disposed of. */
 export class Certificates implements Disposable {
   readonly #options: CertificatesOptions;
-  /** Sessions are taken up again after a new certificate as well. */
-  readonly #ticketKeys = randomBytes(TICKET_KEY_BYTES);
+  /** The same for every certificate: sessions are taken up again after a new one as well. */
+  readonly #ticketKeys: Buffer;
   readonly #servers = new Set<Server>();
   readonly #timer: NodeJS.Timeout;
   readonly #onHangup = (): void => void this.reload();
@@ -49,6 +52,7 @@ export class Certificates implements Disposable {
 
   constructor(options: CertificatesOptions) {
     this.#options = options;
+    this.#ticketKeys = Buffer.from(options.ticketKeys ?? randomBytes(TICKET_KEY_BYTES));
     this.#timer = setInterval(() => void this.check(), options.checkMs ?? CHECK_MS).unref();
     process.on('SIGHUP', this.#onHangup);
   }

@@ -20,6 +20,8 @@ export interface EdgeConfig extends NodeIdentity {
   readonly publicUrl: string | null;
   /** the certificates of the viewers' port; none: it speaks plain HTTP */
   readonly tlsFiles: readonly TlsFiles[];
+  /** what TLS sessions are sealed with; a node's workers share it */
+  readonly ticketKeys?: Uint8Array;
   /** our name in a session token's `aud` */
   readonly audience: string;
   /** what the fleet told last, for a start without a control plane */

@@ -139,10 +139,14 @@ export async function startServing(config: EdgeConfig, surroundings: Surrounding
 }
 
 /** @returns null when the port speaks plain HTTP */
-async function loadCertificates({ tlsFiles }: EdgeConfig, events: FrontEvents): Promise<Certificates | null> {
+async function loadCertificates(
+  { tlsFiles, ticketKeys }: EdgeConfig,
+  events: FrontEvents,
+): Promise<Certificates | null> {
   if (tlsFiles.length === 0) return null;
   return openCertificates({
     files: tlsFiles,
+    ticketKeys,
     onReloaded: (expiresMs) => events.certificateReloaded(expiresMs),
     onRejected: (error) => events.certificateRejected(error),
   });

@@ -15,16 +15,17 @@ interface NodeRigOptions {
   readonly workers?: number;
   readonly port?: number;
   readonly zones?: EdgeConfig['zones'];
+  readonly tlsFiles?: EdgeConfig['tlsFiles'];
   readonly onEvent?: (event: string) => void;
 }
 
 export function startNodeRig(feed: FeedState, options: NodeRigOptions = {}): Promise<RunningNode> {
-  const { workers = 2, port = 0, zones = [], onEvent = () => undefined } = options;
+  const { workers = 2, port = 0, zones = [], tlsFiles = [], onEvent = () => undefined } = options;
   const config = readConfig({ HEADWATER_EDGE_PORT: String(port), HEADWATER_EDGE_WORKERS: String(workers) });
   // What is fetched ahead of anybody's request, or was stored in an earlier run, would be counted with the rest.
   const limits = { ...config.limits, prefetches: 0, diskBytes: 0 };
   const log = (_: string, event: string): void => onEvent(event);
-  return startNode({ ...config, zones, adminPort: 0, logLevel: 'error', limits }, ENTRY, { feed, log });
+  return startNode({ ...config, zones, tlsFiles, adminPort: 0, logLevel: 'error', limits }, ENTRY, { feed, log });
 }
 
 /** The same question on as many connections at once. */

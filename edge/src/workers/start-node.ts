@@ -1,5 +1,6 @@
 /** The composition root of an edge with several workers: it joins the fleet, keeps its workers alive, and speaks for them. */
 
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ import { listen } from '@headwater/service/listen';
 import { type Log, createLog } from '@headwater/service/log';
 import { Metrics } from '@headwater/service/metrics';
 import { createAdminServer } from '../admin.ts';
+import { TICKET_KEY_BYTES } from '../certificates.ts';
 import type { EdgeConfig } from '../config.ts';
 import { createEvents } from '../events.ts';
 import { joinFleet } from '../join-fleet.ts';
@@ -57,7 +59,7 @@ export async function startNode(
   const workers = await Workers.start({
     entry,
     count: config.workers,
-    config: { ...shareOf(config), port },
+    config: { ...shareOf(config), port, ticketKeys: randomBytes(TICKET_KEY_BYTES) },
     directory,
     known: () => feed.snapshot(),
     clock,
@@ -67,6 +69,9 @@ export async function startNode(
     await rm(directory, { recursive: true, force: true });
     throw error;
   });
+  // Certificates are the workers' own. Without any the signal ends the node, as it does any process.
+  const onHangup = (): void => workers.hangUp();
+  if (config.tlsFiles.length > 0) process.on('SIGHUP', onHangup);
   const isReady = (): boolean => !state.draining && workers.areServing && knowsEnough(config, state.hasFeed);
   const exposition = async (): Promise<string> => {
     await workers.read();
@@ -96,6 +101,7 @@ export async function startNode(
     carryOut,
     async [Symbol.asyncDispose]() {
       state.draining = true;
+      process.off('SIGHUP', onHangup);
       await Promise.all([
         membership?.[Symbol.asyncDispose](),
         workers[Symbol.asyncDispose](),

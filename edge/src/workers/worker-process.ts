@@ -97,6 +97,11 @@ export class WorkerProcess {
     if (this.#child.connected) this.#child.send(message, () => undefined);
   }
 
+  /** One that does not serve yet has yet to read its certificates, and would end. */
+  hangUp(): void {
+    if (this.#isServing) this.#child.kill('SIGHUP');
+  }
+
   /** What went by it. Nothing when it is dead by then: so is all that it had. */
   async carryOut(page: FeedPage, isNew: boolean): Promise<readonly Purged[] | null> {
     const answer = await this.#ask({ kind: 'page', page, isNew });

@@ -117,6 +117,11 @@ export class Workers implements AsyncDisposable {
     for (const process of [...this.#processes(), ...this.#besides]) process.tell({ kind: 'heard' });
   }
 
+  /** Has them read their certificates anew. */
+  hangUp(): void {
+    for (const process of this.#processes()) process.hangUp();
+  }
+
   /** Reads all of them into the ledger. */
   async read(): Promise<void> {
     const reports = await Promise.all(this.#processes().map((process) => process.report()));

@@ -5,6 +5,8 @@ import { isPlain } from './reuse.ts';
 import type { Promises, Violation } from './verdict.ts';
 import { type Bounds, SLACK_S, ageS, controlOf, lifetimeS, selecting, whyUnshared } from './rfc9111.ts';
 
+const ALONE_MS = 31_000;
+
 export function judgeFetches(transcript: Transcript, violations: Violation[], { bounds }: Promises): void {
   const crowds = Map.groupBy(transcript.asked, ({ step, place }) => `${step} ${place}`);
   for (const crowd of crowds.values()) judgeCrowd(crowd, transcript, violations);
@@ -29,9 +31,12 @@ function judgeCrowd(
   // What grows old while it comes in is fetched anew for who joins late.
   if (new Set(crowd.flatMap(({ startMs, endMs }) => [startMs, endMs])).size > 1) return;
   if (fetches.length < 2 || !fetches.every((fetch) => isShareable(fetch))) return;
-  // Where the last answer was for one viewer alone nobody waits for another's, for a while.
-  const before = exchanges.findLast(({ place, beganOrder }) => place === first.place && beganOrder < fromOrder);
-  if (before !== undefined && !isShareable(before)) return;
+  // Where an answer was for one viewer alone nobody waits for another's, for a while.
+  const lately = exchanges.filter(
+    ({ place, beganOrder, beganMs }) =>
+      place === first.place && beganOrder < fromOrder && beganMs > first.startMs - ALONE_MS,
+  );
+  if (!lately.every((fetch) => isShareable(fetch))) return;
   if (isAmbiguous(exchanges.filter(({ place }) => place === first.place))) return;
   const serials = fetches.map(({ serial, request }) => `${serial} ${request.get('range') ?? ''}`).join(', ');
   const detail = `${crowd.length} asked together for ${first.place}, and the origin was asked ${fetches.length} times: ${serials}`;

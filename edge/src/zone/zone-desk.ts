@@ -216,10 +216,11 @@ export class ZoneDesk {
     if (reuse.verdict === 'serve-and-refresh' && this.#mustGoAlone(ask)) {
       return { candidates, selected, reuse: { ...reuse, verdict: 'validate' } };
     }
-    if (!selected.purge.isStale || reuse.verdict === 'validate') return { candidates, selected, reuse };
-    // A soft purge: stale from now on, so what must not be served stale is validated.
+    if (!selected.purge.isStale) return { candidates, selected, reuse };
+    // A soft purge: stale from now on, so what must not be served stale is validated, and is no answer in need either.
     const maySoften = reuse.onErrorServe && !policyOf(selected.head).mustRevalidateStale;
-    const verdict = maySoften && !this.#mustGoAlone(ask) ? 'serve-and-refresh' : 'validate';
+    const isWanted = reuse.verdict !== 'validate' && !this.#mustGoAlone(ask);
+    const verdict = maySoften && isWanted ? 'serve-and-refresh' : 'validate';
     return { candidates, selected, reuse: { ...reuse, verdict, onErrorServe: maySoften, fwd: 'stale' } };
   }
 

@@ -7,7 +7,7 @@ import { type EdgeConfig, readConfig } from '../config.ts';
 import { type Answer, ask } from '../edge-rig.ts';
 import { type RunningNode, startNode } from './start-node.ts';
 
-const ENTRY = join(import.meta.dirname, '../main.ts');
+export const ENTRY = join(import.meta.dirname, '../main.ts');
 /** So many connections reach every worker of a few, but once in a billion. */
 export const MANY = 40;
 
@@ -16,16 +16,21 @@ interface NodeRigOptions {
   readonly port?: number;
   readonly zones?: EdgeConfig['zones'];
   readonly tlsFiles?: EdgeConfig['tlsFiles'];
+  /** without it there is no disk tier */
+  readonly cacheDirectory?: string;
   readonly onEvent?: (event: string) => void;
 }
 
 export function startNodeRig(feed: FeedState, options: NodeRigOptions = {}): Promise<RunningNode> {
-  const { workers = 2, port = 0, zones = [], tlsFiles = [], onEvent = () => undefined } = options;
+  const { workers = 2, port = 0, zones = [], tlsFiles = [], cacheDirectory, onEvent = () => undefined } = options;
   const config = readConfig({ HEADWATER_EDGE_PORT: String(port), HEADWATER_EDGE_WORKERS: String(workers) });
   // What is fetched ahead of anybody's request, or was stored in an earlier run, would be counted with the rest.
-  const limits = { ...config.limits, prefetches: 0, diskBytes: 0 };
+  const diskBytes = cacheDirectory === undefined ? 0 : config.limits.diskBytes;
+  const limits = { ...config.limits, prefetches: 0, diskBytes };
   const log = (_: string, event: string): void => onEvent(event);
-  return startNode({ ...config, zones, tlsFiles, adminPort: 0, logLevel: 'error', limits }, ENTRY, { feed, log });
+  const own = { zones, tlsFiles, adminPort: 0, logLevel: 'error', limits } as const;
+  const directory = cacheDirectory === undefined ? {} : { cacheDirectory };
+  return startNode({ ...config, ...own, ...directory }, ENTRY, { feed, log });
 }
 
 /** The same question on as many connections at once. */

@@ -69,7 +69,14 @@ test('a snapshot from where the disk was in step costs nothing; from anywhere el
   await rig.restart();
   // The node's own record of the feed may be some pages behind.
   await follow(rig, 'c1', [], true);
+  // Of several workers each is told twice.
+  await follow(rig, 'c1', [], true);
   assert.equal(await asksOrigin(rig, '/a'), false);
+  // One that comes later is an order, though the disk has seen that place.
+  await follow(rig, 'c2', [], true);
+  assert.equal(await asksOrigin(rig, '/a'), true);
+  await follow(rig, 'c2', [], true);
+  assert.equal(await asksOrigin(rig, '/a'), true, 'told a second time');
   await rig.restart();
   await follow(rig, 'c9', [], true);
   assert.equal(await asksOrigin(rig, '/a'), true);

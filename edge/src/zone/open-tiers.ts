@@ -51,6 +51,9 @@ export async function openTiers({ config, share, clock, events }: Surroundings):
   });
   purges = new PurgeRules(tiers);
 
+  let isFirst = true;
+  let kept: FeedPage | null = null;
+
   async function carryOut(order: PurgeOrder): Promise<void> {
     const { sequence, noted } = tiers.purged(order);
     purges.order(order, sequence);
@@ -61,8 +64,11 @@ export async function openTiers({ config, share, clock, events }: Surroundings):
     tiers,
     purges,
     async purgeAfter(page) {
-      // What the node kept is a snapshot, too: from there on the feed goes on, and the disk has seen all before it.
-      if (page.snapshot && tiers.isInStepWith(page.cursor)) return;
+      // What the node kept is a snapshot, too, and comes first: from there on the feed goes on, and the disk has seen all before
+      // it. Any later one is an order.
+      if (isFirst && page.snapshot && tiers.isInStepWith(page.cursor)) kept = page;
+      isFirst = false;
+      if (page.snapshot && page.cursor === kept?.cursor) return;
       await Promise.all(ordersOf(page).map(carryOut));
       await tiers.noteCursor(page.cursor).catch(events.purgeNotNoted);
     },

@@ -27,7 +27,10 @@ function judgeCrowd(
   const toOrder = Math.max(...crowd.map(({ endOrder }) => endOrder));
   const within = (order: number): boolean => order > fromOrder && order < toOrder;
   if (purges.some(({ order }) => within(order)) || restarts.some(({ order }) => within(order))) return;
-  const fetches = exchanges.filter(({ place, beganOrder }) => place === first.place && within(beganOrder));
+  // What takes up an answer that broke off, or brings back what the disk has lost of one, is not another.
+  const fetches = exchanges.filter(
+    ({ place, beganOrder, request }) => place === first.place && within(beganOrder) && !request.has('if-range'),
+  );
   // What grows old while it comes in is fetched anew for who joins late.
   if (new Set(crowd.flatMap(({ startMs, endMs }) => [startMs, endMs])).size > 1) return;
   if (fetches.length < 2 || !fetches.every((fetch) => isShareable(fetch))) return;

@@ -212,8 +212,8 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   {
     name: 'who waited gets what was fetched for another language',
     file: 'edge/src/zone/zone-desk.ts',
-    text: "if (!isFirst && selectVariant([outcome.object], ask.request) === undefined) return 'again';",
-    replacement: "if (!isFirst && ask.key === '') return 'again';",
+    text: 'if (selectVariant([object], ask.request) === undefined) return false;',
+    replacement: "if (ask.key === '') return false;",
     within: USUAL,
   },
   {

@@ -10,6 +10,7 @@ import { type Log, createLog } from '@headwater/service/log';
 import { createAdminServer } from './admin.ts';
 import type { EdgeConfig } from './config.ts';
 import { joinFleet } from './join-fleet.ts';
+import { removeStrays } from './workers/cache-directory.ts';
 import { DRAIN_MS, schemeOf, startServing } from './start-serving.ts';
 
 export interface EdgeOverrides {
@@ -31,6 +32,7 @@ export interface RunningEdge extends AsyncDisposable {
 export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {}): Promise<RunningEdge> {
   const { clock = systemClock, feed = new FeedState() } = overrides;
   const log = overrides.log ?? createLog({ service: 'edge', level: config.logLevel, nowMs: () => clock.nowMs() });
+  if (config.limits.diskBytes > 0) await removeStrays(config.cacheDirectory, 1);
   const serving = await startServing(config, { clock, feed, log });
   const { port, metrics, events, readings, isReady } = serving;
   const admin = createAdminServer({

@@ -7,8 +7,12 @@ import type { EdgeConfig } from '../config.ts';
 export function shareOf(config: EdgeConfig): EdgeConfig {
   const { limits, workers } = config;
   const share = (whole: number): number => Math.ceil(whole / workers);
-  const { loopback, elsewhere } = limits.connectionsPerAddress;
-  const connectionsPerAddress: AddressCap = { loopback: share(loopback), elsewhere: share(elsewhere) };
+  // 0 is no cap. All of them together let in no more than the node would.
+  const shareOfBound = (whole: number): number => (whole === 0 ? 0 : Math.max(1, Math.floor(whole / workers)));
+  const shareOfCap = ({ loopback, elsewhere }: AddressCap): AddressCap => ({
+    loopback: shareOfBound(loopback),
+    elsewhere: shareOfBound(elsewhere),
+  });
   return {
     ...config,
     limits: {
@@ -16,7 +20,8 @@ export function shareOf(config: EdgeConfig): EdgeConfig {
       ramBytes: share(limits.ramBytes),
       diskBytes: share(limits.diskBytes),
       connections: share(limits.connections),
-      connectionsPerAddress,
+      connectionsPerAddress: shareOfCap(limits.connectionsPerAddress),
+      requestsPerSecondPerAddress: shareOfCap(limits.requestsPerSecondPerAddress),
       waiters: share(limits.waiters),
       fills: share(limits.fills),
       prefetches: share(limits.prefetches),

@@ -1,19 +1,19 @@
 /**
  * ★ What a worker answers the other workers of its node, on a socket of its own: timelines and objects of the streams that it
- * owns, as an origin would, and those of pull zones, as a parent would. It brings in each object once, whoever asks; the others keep what they have of it.
+ * owns, as an origin would, and those of pull zones, as a parent would. It brings in each object once,
+ * whoever asks; the others keep what they have of it.
  */
 
-import { once } from 'node:events';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { type CmafPath, WAIT_LIMIT_MS, parseCmafPath } from '@headwater/protocol/cmaf-path';
 import * as header from '@headwater/protocol/headers';
 import type { Edge } from '../edge.ts';
-import type { Fill, FillFailure } from '../fill.ts';
-import { parseRanges } from '../http-cache/ranges.ts';
-import { waitUntil } from '../patience.ts';
-import { type Stored, partFields } from '../stored.ts';
+import type { FillFailure } from '../fill.ts';
+import * as reply from '../reply.ts';
+import { type PartFacts, mediaTypeOf, partFields } from '../stored.ts';
 import type { StreamView } from '../stream-view.ts';
 import { formatKey } from '../target.ts';
+import { OWNER } from '../zone/node-status.ts';
 import type { Ownership } from './ownership.ts';
 import { answerZone } from './sibling-zones.ts';
 import { TimelineRelay } from './timeline-relay.ts';
@@ -30,6 +30,7 @@ interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly signal: AbortSignal;
+  readonly reply: reply.Exchange;
 }
 
 /** A server that is not listening yet. */
@@ -39,7 +40,8 @@ export function createSiblingServer(edge: Edge, ownership: Ownership): Server {
   const server = createServer({ keepAliveTimeout: 0, noDelay: true }, (request, response) => {
     const left = new AbortController();
     response.once('close', () => left.abort());
-    const exchange = { edge, relay, request, response, signal: left.signal };
+    const asViewers = { request, response, isPrivate: false, isMedia: true, unsent: edge.unsent };
+    const exchange = { edge, relay, request, response, signal: left.signal, reply: asViewers };
     answer(exchange, ownership).catch((error: unknown) => {
       edge.events.serveThrew(request.url ?? '', 'internal', error);
       response.destroy();
@@ -79,65 +81,28 @@ async function answerTimeline({ relay, response, signal }: Exchange, view: Strea
 }
 
 async function answerObject(exchange: Exchange, view: StreamView, path: ObjectPath): Promise<void> {
-  const { edge, response, request, signal } = exchange;
+  const { edge, response, signal } = exchange;
   const stored = edge.desk.stored(formatKey(path.stream, path));
-  if (stored !== undefined) return send(exchange, stored);
+  if (stored !== undefined) return void reply.replyStored(exchange.reply, stored, tellingOf(stored.part));
   const opened = edge.desk.open(view, path);
   if (opened === null) return fail(response, 'overloaded');
   const { fill } = opened;
   const patience = { withinMs: PATIENCE_MS, signal };
-  if (path.kind === 'segment' && request.headers.range === undefined) {
-    const begun = await fill.begun(patience);
-    if (begun && fill.result === null) return sendGrowing(exchange, fill);
+  const mayGrow = path.kind === 'segment' && !reply.wantsWhole(exchange.reply);
+  if (mayGrow && (await fill.begun(patience)) && fill.result === null) {
+    const about = { mediaType: mediaTypeOf(path), etag: `"${formatKey(path.stream, path)}"`, telling: tellingOf(null) };
+    await reply.replyGrowing(exchange.reply, fill, about);
+    return;
   }
   const result = await fill.whole(patience);
-  if (result.ok) send(exchange, result.stored);
+  if (result.ok) reply.replyStored(exchange.reply, result.stored, tellingOf(result.stored.part));
   else fail(response, result.reason);
 }
 
-/** All of it, or the rest of it (RFC 9110 §14). A part tells of itself, as it did to this worker. */
-function send({ request, response }: Exchange, { body, part, mediaType }: Stored): void {
-  const fields = ['Content-Type', mediaType];
-  if (part !== null) fields.push(...partFields(part));
-  const asked = parseRanges(request.headers.range ?? '', body.length);
-  switch (asked.kind) {
-    case 'whole':
-      response.writeHead(200, [...fields, 'Content-Length', String(body.length)]);
-      response.end(body);
-      return;
-    case 'unsatisfiable':
-      return end(response, 416, ['Content-Range', `bytes */${body.length}`]);
-    case 'ranges': {
-      // Its own kind asks for one: the rest of what broke off.
-      const [[firstByte, lastByte] = [0, body.length - 1]] = asked.ranges;
-      fields.push('Content-Range', `bytes ${firstByte}-${lastByte}/${body.length}`);
-      response.writeHead(206, [...fields, 'Content-Length', String(lastByte - firstByte + 1)]);
-      response.end(body.subarray(firstByte, lastByte + 1));
-    }
-  }
-}
-
-/** Sends an object while it comes. If it does not come whole the connection is cut. */
-async function sendGrowing({ response, signal }: Exchange, fill: Fill): Promise<void> {
-  const length = fill.expectedBytes === null ? [] : ['Content-Length', String(fill.expectedBytes)];
-  response.writeHead(200, length);
-  const stay = (): void => undefined;
-  fill.watch(stay);
-  for (let sentBytes = 0; !signal.aborted;) {
-    const hasMore = (): boolean => fill.result !== null || fill.filledBytes > sentBytes;
-    const isAlive = await waitUntil(hasMore, { withinMs: PATIENCE_MS, signal }, (check) => {
-      fill.watch(check);
-      return () => fill.unwatch(check);
-    });
-    const { result } = fill;
-    if (!isAlive || (result !== null && !result.ok)) break;
-    if (result !== null) return void response.end(result.stored.body.subarray(sentBytes));
-    const piece = fill.read(sentBytes);
-    sentBytes += piece.length;
-    if (!response.write(piece)) await once(response, 'drain', { signal }).catch(() => undefined);
-  }
-  fill.unwatch(stay);
-  response.destroy();
+/** Named for nobody: this is said within the node. A part tells of itself, as it did to this worker. */
+function tellingOf(part: PartFacts | null): reply.Telling {
+  const more = part === null ? [] : partFields(part);
+  return { edgeId: OWNER, cacheStatus: OWNER, timing: reply.TIMING_HIT, freshness: reply.IMMUTABLE, more };
 }
 
 function fail(response: ServerResponse, reason: FillFailure): void {

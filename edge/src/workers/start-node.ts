@@ -19,6 +19,7 @@ import { createEvents } from '../events.ts';
 import { joinFleet } from '../join-fleet.ts';
 import type { RunningEdge } from '../start-edge.ts';
 import { DRAIN_MS, knowsEnough, schemeOf } from '../start-serving.ts';
+import { removeStrays } from './cache-directory.ts';
 import { createNodeEvents } from './node-events.ts';
 import { shareOf } from './share.ts';
 import { Workers } from './workers.ts';
@@ -55,6 +56,7 @@ export async function startNode(
   const events = createEvents(log, metrics);
   const state = { draining: false, hasFeed: feed.cursor !== null };
   const port = await findPort(config.port);
+  if (config.limits.diskBytes > 0) await removeStrays(config.cacheDirectory, config.workers);
   const directory = await mkdtemp(join(tmpdir(), 'headwater-edge-'));
   const workers = await Workers.start({
     entry,

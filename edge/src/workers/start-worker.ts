@@ -1,12 +1,12 @@
 /** A worker's composition root: it answers viewers as an edge does, and is told by its node what an edge hears from the fleet. */
 
-import { join } from 'node:path';
 import { FeedState } from '@headwater/protocol/feed-state';
 import { systemClock } from '@headwater/service/clock';
 import { LoadMeter } from '@headwater/service/load-meter';
 import { createLog } from '@headwater/service/log';
 import { type Serving, startServing } from '../start-serving.ts';
 import { listenerOf } from './listener.ts';
+import { workersDirectory } from './cache-directory.ts';
 import { Ownership } from './ownership.ts';
 import { Wishes } from './wishes.ts';
 import { type Order, openChannel, tell } from './worker-channel.ts';
@@ -23,8 +23,7 @@ export async function startWorker(): Promise<AsyncDisposable> {
   if (isHeir && listener === null) throw new Error('the socket to listen on did not come');
   const ownership = new Ownership(worker, directory);
   const wishes = new Wishes(tell);
-  // What is on disk is found again by who has the same number.
-  const cacheDirectory = join(config.cacheDirectory, `worker-${worker}`);
+  const cacheDirectory = workersDirectory(config.cacheDirectory, worker);
   const serving = await startServing(
     { ...config, cacheDirectory },
     {

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { FeedState } from '@headwater/protocol/feed-state';
 import { type Answer, ask } from '../edge-rig.ts';
+import { ownerOf } from './ownership.ts';
 import { MANY, askOnMany, metric, purge, startNodeRig, until } from './node-rig.ts';
 import type { RunningNode } from './start-node.ts';
 
@@ -138,6 +139,30 @@ test('what comes slowly reaches everybody as it comes, and once it breaks off it
   for (const body of await Promise.all(all)) assert.ok(body.equals(BODY));
   assert.equal(begun.length, 1);
   assert.equal(rig.asked.length, 2, 'the rest was asked for once');
+});
+
+test('a worker that dies with a fill in its hands costs nobody of the others a byte', async () => {
+  const half = BODY.length / 2;
+  await using rig = await startRig((request, response) => {
+    const from = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    const head = { 'cache-control': 'max-age=60', etag: '"v1"', 'content-length': BODY.length - from };
+    if (from === 0) return void response.writeHead(200, head).write(BODY.subarray(0, half));
+    response.writeHead(206, { ...head, 'content-range': `bytes ${from}-${BODY.length - 1}/${BODY.length}` });
+    response.end(BODY.subarray(from));
+  });
+  const owner = rig.node.pids()[ownerOf('site\n\n/slow', [1, 2]) - 1];
+  assert.ok(owner !== undefined);
+  let halves = 0;
+  const all = Array.from({ length: MANY }, () =>
+    read(rig.node, '/slow', half, () => (halves += 1)).catch((error: NodeJS.ErrnoException) => error.code),
+  );
+  await until(() => halves === MANY);
+  process.kill(owner, 'SIGKILL');
+  const ended = await Promise.all(all);
+  const bodies = ended.filter((body) => body instanceof Buffer);
+  assert.ok(bodies.length > 0 && bodies.length < MANY, `${bodies.length} of ${MANY} were with the other worker`);
+  for (const body of bodies) assert.ok(Buffer.compare(body as Buffer, BODY) === 0);
+  for (const code of ended) if (!(code instanceof Buffer)) assert.equal(code, 'ECONNRESET');
 });
 
 /** Reads all of it, and tells when so many bytes are there. */

@@ -1,6 +1,7 @@
 /** A client that asks for one URL over and over on keep-alive connections and throws the bodies away. */
 
-import { connect, type Socket } from 'node:net';
+import { type NetConnectOpts, connect, type Socket } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 
 /** What a reader got done. */
 export interface Readings {
@@ -49,7 +50,7 @@ function readOnOne(options: OneConnection): Promise<{ requests: number; bytes: n
     let bytes = 0;
     let head = '';
     let bodyLeft = 0;
-    const socket: Socket = connect({
+    const options: NetConnectOpts = {
       host: target.hostname,
       port: Number(target.port),
       noDelay: true,
@@ -65,7 +66,9 @@ function readOnOne(options: OneConnection): Promise<{ requests: number; bytes: n
           return true;
         },
       },
-    });
+    };
+    const isSecure = target.protocol === 'https:';
+    const socket: Socket = isSecure ? connectSecurely({ ...options, rejectUnauthorized: false }) : connect(options);
     const receive = (length: number): void => {
       bytes += length;
       let bodyBytes = length;
@@ -84,7 +87,7 @@ function readOnOne(options: OneConnection): Promise<{ requests: number; bytes: n
       if (performance.now() < untilMs) socket.write(request);
       else socket.destroy();
     };
-    socket.once('connect', () => socket.write(request));
+    socket.once(isSecure ? 'secureConnect' : 'connect', () => socket.write(request));
     socket.once('error', reject);
     socket.once('close', () => resolve({ requests, bytes }));
   });

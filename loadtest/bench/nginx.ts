@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TlsFiles } from '@headwater/service/tls-files';
 import { Child } from '@headwater/test/fleet/child.ts';
 import { childEnvironment } from '@headwater/test/fleet/config.ts';
 import { reservePorts } from '@headwater/test/fleet/ports.ts';
@@ -12,6 +13,8 @@ import { until } from '@headwater/test/fleet/until.ts';
 /** A running nginx. */
 export interface Nginx extends AsyncDisposable {
   readonly url: string;
+  /** the same by TLS, HTTP/2 and HTTP/1.1, where it was given a certificate */
+  readonly secureUrl: string;
   readonly pid: number;
   readonly configuration: string;
   readonly version: string;
@@ -23,11 +26,12 @@ const WHERE = ['nginx', '/usr/sbin/nginx', '/usr/local/sbin/nginx'];
  * Starts one worker, or as many as are wanted, in front of an origin.
  * @throws Error when nginx is not installed
  */
-export async function startNginx(originUrl: string, workers = 1): Promise<Nginx> {
+export async function startNginx(originUrl: string, workers = 1, tlsFiles?: TlsFiles): Promise<Nginx> {
   const { command, version } = findNginx();
   const directory = await mkdtemp(join(tmpdir(), 'headwater-nginx-'));
-  const [port = 0] = await reservePorts(1);
-  const configuration = configure({ directory, port, originUrl, workers });
+  const [port = 0, securePort = 0] = await reservePorts(2);
+  const tls = tlsFiles === undefined ? undefined : { ...tlsFiles, port: securePort };
+  const configuration = configure({ directory, port, originUrl, workers, tls });
   const file = join(directory, 'nginx.conf');
   await mkdir(join(directory, 'temp'));
   await writeFile(file, configuration);
@@ -48,7 +52,8 @@ export async function startNginx(originUrl: string, workers = 1): Promise<Nginx>
     await dispose();
     throw error;
   }
-  return { url, pid: child.pid, configuration, version, [Symbol.asyncDispose]: dispose };
+  const secureUrl = `https://127.0.0.1:${securePort}`;
+  return { url, secureUrl, pid: child.pid, configuration, version, [Symbol.asyncDispose]: dispose };
 }
 
 function findNginx(): { command: string; version: string } {
@@ -68,7 +73,15 @@ function findNginx(): { command: string; version: string } {
  * `tcp_nopush` stays off: with it nginx holds back the last packet of about 100 KB for 40 ms on loopback and looks falsely
  * slow. No access log on either side. `open_file_cache` is nginx at its best.
  */
-function configure(given: { directory: string; port: number; originUrl: string; workers: number }): string {
+interface Given {
+  readonly directory: string;
+  readonly port: number;
+  readonly originUrl: string;
+  readonly workers: number;
+  readonly tls: (TlsFiles & { readonly port: number }) | undefined;
+}
+
+function configure(given: Given): string {
   // As root its worker would be nobody, who may not read our directory.
   const user = process.getuid?.() === 0 ? 'user root;\n' : '';
   return `daemon off;
@@ -92,7 +105,7 @@ http {
   proxy_cache_path ${given.directory}/cache levels=1:2 keys_zone=media:10m max_size=1g inactive=1h use_temp_path=off;
   server {
     listen 127.0.0.1:${given.port}${given.workers === 1 ? '' : ' reuseport'};
-    location = /nginx-alive { return 204; }
+${given.tls === undefined ? '' : secureLines(given.tls)}    location = /nginx-alive { return 204; }
     location / {
       proxy_pass ${given.originUrl};
       proxy_http_version 1.1;
@@ -103,5 +116,13 @@ http {
     }
   }
 }
+`;
+}
+
+function secureLines({ port, certFile, keyFile }: TlsFiles & { readonly port: number }): string {
+  return `    listen 127.0.0.1:${port} ssl http2;
+    ssl_certificate ${certFile};
+    ssl_certificate_key ${keyFile};
+    ssl_protocols TLSv1.2 TLSv1.3;
 `;
 }

@@ -14,8 +14,8 @@ interface ZoneEdge extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** Starts it as a process of its own. */
-export async function startZoneEdge(origin: URL): Promise<ZoneEdge> {
+/** Starts it as a process of its own. @param more further variables of its environment */
+export async function startZoneEdge(origin: URL, more: Readonly<Record<string, string>> = {}): Promise<ZoneEdge> {
   const directory = await mkdtemp(join(tmpdir(), 'headwater-zone-edge-'));
   const [port = 0, adminPort = 0] = await reservePorts(2);
   const zones = join(directory, 'zones.json');
@@ -31,9 +31,12 @@ export async function startZoneEdge(origin: URL): Promise<ZoneEdge> {
       HEADWATER_ZONES_FILE: zones,
       HEADWATER_DATA_DIR: directory,
       HEADWATER_LOG_LEVEL: 'error',
+      ...more,
     },
   });
-  const url = `http://127.0.0.1:${port}`;
+  const scheme = more['HEADWATER_TLS_CERT_FILE'] === undefined ? 'http' : 'https';
+  const url = `${scheme}://127.0.0.1:${port}`;
+  const adminUrl = `http://127.0.0.1:${adminPort}`;
   const dispose = async (): Promise<void> => {
     await child[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });
@@ -41,11 +44,11 @@ export async function startZoneEdge(origin: URL): Promise<ZoneEdge> {
   try {
     await until('the edge to be ready', 10_000, async () => {
       if (child.exit !== undefined) throw new Error(`the edge ended: ${child.output}`);
-      return (await fetch(`${url}/readyz`)).ok;
+      return (await fetch(`${adminUrl}/readyz`)).ok;
     });
   } catch (error) {
     await dispose();
     throw error;
   }
-  return { url, adminUrl: `http://127.0.0.1:${adminPort}`, pid: child.pid, [Symbol.asyncDispose]: dispose };
+  return { url, adminUrl, pid: child.pid, [Symbol.asyncDispose]: dispose };
 }

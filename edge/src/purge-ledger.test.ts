@@ -36,10 +36,13 @@ test('who heard from the control plane long after it was ordered has carried it 
   assert.equal(parent.covers(point), true);
 });
 
-test('who had to drop everything wants the same age of a parent', () => {
-  const child = new PurgeLedger(new ManualClock(START_MS));
-  child.take({ cursor: '1', snapshot: true, messages: [] });
-  assert.deepEqual(child.last, { id: 'snapshot', atMs: START_MS });
+test('a page tells as much, if nothing can be behind it', () => {
+  const clock = new ManualClock(START_MS + 30_000);
+  const point = { id: 'x', atMs: START_MS };
+  const [short, full] = [new PurgeLedger(clock), new PurgeLedger(clock)];
+  short.take(page('a'));
+  full.take(page(...Array.from({ length: 1_000 }, (_, nth) => `p${nth}`)));
+  assert.deepEqual([short.covers(point), full.covers(point)], [true, false]);
 });
 
 test('the ledger is bounded', () => {

@@ -14,6 +14,8 @@ export interface PurgePoint {
 }
 
 const LEDGER_LIMIT = 10_000;
+/** A fuller page may have others behind it. */
+const PAGE_LIMIT = 1_000;
 /** Clocks of a fleet are this far apart at most. */
 const CLOCK_LEEWAY_MS = 30_000;
 const POINT = /^([A-Za-z0-9_-]{1,64}) (\d{1,15})$/;
@@ -35,9 +37,8 @@ export class PurgeLedger {
     return this.#last;
   }
 
-  /** A page of the feed has been carried out. Who gets a snapshot has dropped all, as of now. */
-  take({ snapshot, messages }: FeedPage): void {
-    if (snapshot) this.#last = { id: 'snapshot', atMs: Math.floor(this.#clock.nowMs()) };
+  /** A page of the feed has been carried out. */
+  take({ messages }: FeedPage): void {
     for (const message of messages) {
       if (message.type !== 'purge') continue;
       const { id, atMs } = message.purge;
@@ -46,6 +47,7 @@ export class PurgeLedger {
       const oldest = this.#ids.values().next().value;
       if (this.#ids.size > LEDGER_LIMIT && oldest !== undefined) this.#ids.delete(oldest);
     }
+    if (messages.length < PAGE_LIMIT) this.#heardMs = this.#clock.nowMs();
     for (const watcher of this.#watchers) watcher();
   }
 

@@ -176,10 +176,15 @@ async function assemble(
   { clock, feed, log, metrics, events, isReady, team }: Parts,
 ): Promise<Assembly> {
   const { limits } = config;
-  const { parents, passes, purges, upstreamEvents } = assembleParents(config, { clock, feed, log, metrics });
+  const { parents, passes, purges, upstreamEvents } = assembleParents(
+    config,
+    { clock, feed, log, metrics },
+    ownUrlOf(config),
+  );
   const sources = new LiveSources({
     nodeId: config.nodeId,
     parents,
+    events: upstreamEvents,
     sibling: (stream) => team?.ownership.elsewhere(stream) ?? null,
     locate: (stream) => locateOrigin(feed, stream),
   });
@@ -221,6 +226,13 @@ async function assemble(
 function locateOrigin(feed: FeedState, stream: string): string | null {
   const origin = feed.streams.get(stream)?.origin;
   return origin === undefined || origin === null ? null : (feed.nodes.get(origin)?.url ?? null);
+}
+
+/** As others name it; null for a port that nobody knows before it is bound. */
+function ownUrlOf(config: EdgeConfig): string | null {
+  const { publicUrl, publicHost, port } = config;
+  if (publicUrl !== null) return new URL(publicUrl).origin;
+  return port === 0 ? null : new URL(`${schemeOf(config)}://${publicHost}:${port}`).origin;
 }
 
 /** What viewers speak: to us, or to a proxy before us whose URL we were told. */

@@ -25,11 +25,15 @@ interface Surroundings {
   readonly metrics: Metrics;
 }
 
-export function assembleParents(config: EdgeConfig, { clock, feed, log, metrics }: Surroundings): Neighbours {
+/** @param ownUrl by which this edge may stand in its own list of parents */
+export function assembleParents(
+  config: EdgeConfig,
+  { clock, feed, log, metrics }: Surroundings,
+  ownUrl: string | null,
+): Neighbours {
   const passes = new Passes(config.nodeId, feed, clock);
   const purges = new PurgeLedger(clock);
   const events = createUpstreamEvents(log, metrics);
-  const { parents: list, publicUrl: ownUrl } = config;
-  const parents = new Parents({ parents: list, ownUrl, clock, events, passes, purges });
+  const parents = new Parents({ parents: config.parents, ownUrl, clock, events, passes, purges });
   return { parents, passes, purges, upstreamEvents: events };
 }

@@ -3,6 +3,7 @@
 import type { FieldList } from '../http-cache/fields.ts';
 import type { Parents } from './parents.ts';
 import type { Target } from './targets.ts';
+import type { UpstreamEvents } from './upstream-events.ts';
 
 /** What came of a request, and whether who was asked behaved as one that is well. */
 export interface Asked<T> {
@@ -24,6 +25,7 @@ export interface LiveSource {
 interface LiveSourcesOptions {
   readonly nodeId: string;
   readonly parents: Parents;
+  readonly events: Pick<UpstreamEvents, 'tried' | 'tryEnded'>;
   /** the base URL of the worker of this edge that brings a stream in for all; null when that is this one */
   readonly sibling: (stream: string) => string | null;
   /** the base URL of a stream's origin as it is known now, or null while it has none */
@@ -51,22 +53,27 @@ export class LiveSources {
   *of(stream: string): Iterable<LiveSource> {
     const { parents, locate, sibling } = this.#options;
     const owner = sibling(stream);
-    if (owner !== null) return void (yield last(owner));
+    if (owner !== null) return void (yield colleague(owner));
     const origin = locate(stream);
     if (origin === null) return;
     // Short lists are not worth a memory: a ranking takes a microsecond a parent, an answer many milliseconds.
+    let isFirst = true;
     for (const target of parents.targets.candidates(`live/${stream}`, [])) {
-      if (target.health.isAvailable) yield this.#parent(target, parents.fieldsFor('cmaf'));
+      if (!target.health.isAvailable) continue;
+      yield this.#parent(target, { fields: parents.fieldsFor('cmaf'), isFirst });
+      isFirst = false;
     }
-    yield last(origin);
+    yield this.#origin(origin, isFirst);
   }
 
-  #parent(target: Target, fields: FieldList): LiveSource {
+  #parent(target: Target, { fields, isFirst }: { readonly fields: FieldList; readonly isFirst: boolean }): LiveSource {
+    const { events } = this.#options;
     return {
       url: target.url,
       kind: 'parent',
       headers: headersOf(fields),
       ask: async (signal, work) => {
+        events.tried('parent', isFirst ? 'first' : 'retry');
         const isTrial = target.health.begin();
         const gone = this.#gone.get(target) ?? new AbortController();
         this.#gone.set(target, gone);
@@ -74,14 +81,35 @@ export class LiveSources {
         if (signal.aborted) target.health.leave(isTrial);
         else if (isWell) target.health.succeed();
         else target.health.fail(isTrial);
+        this.#note('parent', signal, isWell);
         return value;
       },
     };
   }
+
+  /** Whose word is the last: if it fails, the stream has nobody else. */
+  #origin(url: string, isFirst: boolean): LiveSource {
+    return {
+      url,
+      kind: 'origin',
+      headers: {},
+      ask: async (signal, work) => {
+        this.#options.events.tried('origin', isFirst ? 'first' : 'retry');
+        const { isWell, value } = await work(signal);
+        this.#note('origin', signal, isWell);
+        return value;
+      },
+    };
+  }
+
+  #note(kind: Target['kind'], signal: AbortSignal, isWell: boolean): void {
+    const outcome = isWell ? 'answered' : 'reset';
+    this.#options.events.tryEnded(kind, signal.aborted ? 'aborted' : outcome);
+  }
 }
 
-/** Whose word is the last: if it fails, the stream has nobody else. */
-function last(url: string): LiveSource {
+/** Another worker of this edge, which counts what it asks. */
+function colleague(url: string): LiveSource {
   return { url, kind: 'origin', headers: {}, ask: async (signal, work) => (await work(signal)).value };
 }
 

@@ -50,7 +50,7 @@ suite('the origin is lost to an edge under its players', () => {
         arrange(service) {
           const at = (url: string | undefined, host: string): string => `http://${host}:${new URL(url ?? '').port}`;
           const { variables } = service;
-          // The cable that can be pulled is the one to the origin.
+          // The origin is reached by the cable that can be disturbed.
           if (service.name === 'origin')
             return { ...service, variables: { ...variables, HEADWATER_PUBLIC_HOST: network.control.here } };
           if (service.name !== SICK) return service;
@@ -104,9 +104,10 @@ suite('the origin is lost to an edge under its players', () => {
     await fleet.api.drain(PEER, false);
     await become(PEER, 'serving');
     const settledS = (await page.currentTime()) + SETTLED_S;
-    await until('the player to settle', 20_000, async () => (await page.currentTime()) > settledS);
-    const before = await page.seen();
-    assert.equal(before.stats.edge, SICK, 'it is there when it happens');
+    const before = await until('the player to settle on the edge', 20_000, async () => {
+      const seen = await page.seen();
+      return seen.stats.currentTime > settledS && seen.stats.edge === SICK ? seen : null;
+    });
     const faultMs = Date.now();
     await using _ = await inflict(fault);
     await until('the player to play on', (WATCHED_S + 15) * 1_000, async () => {
@@ -125,8 +126,7 @@ suite('the origin is lost to an edge under its players', () => {
   async function inflict(fault: Fault): Promise<AsyncDisposable> {
     const undo = new AsyncDisposableStack();
     if (fault === 'nothing comes on it') {
-      network.cut();
-      undo.defer(() => network.mend());
+      undo.use(network.misdirect());
     } else {
       undo.use(network.shadow());
       const args = [

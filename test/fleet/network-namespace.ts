@@ -22,12 +22,19 @@ export interface NetworkNamespace extends Disposable {
   /** Pulls the cable to the control plane: what is sent is lost, and nobody is told. */
   cut(): void;
   mend(): void;
+  /**
+   * Has it send what is for this end of the control cable to a machine that is not there. Unlike a cable that is pulled it is seen
+   * by nobody else: a browser drops what it loads when a cable is. Disposing ends it.
+   */
+  misdirect(): Disposable;
   /** Gives it the address at this end of the control cable, too: who is asked there is found within. Disposing takes it back. */
   shadow(): Disposable;
 }
 
 /** Set aside for tests of networks (RFC 2544). */
 const NETWORK = '198.18';
+/** A locally administered address that no device has. */
+const NOBODY = '02:00:00:00:00:01';
 const NAME = /^headwater-(\d+)$/;
 
 /** Why there can be no namespaces here, or null. */
@@ -61,6 +68,11 @@ export function makeNamespace(): NetworkNamespace {
     prefix: ['ip', 'netns', 'exec', name],
     cut: () => void ip('link', 'set', control, 'down'),
     mend: () => void ip('link', 'set', control, 'up'),
+    misdirect() {
+      const neighbour = [cables.control.here, 'dev', `${control}p`];
+      ip('-n', name, 'neigh', 'replace', ...neighbour, 'lladdr', NOBODY, 'nud', 'permanent');
+      return { [Symbol.dispose]: () => void ip('-n', name, 'neigh', 'del', ...neighbour) };
+    },
     shadow() {
       const address = [`${cables.control.here}/32`, 'dev', 'lo'];
       ip('-n', name, 'addr', 'add', ...address);

@@ -100,17 +100,22 @@ export async function ask(edge: { readonly port: number }, path: string, options
   const outgoing = request({ host: '127.0.0.1', port: edge.port, path, method, headers, agent });
   outgoing.end();
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  const { body, complete } = await readBody(response);
+  const text = body.toString('utf8');
+  const isProblem = response.headers['content-type'] === 'application/problem+json' && text !== '';
+  const code = isProblem ? (JSON.parse(text) as { code: string }).code : undefined;
+  return { status: response.statusCode ?? 0, headers: response.headers, body, text, code, complete };
+}
+
+/** All that came of a body; not complete where it was cut off. */
+export async function readBody(response: IncomingMessage): Promise<Pick<Answer, 'body' | 'complete'>> {
   const pieces: Buffer[] = [];
   response.on('data', (piece: Buffer) => pieces.push(piece));
   const complete = await new Promise<boolean>((resolve) => {
     response.once('end', () => resolve(response.complete));
     response.once('error', () => resolve(false));
   });
-  const body = Buffer.concat(pieces);
-  const text = body.toString('utf8');
-  const isProblem = response.headers['content-type'] === 'application/problem+json' && text !== '';
-  const code = isProblem ? (JSON.parse(text) as { code: string }).code : undefined;
-  return { status: response.statusCode ?? 0, headers: response.headers, body, text, code, complete };
+  return { body: Buffer.concat(pieces), complete };
 }
 
 /** Asks for an edge's metrics until they say so. */

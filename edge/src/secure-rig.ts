@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TlsPair, makeSelfSigned } from '@headwater/service/self-signed';
 import type { TlsFiles } from '@headwater/service/tls-files';
+import { readBody } from './edge-rig.ts';
 
 export const PROTOCOLS = ['http/1.1', 'http/1.1 over TLS', 'h2'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
@@ -79,16 +80,11 @@ async function askByHttp1(
   outgoing.on('information', ({ statusCode }) => interim.push(statusCode));
   outgoing.end(body);
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
-  const pieces: Buffer[] = [];
-  response.on('data', (piece: Buffer) => pieces.push(piece));
-  const complete = await new Promise<boolean>((resolve) => {
-    response.once('end', () => resolve(response.complete));
-    response.once('error', () => resolve(false));
-  });
+  const { body: came, complete } = await readBody(response);
   return {
     status: response.statusCode ?? 0,
     fields: essential(response.rawHeaders),
-    body: Buffer.concat(pieces),
+    body: came,
     complete,
     interim,
     trailers: essential(response.rawTrailers),

@@ -62,7 +62,8 @@ export interface Question {
   readonly onInformation: (status: number, fields: FieldList) => void;
 }
 
-const CONDITIONS_AND_RANGE = new Set([...CONDITIONAL_FIELDS, 'range']);
+/** What a viewer says of their own copy and wish, and an upstream is asked anew. */
+export const CONDITIONS_AND_RANGE: ReadonlySet<string> = new Set([...CONDITIONAL_FIELDS, 'range']);
 /** A stretch that is fetched again is no longer, so that a viewer who leaves has not had a whole film fetched. */
 const REFETCH_BYTES = 8 * SLICE_BYTES;
 

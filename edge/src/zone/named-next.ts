@@ -2,13 +2,13 @@
 
 import { type Cmcd, readCmcd } from '@headwater/protocol/cmcd';
 import { stripSigningPackage } from '@headwater/protocol/signing-package';
-import { CONDITIONAL_FIELDS } from '../http-cache/validation.ts';
 import { without } from '../http-cache/fields.ts';
 import { PrefetchQueue, type PrefetchResult } from '../prefetch-queue.ts';
 import { type PrefetchTarget, prefetchTargetsOf } from '../prefetch-targets.ts';
 import type { ViewerRequest } from '../viewer-exchange.ts';
 import type { Ask } from './ask.ts';
 import { letGo } from './candidate.ts';
+import { CONDITIONS_AND_RANGE } from './fetching.ts';
 import { readRequestTarget } from './request-target.ts';
 import { keyOf } from './zone-key.ts';
 import type { ZoneDesk } from './zone-desk.ts';
@@ -20,8 +20,6 @@ interface NamedNextOptions {
   readonly withinMs: number;
   readonly onEnded: (result: PrefetchResult) => void;
 }
-
-const NOT_CARRIED = new Set([...CONDITIONAL_FIELDS, 'range']);
 
 export class NamedNext {
   readonly #options: NamedNextOptions;
@@ -76,14 +74,14 @@ function askFor(ask: Ask, { url, range }: PrefetchTarget, before: string): Ask |
   if (!target.ok) return null;
   const { path, name, query } = target;
   const ranged = range === null ? [] : ['Range', range];
-  const fields = [...without(ask.request.fields, NOT_CARRIED), ...ranged];
+  const fields = [...without(ask.request.fields, CONDITIONS_AND_RANGE), ...ranged];
   return {
     ...ask,
     key: keyOf(ask.zone, ask.host, `${path}${query}`),
     name: `${name}${query}`,
     path: `${path}${query}`,
     request: { method: 'GET', fields },
-    forwarded: [...without(ask.forwarded, NOT_CARRIED), ...ranged],
+    forwarded: [...without(ask.forwarded, CONDITIONS_AND_RANGE), ...ranged],
   };
 }
 

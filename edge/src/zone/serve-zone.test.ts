@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, request } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { ask } from '../edge-rig.ts';
+import { ask, until } from '../edge-rig.ts';
 import { SLICE_BYTES } from '../tiers/tier-entry.ts';
 import { type ZoneRig, startZoneRig } from './zone-rig.ts';
 
@@ -70,7 +70,7 @@ test('any number who ask for one object at once are one fetch', async () => {
   const held: ServerResponse[] = [];
   await using rig = await startZoneRig((_, response) => void held.push(response));
   const asking = Array.from({ length: 100 }, () => ask(rig.edge, '/cold'));
-  await gauge(rig, /^headwater_edge_waiting 100$/m);
+  await until(rig.edge, /^headwater_edge_waiting 100$/m);
   assert.equal(held.length, 1);
   always(MINUTE)(rig.asked[0] as IncomingMessage, held[0] as ServerResponse);
   const answers = await Promise.all(asking);
@@ -83,7 +83,7 @@ test('who waits for a response that must be validated has it validated, all by o
   const held: ServerResponse[] = [];
   await using rig = await startZoneRig((_, response) => void held.push(response));
   const asking = Array.from({ length: 20 }, () => ask(rig.edge, '/checked'));
-  await gauge(rig, /^headwater_edge_waiting 20$/m);
+  await until(rig.edge, /^headwater_edge_waiting 20$/m);
   rig.answering = always({ 'cache-control': 'no-cache', etag: '"1"' }, 'new');
   always({ 'cache-control': 'no-cache', etag: '"1"' }, 'old')(
     rig.asked[0] as IncomingMessage,
@@ -313,7 +313,7 @@ test('a hard purge is the end of an object, stored or on its way in; a soft one 
   await order({ url: '/b', soft: true });
   rig.answering = always(MINUTE, 'newer');
   assert.equal((await ask(rig.edge, '/b')).text, 'new');
-  await gauge(rig, /^headwater_edge_zone_fetches 0$/m);
+  await until(rig.edge, /^headwater_edge_zone_fetches 0$/m);
   assert.equal((await ask(rig.edge, '/b')).text, 'newer');
 });
 
@@ -340,7 +340,7 @@ test('what a player names as its next is there when it asks', async () => {
   await ask(rig.edge, `/film/1.m4s?CMCD=${nor}`);
   while (rig.asked.length < 2) await ask(rig.edge, '/healthz');
   assert.equal(rig.asked[1]?.url, '/film/2.m4s');
-  await gauge(rig, /^headwater_edge_zone_prefetches_total{result="fetched"} 1$/m);
+  await until(rig.edge, /^headwater_edge_zone_prefetches_total{result="fetched"} 1$/m);
   assert.match(
     statusOf(
       await ask(rig.edge, '/film/2.m4s', { headers: { 'cmcd-request': 'nor="https%3A%2F%2Fother.example%2Fx"' } }),
@@ -415,7 +415,7 @@ test('a request that goes wrong takes nobody else’s fetch apart', async () => 
   rig.answering = (_, response) => void held.push(response);
   rig.asked.length = 0;
   const together = [ask(rig.edge, '/a'), ask(rig.edge, '/a')];
-  await gauge(rig, /^headwater_edge_waiting 2$/m);
+  await until(rig.edge, /^headwater_edge_waiting 2$/m);
   assert.equal(held.length, 1);
   always(MINUTE)(rig.asked[0] as IncomingMessage, held[0] as ServerResponse);
   await Promise.all(together);
@@ -456,11 +456,4 @@ async function open(rig: ZoneRig, path: string) {
       }
     },
   };
-}
-
-async function gauge({ edge }: ZoneRig, expected: RegExp): Promise<void> {
-  for (;;) {
-    const { text } = await ask({ port: edge.adminPort }, '/metrics');
-    if (expected.test(text)) return;
-  }
 }

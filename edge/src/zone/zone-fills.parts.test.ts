@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, type ServerResponse, request } from 'node:http';
 import { test } from 'node:test';
-import { ask } from '../edge-rig.ts';
+import { ask, until } from '../edge-rig.ts';
 import { SLICE_BYTES } from '../tiers/tier-entry.ts';
 import { type ZoneRig, startZoneRig } from './zone-rig.ts';
 
@@ -27,7 +27,7 @@ test('a fill goes on when its first reader leaves, and who comes next finds it',
   const first = await open(rig, '/a');
   first.outgoing.destroy();
   held[0]?.end(BODY.subarray(1_000));
-  await metric(rig, /^headwater_edge_zone_bodies 0$/m);
+  await until(rig.edge, /^headwater_edge_zone_bodies 0$/m);
   const next = await ask(rig.edge, '/a');
   assert.ok(next.body.equals(BODY));
   assert.match(String(next.headers['cache-status']), /hit/);
@@ -42,7 +42,7 @@ test('what is longer than an object may be is fetched for nobody', async () => {
   const closed = once(held[0] as ServerResponse, 'close');
   first.outgoing.destroy();
   await closed;
-  await metric(rig, /^headwater_edge_zone_bodies 0$/m);
+  await until(rig.edge, /^headwater_edge_zone_bodies 0$/m);
 });
 
 test('a reader that takes nothing holds up nobody', async () => {
@@ -85,7 +85,7 @@ test('one fetch more than may be at once is refused, and costs the others nothin
   const held: ServerResponse[] = [];
   await using rig = await startZoneRig((_, response) => void held.push(response), { limits: { fills: 2 } });
   const going = [ask(rig.edge, '/1'), ask(rig.edge, '/2')];
-  await metric(rig, /^headwater_edge_zone_fetches 2$/m);
+  await until(rig.edge, /^headwater_edge_zone_fetches 2$/m);
   const refused = await ask(rig.edge, '/3');
   assert.equal(refused.status, 503);
   assert.equal(refused.code, 'too_many_waiters');
@@ -102,7 +102,7 @@ test('a body for which there is no memory is cut off, never ended short', async 
   held[0]?.on('error', () => undefined);
   held[0]?.end(BODY.subarray(1_000));
   assert.equal((await going).complete, false);
-  await metric(rig, /^headwater_edge_zone_pinned_bytes 0$/m);
+  await until(rig.edge, /^headwater_edge_zone_pinned_bytes 0$/m);
 });
 
 test('an origin that answers a resumption with the whole is read from where it stopped', async () => {
@@ -130,13 +130,6 @@ async function open(rig: ZoneRig, path: string): Promise<Open> {
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
   response.on('error', () => undefined);
   return { outgoing, response: response.pause() };
-}
-
-async function metric({ edge }: ZoneRig, expected: RegExp): Promise<void> {
-  for (;;) {
-    const { text } = await ask({ port: edge.adminPort }, '/metrics');
-    if (expected.test(text)) return;
-  }
 }
 
 /** Until a number has stood still for many turns of the event loop. */

@@ -6,8 +6,10 @@
 import { backoffMs } from '@headwater/service/backoff';
 import { ZONE, ZONE_HOST } from '@headwater/protocol/headers';
 import { type FieldList, valueOf, without } from '../http-cache/fields.ts';
+import { isOnlyIfCached } from '../http-cache/reuse.ts';
 import { HTTP_CLIENT_LIMITS, HttpClient } from '../upstream/http-client.ts';
 import type { UpstreamRequest } from '../upstream/upstream-client.ts';
+import type { UpstreamErrorCode } from '../upstream/upstream-error.ts';
 import type { UpstreamFetch, UpstreamHandler, UpstreamHead } from '../upstream/upstream-handler.ts';
 import type { Upstream } from '../zone/fetching.ts';
 import type { Ownership } from './ownership.ts';
@@ -78,13 +80,21 @@ class TeamFetch implements UpstreamFetch {
     this.#isAborted = true;
     if (this.#pause === undefined) return this.#control?.abort();
     clearTimeout(this.#pause);
-    this.#handler.onError({ code: 'aborted', detail: 'given up', bytesReceived: 0, isRetryable: false });
+    this.#fail('aborted', 'given up');
+  }
+
+  #fail(code: UpstreamErrorCode, detail: string): void {
+    this.#handler.onError({ code, detail, bytesReceived: 0, isRetryable: false });
   }
 
   #start(): void {
     const { ownership, origins, workers, onFetch } = this.#options;
     const { key, method, path, fields } = this.#request;
     const owner = this.#attempts < ATTEMPTS ? ownership.elsewhere(key) : null;
+    if (owner === null && isOnlyIfCached(this.#request)) {
+      // It became this worker's own meanwhile, and this worker had nothing.
+      return queueMicrotask(() => this.#fail('unavailable', 'no cache is left to ask'));
+    }
     if (owner === null) {
       if (method === 'GET') onFetch();
       this.#control = origins.fetch(this.#request, this.#handler);

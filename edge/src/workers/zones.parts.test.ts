@@ -79,6 +79,29 @@ test('every key has one owner: of many keys each is fetched once, with its query
   assert.equal(rig.asked.length, paths.length);
 });
 
+test('what only a cache may answer is answered where any worker has it, and asked of nobody else', async () => {
+  await using rig = await startRig(cacheable);
+  const only = { 'cache-control': 'only-if-cached' };
+  const askAll = (path: string, method: string): Promise<Answer[]> =>
+    Promise.all(Array.from({ length: MANY }, () => ask(rig.node, path, { method, headers: only })));
+  const paths = Array.from({ length: 8 }, (_, index) => `/film/${index}`);
+  // Of one request alone, half of these are in their owner's cache and in no other.
+  for (const path of paths) await ask(rig.node, path);
+  for (const path of paths) {
+    for (const { status } of await askAll(path, 'HEAD')) assert.equal(status, 200);
+    for (const { status, headers, body } of await askAll(path, 'GET')) {
+      assert.ok(status === 200 && body.equals(BODY));
+      assert.match(String(headers['cache-status']), /^edge-1; hit/);
+    }
+  }
+  for (const method of ['GET', 'HEAD']) {
+    for (const { status, headers } of await askAll('/other', method)) {
+      assert.deepEqual([status, headers['cache-status']], [504, 'edge-1; detail=not_cached']);
+    }
+  }
+  assert.equal(rig.asked.length, paths.length);
+});
+
 test('a purge is done when no worker has it any more', async () => {
   await using rig = await startRig(cacheable);
   await askOnMany(rig.node, '/film');

@@ -72,6 +72,7 @@ export async function assembleZones(config: EdgeConfig, around: Surroundings): P
   });
   const fetching: Fetching = {
     upstream,
+    isElsewhere: (key) => team !== undefined && team.ownership.elsewhere(key) !== null,
     shelf,
     clock,
     random: Math.random,

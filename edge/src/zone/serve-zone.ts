@@ -10,7 +10,6 @@ import type { Clock } from '@headwater/service/clock';
 import { type FieldList, endToEnd } from '../http-cache/fields.ts';
 import { fieldsOfNextHop } from '../http-cache/max-forwards.ts';
 import { invalidatedPaths, isSafe } from '../http-cache/invalidation.ts';
-import { isOnlyIfCached } from '../http-cache/reuse.ts';
 import { type Exchange, replyProblem } from '../reply.ts';
 import type { UpstreamRequest } from '../upstream/upstream-client.ts';
 import type { Waiters } from '../waiters.ts';
@@ -156,7 +155,7 @@ async function hand(edge: ZoneEdge, exchange: Exchange, ask: Ask, obtained: Obta
 /** Whatever is not a GET goes to the upstream, and what that changes is forgotten (RFC 9111 §4.4). */
 async function forward(edge: ZoneEdge, exchange: Exchange, ask: Ask, signal: AbortSignal): Promise<void> {
   const { method } = ask.request;
-  if (method === 'HEAD' && isOnlyIfCached(ask.request)) {
+  if (method === 'HEAD' && edge.desk.isNowhere(ask)) {
     const obtained = { kind: 'failed', code: 'not_cached', how: forwarded('request', null) } as const;
     return hand(edge, exchange, ask, obtained);
   }

@@ -138,8 +138,8 @@ export class ZoneDesk {
         if (turn < TURNS) continue;
       }
       if (turn > LAST_TURN) return { kind: 'failed', code: 'upstream_failed', how: missOf(seen, false, null) };
-      if (isOnlyIfCached(ask.request)) return { kind: 'failed', code: 'not_cached', how: missOf(seen, false, null) };
-      isAlone ||= turn >= TURNS || this.#isAloneKey(ask.key);
+      if (this.isNowhere(ask)) return { kind: 'failed', code: 'not_cached', how: missOf(seen, false, null) };
+      isAlone ||= turn >= TURNS || isOnlyIfCached(ask.request) || this.#isAloneKey(ask.key);
       const joined = this.#join(ask, seen, { isAlone, wait });
       if (joined === null) return { kind: 'failed', code: 'too_many_waiters', how: missOf(seen, false, null) };
       const outcome = await within(joined.flight.outcome, wait);
@@ -150,12 +150,17 @@ export class ZoneDesk {
     }
   }
 
+  /** What only a cache may answer, when neither this worker nor another of its node could have it (RFC 9111 §5.2.1.7). */
+  isNowhere(ask: Ask): boolean {
+    return isOnlyIfCached(ask.request) && !this.#fetching.isElsewhere(ask.key);
+  }
+
   async #use(ask: Ask, seen: Seen, { outcome, isFirst, isAlone, isValidated }: Landed): Promise<Obtained | 'again'> {
     const how = missOf(seen, !isFirst, outcome === null ? null : statusBehind(outcome));
     if (outcome === null || outcome.kind === 'failed') {
-      return (
-        (await this.#staleInstead(ask, seen, how)) ?? { kind: 'failed', code: outcome?.code ?? 'upstream_timeout', how }
-      );
+      // The worker that might have had it is gone, and nobody else may be asked.
+      const code = isOnlyIfCached(ask.request) ? 'not_cached' : (outcome?.code ?? 'upstream_timeout');
+      return (await this.#staleInstead(ask, seen, how)) ?? { kind: 'failed', code, how };
     }
     if (outcome.kind === 'answer') {
       const { status } = outcome.head;
@@ -196,7 +201,7 @@ export class ZoneDesk {
 
   /** RFC 5861 §4 and RFC 9111 §4.2.4: what is stale may stand in for an upstream that does not answer. */
   async #staleInstead(ask: Ask, { selected, reuse }: Seen, how: Provenance): Promise<Obtained | null> {
-    if (selected === null || reuse === null || !reuse.onErrorServe) return null;
+    if (selected === null || reuse === null || !reuse.onErrorServe || isOnlyIfCached(ask.request)) return null;
     const hold = await this.#open(ask, selected);
     if (hold === null) return null;
     return {

@@ -56,10 +56,9 @@ test('conditions for the origin alone are not evaluated', () => {
   assert.ok(!isNotModified(['Last-Modified', MODIFIED], ['If-Unmodified-Since', dateAfter(-9999)]));
 });
 
-test('a 304 has what guides a cache, and nothing of the content', () => {
+test('a 304 has what guides a cache, and nothing of the bytes', () => {
   const guiding = ['Cache-Control', 'max-age=1', 'Content-Location', '/a', 'Date', dateAfter(0), 'ETag', '"a"'];
-  const more = ['Expires', dateAfter(1), 'Vary', 'A', 'Access-Control-Allow-Origin', '*'];
-  const content = ['Content-Type', 'a/b', 'Content-Length', '1', 'Content-Encoding', 'gzip', 'Last-Modified', MODIFIED];
-  assert.deepEqual(notModifiedFields([...guiding, ...content, ...more]), [...guiding, ...more]);
-  assert.deepEqual(notModifiedFields(content), ['Last-Modified', MODIFIED]);
+  const more = ['Expires', dateAfter(1), 'Vary', 'A', 'Content-Type', 'a/b', 'Last-Modified', MODIFIED];
+  const ofBytes = ['Content-Length', '1', 'Content-Encoding', 'gzip', 'Content-Range', 'bytes 0-0/1', 'Trailer', 'a'];
+  assert.deepEqual(notModifiedFields([...guiding, ...ofBytes, ...more]), [...guiding, ...more]);
 });

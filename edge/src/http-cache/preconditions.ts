@@ -1,7 +1,7 @@
 /** Conditional requests answered from a store (RFC 9111 §4.3.2, RFC 9110 §13). */
 
 import { listsTag } from './entity-tag.ts';
-import { valueOf, type FieldList } from './fields.ts';
+import { valueOf, without, type FieldList } from './fields.ts';
 import { parseHttpDate } from './http-date.ts';
 import type { RequestHead } from './request-head.ts';
 import { dateMsOf } from './response-policy.ts';
@@ -32,28 +32,13 @@ function lastChangeMs(head: StoredHead): number {
   return parseHttpDate(valueOf(head.fields, 'last-modified') ?? '', head.responseMs) ?? dateMsOf(head);
 }
 
-/** What speaks of the content that a 304 does not have. */
-const OF_CONTENT: ReadonlySet<string> = new Set([
-  'content-encoding',
-  'content-language',
-  'content-length',
-  'content-md5',
-  'content-range',
-  'content-type',
-  'content-digest',
-  'digest',
-  'repr-digest',
-  'trailer',
-]);
+/** What speaks of a message's own bytes, and is the same as long as they are. */
+const OF_BYTES: ReadonlySet<string> = new Set(['content-encoding', 'content-length', 'content-range', 'trailer']);
 
-/** The fields of a 304 out of those of the stored response (RFC 9110 §15.4.5). */
+/**
+ * The fields of a 304 out of those of the stored response. RFC 9110 §15.4.5 allows metadata of the content where it guides cache
+ * updates: Content-Type may have changed by a 304 itself, and caches behind this one learn that from nothing else.
+ */
 export function notModifiedFields(fields: FieldList): FieldList {
-  const hasTag = valueOf(fields, 'etag') !== undefined;
-  const kept: string[] = [];
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    const name = fields[i]!.toLowerCase();
-    if (OF_CONTENT.has(name) || (hasTag && name === 'last-modified')) continue;
-    kept.push(fields[i]!, fields[i + 1]!);
-  }
-  return kept;
+  return without(fields, OF_BYTES);
 }

@@ -119,6 +119,21 @@ suite('one fetch an object through a shield', () => {
     assert.match(String(hit.headers['cache-status']), /"?edge-0"?; hit/);
   });
 
+  test('what a 304 changes of a stored head reaches those who have it from there', async () => {
+    await using rig = await startTwoTiers((request, response) => {
+      const isKnown = request.headers['if-none-match'] === '"v1"';
+      const type = isKnown ? 'text/html; charset=utf-8' : 'text/html';
+      response.writeHead(isKnown ? 304 : 200, { 'cache-control': 'no-cache', etag: '"v1"', 'content-type': type });
+      response.end(isKnown ? undefined : 'page');
+    });
+    const [child] = rig.children as [RunningEdge];
+    assert.equal((await ask(child, '/page', HOST)).headers['content-type'], 'text/html');
+    const again = await ask(child, '/page', HOST);
+    assert.equal(again.text, 'page');
+    assert.equal(again.headers['content-type'], 'text/html; charset=utf-8');
+    assert.equal(rig.origin.asked.length, 2);
+  });
+
   test('a zone for tokens: the child lets its viewer in, the parent lets the child in', async () => {
     await using rig = await startTwoTiers(fresh, { zone: { policy: 'token' } });
     const [[child], [parent]] = [rig.children as [RunningEdge], rig.parents as [RunningEdge]];

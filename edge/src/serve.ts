@@ -81,7 +81,13 @@ function answer(edge: Edge, exchange: reply.Exchange): void {
 /** Somebody else's objects. */
 function answerZone(edge: Edge, exchange: reply.Exchange, found: FoundZone): void {
   const verdict = authoriseZone(edge, found, knockOf(edge, exchange));
-  if (verdict.kind === 'granted') return serveZone(edge.zones.edge, exchange, verdict.request);
+  if (verdict.kind === 'granted') {
+    const refusal = (): ProblemCode | null => {
+      const now = authoriseZone(edge, found, knockOf(edge, exchange));
+      return now.kind === 'refused' ? now.code : null;
+    };
+    return serveZone(edge.zones.edge, exchange, { ...verdict.request, refusal });
+  }
   if (hasBody(exchange.request)) reply.endConnection(exchange);
   if (verdict.kind === 'refused') return misdirect(edge, exchange, verdict.code);
   reply.replyRedirect(exchange, verdict.location, { edgeId: edge.id, status: 307 });

@@ -1,5 +1,6 @@
 /** What a viewer asks of a pull zone, read once. */
 
+import type { ProblemCode } from '@headwater/protocol/problem';
 import type { ZoneEntry } from '@headwater/protocol/zone';
 import type { FieldList } from '../http-cache/fields.ts';
 import type { RequestHead } from '../http-cache/request-head.ts';
@@ -20,4 +21,6 @@ export interface Ask {
   readonly forwarded: FieldList;
   /** the answer is one viewer's: caches behind us keep their hands off */
   readonly isPrivate: boolean;
+  /** why the viewer may not have it any more, or null */
+  readonly refusal?: () => ProblemCode | null;
 }

@@ -15,6 +15,7 @@ import type { UpstreamRequest } from '../upstream/upstream-client.ts';
 import type { Waiters } from '../waiters.ts';
 import { Answer } from './answer.ts';
 import type { Ask } from './ask.ts';
+import { letGo } from './candidate.ts';
 import { fieldsForUpstream } from './forwarded-fields.ts';
 import type { NamedNext } from './named-next.ts';
 import type { Shelf } from './shelf.ts';
@@ -58,6 +59,8 @@ export interface ZoneRequest {
   readonly isPrivate: boolean;
   /** by which the viewer asked, where an edge tells */
   readonly scheme?: 'http' | 'https';
+  /** asked once more before an answer that had to be waited for: why the viewer may not have it any more, or null */
+  readonly refusal?: () => ProblemCode | null;
 }
 
 /** Asked for the connection, not for what it is of (RFC 9110 §9.3.6, §9.3.8). */
@@ -77,6 +80,15 @@ export function serveZone(edge: ZoneEdge, exchange: Exchange, asked: ZoneRequest
   serveAsked(edge, exchange, { ...ask, forwarded });
 }
 
+/** A token may end, or be revoked, while its request waits; then there is nothing to be had for it any more. */
+function isRefusedBy(edge: ZoneEdge, exchange: Exchange, { refusal }: Ask): boolean {
+  const code = refusal?.() ?? null;
+  if (code === null) return false;
+  if (!exchange.response.destroyed) replyProblem(exchange, code, { edgeId: edge.id });
+  edge.events.answered(exchange.response.destroyed ? 'left' : 'declined', 0);
+  return true;
+}
+
 /** An OPTIONS that goes no further (RFC 9110 §7.6.2). */
 function replyHere(edge: ZoneEdge, { response }: Exchange): void {
   response.writeHead(204, ['Allow', ALLOWED, EDGE_ID, edge.id]);
@@ -90,7 +102,8 @@ function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask): void {
   const mustWait = hit === null || hit instanceof Promise;
   const work = async (signal: AbortSignal): Promise<void> => {
     const ready = await hit;
-    if (ready !== null) return hand(edge, exchange, ask, ready);
+    if (ready !== null && !mustWait) return hand(edge, exchange, ask, ready);
+    if (ready !== null) return handLate(edge, exchange, ask, ready);
     if (method === 'GET') return serveGet(edge, exchange, ask, signal);
     return forward(edge, exchange, ask, signal);
   };
@@ -115,12 +128,13 @@ function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask): void {
 }
 
 function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
-  const { zone, host, path, name, query, isPrivate } = asked;
+  const { zone, host, path, name, query, isPrivate, refusal } = asked;
   const fields = request.rawHeaders;
   return {
     zone,
     host,
     isPrivate,
+    ...(refusal === undefined ? {} : { refusal }),
     key: keyOf(zone, host, `${path}${query}`),
     name: `${name}${query}`,
     path: `${path}${query}`,
@@ -131,7 +145,15 @@ function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
 
 async function serveGet(edge: ZoneEdge, exchange: Exchange, ask: Ask, signal: AbortSignal): Promise<void> {
   const onInformation = (status: number, fields: FieldList): void => informed(exchange, status, fields);
-  await hand(edge, exchange, ask, await edge.desk.obtain(ask, { withinMs: edge.deadlineMs, signal, onInformation }));
+  const obtained = await edge.desk.obtain(ask, { withinMs: edge.deadlineMs, signal, onInformation });
+  await handLate(edge, exchange, ask, obtained);
+}
+
+/** Gives what had to be waited for, to whom may still have it. */
+async function handLate(edge: ZoneEdge, exchange: Exchange, ask: Ask, obtained: Obtained): Promise<void> {
+  if (!isRefusedBy(edge, exchange, ask)) return hand(edge, exchange, ask, obtained);
+  if (obtained.kind === 'object') letGo(obtained.hold);
+  if (obtained.kind === 'answer') obtained.answer.abort();
 }
 
 /** Failures before any upstream was asked. */
@@ -168,6 +190,8 @@ async function forward(edge: ZoneEdge, exchange: Exchange, ask: Ask, signal: Abo
   const head = await answer.head;
   const how = forwarded(method === 'HEAD' ? 'uri-miss' : 'method', 'code' in head ? null : head.status);
   const telling = { edgeId: edge.id, how, isPrivate: ask.isPrivate };
+  // What it has changed at the origin it has changed: of that the viewer hears.
+  if (isSafe(method) && isRefusedBy(edge, exchange, ask)) return answer.abort();
   if ('code' in head) {
     if (!exchange.response.destroyed) replyProblem(exchange, codeOfUpstream(head), problemTelling(telling));
     return edge.events.answered(exchange.response.destroyed ? 'left' : 'failed', 0);

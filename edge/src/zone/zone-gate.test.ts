@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createSecretKey } from 'node:crypto';
-import { type IncomingMessage, createServer } from 'node:http';
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import type { FeedMessage } from '@headwater/protocol/feed';
@@ -13,12 +13,15 @@ import type { RunningEdge } from '../start-edge.ts';
 
 const SECRET = Buffer.alloc(32, 5).toString('base64url');
 const asked: IncomingMessage[] = [];
+/** answers below /late/, which the tests give */
+const held: ServerResponse[] = [];
 let feed: FeedState;
 let edge: RunningEdge;
 let originUrl = '';
 
 const origin = createServer((request, response) => {
   asked.push(request);
+  if (request.url?.startsWith('/late/') === true) return void held.push(response);
   response.writeHead(200, { 'cache-control': 'max-age=60' }).end(`${request.url}`);
 });
 
@@ -225,6 +228,41 @@ test('what a player names as its next is fetched without its token', async () =>
   while (asked.length < 6) await ask(edge, '/healthz');
   const paths = ['/next/1', '/next/2', '/next/3', '/next/4', '/next/5', '/next/6'];
   assert.deepEqual(new Set(asked.map(({ url }) => url)), new Set(paths));
+});
+
+test('a token that ends or is revoked while its request waits opens nothing any more', async () => {
+  const revoke = (session: string): void => {
+    const message: FeedMessage = { type: 'revocation', session, atMs: Date.now() };
+    feed.apply({ cursor: session, snapshot: false, messages: [message] });
+  };
+  const jwt = session({ cdniuc: 'regex:http://vip[.]example/late/[^?]*', hwsid: 'late-4' });
+  const asks: [method: string, path: string, session: string][] = [
+    ['GET', `/t/${zoneToken('vip', { session: 'late-1' })}/late/shared`, 'late-1'],
+    ['GET', `/t/${zoneToken('vip', { session: 'late-2' })}/late/own`, 'late-2'],
+    ['HEAD', `/t/${zoneToken('vip', { session: 'late-3' })}/late/head`, 'late-3'],
+    ['GET', `/late/part?URISigningPackage=${jwt}`, 'late-4'],
+  ];
+  for (const [method, path, name] of asks) {
+    const outgoing = ask(edge, path, { method, headers: { host: 'vip.example' } });
+    while (held.length === 0) await new Promise(setImmediate);
+    revoke(name);
+    const control = path.endsWith('own') ? 'private' : 'max-age=60';
+    held.pop()?.writeHead(200, { 'cache-control': control }).end('late');
+    const { status, headers } = await outgoing;
+    assert.deepEqual([status, headers['content-type']], [403, 'application/problem+json'], `${method} ${path}`);
+  }
+  const told = await get('vip.example', `/t/${zoneToken('vip')}/late/shared`);
+  assert.deepEqual([told.status, told.text], [200, 'late'], 'it was fetched for the others');
+  assert.match(String(told.headers['cache-status']), /hit/);
+
+  const posted = ask(edge, `/t/${zoneToken('vip', { session: 'late-5' })}/late/post`, {
+    method: 'POST',
+    headers: { host: 'vip.example' },
+  });
+  while (held.length === 0) await new Promise(setImmediate);
+  revoke('late-5');
+  held.pop()?.writeHead(201).end('done');
+  assert.equal((await posted).status, 201, 'what was done is told');
 });
 
 test('a zone’s tokens end when they are revoked, and before the feed’s first page there are none', async () => {

@@ -239,6 +239,30 @@ test('what is one viewer’s alone is fetched by each, and never waits', async (
   assert.equal(rig.asked.length, 3);
 });
 
+test('after a part that may not be stored, all who want the whole are still one fetch', async () => {
+  const body = bytesOf(1_000);
+  const held: (() => void)[] = [];
+  const origin = ranged(body, { ...MINUTE, etag: 'W/"1"' });
+  await using rig = await startZoneRig(origin);
+  const part = (): ReturnType<typeof ask> => ask(rig.edge, '/a', { headers: { range: 'bytes=10-19' } });
+  assert.ok((await part()).body.equals(body.subarray(10, 20)));
+  rig.answering = (...exchange) => void held.push(() => origin(...exchange));
+  rig.asked.splice(0);
+  const wholes = Array.from({ length: 50 }, () => ask(rig.edge, '/a'));
+  await until(rig.edge, /^headwater_edge_waiting 50$/m);
+  const parts = Array.from({ length: 3 }, part);
+  await until(rig.edge, /^headwater_edge_waiting 53$/m);
+  while (rig.asked.length < 4) await new Promise(setImmediate);
+  assert.deepEqual(
+    rig.asked.map(({ headers }) => headers.range),
+    [undefined, 'bytes=10-19', 'bytes=10-19', 'bytes=10-19'],
+  );
+  for (const go of held) go();
+  for (const answer of await Promise.all(wholes)) assert.ok(answer.body.equals(body));
+  for (const answer of await Promise.all(parts)) assert.ok(answer.body.equals(body.subarray(10, 20)));
+  assert.match(statusOf(await part()), /hit/);
+});
+
 test('responses differ by what Vary names', async () => {
   await using rig = await startZoneRig((incoming, response) => {
     always({ ...MINUTE, vary: 'Accept-Language' }, String(incoming.headers['accept-language']))(incoming, response);

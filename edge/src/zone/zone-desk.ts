@@ -139,7 +139,7 @@ export class ZoneDesk {
       }
       if (turn > LAST_TURN) return { kind: 'failed', code: 'upstream_failed', how: missOf(seen, false, null) };
       if (this.isNowhere(ask)) return { kind: 'failed', code: 'not_cached', how: missOf(seen, false, null) };
-      isAlone ||= turn >= TURNS || isOnlyIfCached(ask.request) || this.#isAloneKey(ask.key);
+      isAlone ||= turn >= TURNS || isOnlyIfCached(ask.request) || this.#isAloneKey(ask);
       const joined = this.#join(ask, seen, { isAlone, wait });
       if (joined === null) return { kind: 'failed', code: 'too_many_waiters', how: missOf(seen, false, null) };
       const outcome = await within(joined.flight.outcome, wait);
@@ -285,18 +285,28 @@ export class ZoneDesk {
   #remember(key: string, outcome: Outcome): void {
     // An error is about this request: a bad range must not take everybody's fetch apart.
     const isError = outcome.kind === 'answer' && outcome.head.status >= 400;
-    if (outcome.kind === 'answer' && !isError) this.#alone.set(key, this.#fetching.clock.monotonicMs() + ALONE_MS);
-    if (outcome.kind === 'object') this.#alone.delete(key);
+    if (outcome.kind === 'answer' && !isError) {
+      // A part that may not be stored says nothing of the whole.
+      const name = outcome.head.status === 206 ? partsOf(key) : key;
+      this.#alone.set(name, this.#fetching.clock.monotonicMs() + ALONE_MS);
+    }
+    if (outcome.kind === 'object') for (const name of [key, partsOf(key)]) this.#alone.delete(name);
   }
 
-  #isAloneKey(key: string): boolean {
-    return (this.#alone.get(key) ?? 0) > this.#fetching.clock.monotonicMs();
+  #isAloneKey({ key, request }: Ask): boolean {
+    const isAlone = (name: string): boolean => (this.#alone.get(name) ?? 0) > this.#fetching.clock.monotonicMs();
+    return isAlone(key) || (valueOf(request.fields, 'range') !== undefined && isAlone(partsOf(key)));
   }
 
   /** Whose answer will most likely be theirs alone. */
   #mustGoAlone({ request }: Ask): boolean {
     return valueOf(request.fields, 'authorization') !== undefined || requestDirectives(request).has('no-store');
   }
+}
+
+/** Under which it is remembered that parts of an object are one viewer's alone. */
+function partsOf(key: string): string {
+  return `${key}\nparts`;
 }
 
 /** Nobody will take an answer that turns out to be for one viewer alone. */

@@ -5,19 +5,26 @@ import { keepCounts, mergeExpositions } from './merge-expositions.ts';
 import type { Report, Totals } from './messages.ts';
 
 export class Ledger {
-  readonly #latest = new Map<number, Report>();
+  readonly #workers: number;
+  /** by process: one that is replaced counts until it ends, beside the one in its place */
+  readonly #latest = new Map<object, Report>();
   #gone: Totals = { sentBytes: 0, answers: 0, failures: 0, metrics: '' };
 
+  /** @param workers how many there are to be */
+  constructor(workers: number) {
+    this.#workers = workers;
+  }
+
   /** What a worker tells now. */
-  note(worker: number, report: Report): void {
-    this.#latest.set(worker, report);
+  note(process: object, report: Report): void {
+    this.#latest.set(process, report);
   }
 
   /** A worker has ended. What it counted since it told of it last is lost. */
-  close(worker: number): void {
-    const last = this.#latest.get(worker);
+  close(process: object): void {
+    const last = this.#latest.get(process);
     if (last === undefined) return;
-    this.#latest.delete(worker);
+    this.#latest.delete(process);
     const { sentBytes, answers, failures, metrics } = this.#gone;
     this.#gone = {
       sentBytes: sentBytes + last.sentBytes,
@@ -36,7 +43,7 @@ export class Ledger {
   get readings(): Readings {
     return {
       busy: () => ({
-        cpu: this.#sum(({ busy }) => busy.cpu) / Math.max(1, this.#latest.size),
+        cpu: Math.min(1, this.#sum(({ busy }) => busy.cpu) / this.#workers),
         loopLagMs: Math.max(0, ...this.#all().map(({ busy }) => busy.loopLagMs)),
       }),
       connections: () => this.#sum(({ connections }) => connections),

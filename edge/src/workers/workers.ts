@@ -51,7 +51,7 @@ interface Place {
 }
 
 export class Workers implements AsyncDisposable {
-  readonly ledger = new Ledger();
+  readonly ledger: Ledger;
   readonly #options: WorkersOptions;
   readonly #places = new Map<number, Place>();
   /** those that are about to replace another, and those that were replaced and have not ended: they hear what all hear */
@@ -65,6 +65,7 @@ export class Workers implements AsyncDisposable {
 
   private constructor(options: WorkersOptions) {
     this.#options = options;
+    this.ledger = new Ledger(options.count);
   }
 
   /**
@@ -124,8 +125,8 @@ export class Workers implements AsyncDisposable {
 
   /** Reads all of them into the ledger. */
   async read(): Promise<void> {
-    const reports = await Promise.all(this.#processes().map((process) => process.report()));
-    for (const [index, report] of reports.entries()) if (report !== null) this.ledger.note(index + 1, report);
+    const besides = [...this.#besides].filter(({ isServing }) => isServing);
+    await Promise.all([...this.#processes(), ...besides].map((process) => this.#readOne(process)));
   }
 
   /**
@@ -142,6 +143,11 @@ export class Workers implements AsyncDisposable {
     clearInterval(this.#timer);
     for (const pause of this.#pauses) clearTimeout(pause);
     await Promise.all([...this.#processes(), ...this.#besides].map((process) => process.stop(STOP_MS)));
+  }
+
+  async #readOne(process: WorkerProcess): Promise<void> {
+    const report = await process.report();
+    if (report !== null) this.ledger.note(process, report);
   }
 
   async #replaceAll(): Promise<void> {
@@ -166,16 +172,21 @@ export class Workers implements AsyncDisposable {
       heir.kill();
       return false;
     }
-    await this.read();
-    this.ledger.close(worker);
     place.process = heir;
     place.missed = [];
     place.bornMs = this.#options.clock.monotonicMs();
     this.#besides.add(old);
     this.#tellServing();
     this.#options.events.workerServes(worker);
-    void old.retire().then(() => old.stop(STOP_MS));
+    void this.#retire(old);
     return true;
+  }
+
+  /** Lets one that was replaced end what it has begun, and takes down what it counted until then. */
+  async #retire(old: WorkerProcess): Promise<void> {
+    await old.retire();
+    await this.#readOne(old);
+    await old.stop(STOP_MS);
   }
 
   #processes(): WorkerProcess[] {
@@ -229,12 +240,12 @@ export class Workers implements AsyncDisposable {
 
   #onEnd(process: WorkerProcess, how: string): void {
     const worker = process.number;
+    this.ledger.close(process);
     if (this.#besides.delete(process) || this.#isStopping) return;
     if (this.#isStarting) return this.#started.reject(new Error(`worker ${worker} ended as it started: ${how}`));
     const { clock, random, events } = this.#options;
     events.workerEnded(worker, how);
     this.#tellServing();
-    this.ledger.close(worker);
     const place = this.#places.get(worker);
     if (place === undefined) return;
     place.shortLives = clock.monotonicMs() - place.bornMs < LONG_LIFE_MS ? place.shortLives + 1 : 0;

@@ -9,7 +9,7 @@ import { quantile } from '@headwater/test/fleet/quantile.ts';
 import type { Figure, FigureResult, Measured } from './figure.ts';
 import { startNginx } from './nginx.ts';
 import { startVarnish } from './varnish.ts';
-import { startZoneEdge } from './zone-edge.ts';
+import { startZoneEdge } from '@headwater/test/fleet/zone-edge.ts';
 
 const BODY = Buffer.alloc(1_000_000, 'headwater ');
 const PIECES = 20;

@@ -13,7 +13,7 @@ import { type Readings, readOverAndOver } from './discarding-reader.ts';
 import type { Figure, FigureResult, Measured } from './figure.ts';
 import { readStreamsOverAndOver } from './h2-reader.ts';
 import { startNginx } from './nginx.ts';
-import { startZoneEdge } from './zone-edge.ts';
+import { startZoneEdge } from '@headwater/test/fleet/zone-edge.ts';
 
 const SIZES = [
   { name: '1.5 KB', bytes: 1_500 },

@@ -3,10 +3,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Child } from '@headwater/test/fleet/child.ts';
-import { childEnvironment } from '@headwater/test/fleet/config.ts';
-import { reservePorts } from '@headwater/test/fleet/ports.ts';
-import { until } from '@headwater/test/fleet/until.ts';
+import { Child } from './child.ts';
+import { childEnvironment } from './config.ts';
+import { reservePorts } from './ports.ts';
+import { until } from './until.ts';
 
 interface ZoneEdge extends AsyncDisposable {
   readonly url: string;

@@ -7,11 +7,10 @@ import { PrefetchQueue, type PrefetchResult } from '../prefetch-queue.ts';
 import { type PrefetchTarget, prefetchTargetsOf } from '../prefetch-targets.ts';
 import type { ViewerRequest } from '../viewer-exchange.ts';
 import type { Ask } from './ask.ts';
-import { letGo } from './candidate.ts';
 import { CONDITIONS_AND_RANGE } from './fetching.ts';
 import { readRequestTarget } from './request-target.ts';
 import { keyOf } from './zone-key.ts';
-import type { ZoneDesk } from './zone-desk.ts';
+import { type ZoneDesk, dismiss } from './zone-desk.ts';
 
 interface NamedNextOptions {
   readonly desk: ZoneDesk;
@@ -55,8 +54,7 @@ export class NamedNext {
     const { desk, withinMs } = this.#options;
     const obtained = await desk.obtain(ask, { withinMs, onInformation: () => undefined });
     // Once begun it goes on alone; what is one viewer's they fetch themselves.
-    if (obtained.kind === 'object') letGo(obtained.hold);
-    if (obtained.kind === 'answer') obtained.answer.abort();
+    dismiss(obtained);
     return obtained.kind === 'object';
   }
 }

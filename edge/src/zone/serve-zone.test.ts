@@ -155,6 +155,22 @@ test('what is stale stands in for an origin that fails, for a time', async () =>
   assert.equal(over.text, 'sorry');
 });
 
+test('nothing is held for a viewer who left before the answer', async () => {
+  const body = bytesOf(2 * SLICE_BYTES);
+  await using rig = await startZoneRig(always({ 'cache-control': 'max-age=10, stale-if-error=60', etag: '"1"' }, body));
+  await ask(rig.edge, '/a');
+  rig.clock.nowAtMs += 30_000;
+  rig.answering = () => undefined;
+  const viewer = connect(rig.edge.port, '127.0.0.1');
+  viewer.write('GET /a HTTP/1.1\r\nhost: x\r\n\r\n');
+  await until(rig.edge, /^headwater_edge_waiting 1$/m);
+  viewer.destroy();
+  // What is stale would stand in for the origin, but there is nobody to give it to.
+  await until(rig.edge, /^headwater_edge_zone_requests_total{outcome="left"} 1$/m);
+  await until(rig.edge, /^headwater_edge_zone_bodies 0$/m);
+  await until(rig.edge, /^headwater_edge_waiting 0$/m);
+});
+
 test('who comes while an object grows reads what there is at once', async () => {
   const growing: ServerResponse[] = [];
   await using rig = await startZoneRig((_, response) => {

@@ -25,7 +25,7 @@ import { codeOfUpstream } from './upstream-code.ts';
 import type { ZoneEvents } from './zone-events.ts';
 import { freshenStored } from './head-news.ts';
 import { type Sent, problemTelling, replyAnswer, replyObject } from './zone-reply.ts';
-import type { Obtained, Provenance, ZoneDesk } from './zone-desk.ts';
+import { type Obtained, type Provenance, type ZoneDesk, dismiss } from './zone-desk.ts';
 
 /** What serving pull zones needs; made once by the composition root. */
 export interface ZoneEdge {
@@ -108,6 +108,7 @@ function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask): void {
     return forward(edge, exchange, ask, signal);
   };
   if (mustWait && !edge.waiters.enter(exchange.request.socket)) {
+    hit?.then(dismiss).catch((error: unknown) => edge.events.threw(ask.key, error));
     replyProblem(exchange, 'too_many_waiters', { edgeId: edge.id });
     return edge.events.answered('failed', 0);
   }
@@ -159,13 +160,17 @@ async function handLate(edge: ZoneEdge, exchange: Exchange, ask: Ask, obtained: 
 /** Failures before any upstream was asked. */
 const NOT_ASKED: ReadonlySet<ProblemCode> = new Set(['not_cached', 'too_many_waiters']);
 
-/** Gives what was obtained to the viewer. */
+/** Gives what was obtained to the viewer, if they are still there. */
 async function hand(edge: ZoneEdge, exchange: Exchange, ask: Ask, obtained: Obtained): Promise<void> {
+  if (exchange.response.destroyed) {
+    dismiss(obtained);
+    return edge.events.answered('left', 0);
+  }
   const telling = { edgeId: edge.id, how: obtained.how, isPrivate: ask.isPrivate };
   if (obtained.kind === 'failed') {
     const told = NOT_ASKED.has(obtained.code) ? { edgeId: edge.id } : problemTelling(telling);
-    if (!exchange.response.destroyed) replyProblem(exchange, obtained.code, told);
-    return edge.events.answered(exchange.response.destroyed ? 'left' : 'failed', 0);
+    replyProblem(exchange, obtained.code, told);
+    return edge.events.answered('failed', 0);
   }
   const sent =
     obtained.kind === 'answer'

@@ -16,7 +16,7 @@ import { type Patience, waitUntil } from '../patience.ts';
 import type { UpstreamHead } from '../upstream/upstream-handler.ts';
 import type { Answer } from './answer.ts';
 import type { Ask } from './ask.ts';
-import type { Candidate, Hold } from './candidate.ts';
+import { type Candidate, type Hold, letGo } from './candidate.ts';
 import type { PurgeMark } from './entry.ts';
 import { type Fetching, type Outcome, fetchObject, refetchOf } from './fetching.ts';
 
@@ -46,6 +46,12 @@ export type Obtained =
     }
   | { readonly kind: 'answer'; readonly answer: Answer; readonly head: UpstreamHead; readonly how: Provenance }
   | { readonly kind: 'failed'; readonly code: ProblemCode; readonly how: Provenance };
+
+/** Gives up what nobody will take. */
+export function dismiss(obtained: Obtained | null): void {
+  if (obtained?.kind === 'object') letGo(obtained.hold);
+  if (obtained?.kind === 'answer') obtained.answer.abort();
+}
 
 export interface Wait extends Patience {
   readonly onInformation: (status: number, fields: FieldList) => void;

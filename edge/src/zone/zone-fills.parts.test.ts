@@ -2,7 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempDisposable } from 'node:fs/promises';
 import { type ClientRequest, type IncomingMessage, type ServerResponse, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { ask, until } from '../edge-rig.ts';
 import { SLICE_BYTES } from '../tiers/tier-entry.ts';
@@ -32,6 +35,28 @@ test('a fill goes on when its first reader leaves, and who comes next finds it',
   assert.ok(next.body.equals(BODY));
   assert.match(String(next.headers['cache-status']), /hit/);
   assert.equal(rig.asked.length, 1);
+});
+
+test('a body from disk is not held for who finds no place to wait', async () => {
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'headwater-fills-'));
+  await using rig = await startZoneRig(
+    (_, response) => void response.writeHead(200, { ...MINUTE, etag: '"1"' }).end(BODY),
+    {
+      cacheDirectory: directory.path,
+      limits: { waiters: 1 },
+    },
+  );
+  await ask(rig.edge, '/a');
+  await until(rig.edge, /^headwater_edge_zone_disk_queued_bytes 0$/m);
+  await rig.restart();
+  rig.answering = () => undefined;
+  const waiting = request({ host: '127.0.0.1', port: rig.edge.port, path: '/b' })
+    .on('error', () => undefined)
+    .end();
+  await until(rig.edge, /^headwater_edge_waiting 1$/m);
+  assert.equal((await ask(rig.edge, '/a')).code, 'too_many_waiters');
+  await until(rig.edge, /^headwater_edge_zone_bodies 0$/m);
+  waiting.destroy();
 });
 
 test('what is longer than an object may be is fetched for nobody', async () => {

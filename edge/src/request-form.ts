@@ -30,6 +30,8 @@ export function hasBody({ headers }: ViewerRequest): boolean {
 function isFramed({ httpVersion, headers, method, url = '', socket }: ViewerRequest): boolean {
   if (socket.shared !== undefined) return KNOWN_METHODS.has(method) && VISIBLE.test(url);
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return false;
+  // llhttp takes RTSP/1.0 for HTTP/1.0 and does not tell; every request of RTSP has this (RFC 2326 §12.17).
+  if (httpVersion === '1.0' && headers['cseq'] !== undefined) return false;
   const coding = headers['transfer-encoding'];
   // RFC 9112 §6.1: of a coding that we do not take off we cannot tell where the body ends; HTTP/1.0 has none.
   return coding === undefined || (coding.toLowerCase() === 'chunked' && httpVersion === '1.1');

@@ -75,6 +75,8 @@ const HEADS: readonly (readonly [what: string, head: string])[] = [
   ['HTTP/1.10', 'GET /healthz HTTP/1.10\r\nHost: a\r\n\r\n'],
   ['HTTP/2.0 without its frames', 'GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n'],
   ["HTTP/2's preface", 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ['RTSP', 'GET /healthz RTSP/1.0\r\nCSeq: 1\r\n\r\n'],
+  ['RTSP of no path', 'OPTIONS * RTSP/1.0\r\nCSeq: 1\r\nConnection: keep-alive\r\n\r\n'],
   ['http in lower case', 'GET /healthz http/1.1\r\nHost: a\r\n\r\n'],
   ['an asterisk', 'GET * HTTP/1.1\r\nHost: a\r\n\r\n'],
   ['an authority', 'GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n'],
@@ -242,58 +244,72 @@ suite('in HTTP/2', () => {
   ] as const;
   const good = [method, scheme, authority, path] as const;
 
-  const MALFORMED: readonly (readonly [string, readonly (readonly [string, string])[]])[] = [
+  type Shapes = readonly (readonly [what: string, fields: readonly (readonly [string, string])[]])[];
+  const PROTOCOL_ERROR = 1;
+
+  /** Malformed (RFC 9113 §8.1.1). */
+  const RESET: Shapes = [
     ['an upper-case name', [...good, ['X-A', 'a']]],
+    ['a name that is upper-case at its end', [...good, ['x-A', 'a']]],
     ['a field of connections', [...good, ['connection', 'close']]],
+    ["a proxy's field of connections", [...good, ['proxy-connection', 'close']]],
+    ['a field that keeps connections', [...good, ['keep-alive', '5']]],
     ['a transfer coding', [...good, ['transfer-encoding', 'chunked']]],
     ['an upgrade', [...good, ['upgrade', 'h2c']]],
     ['TE that is not trailers', [...good, ['te', 'gzip']]],
     ['two lengths', [...good, ['content-length', '0'], ['content-length', '5']]],
+    ['a length that is no number', [...good, ['content-length', '+0']]],
     ['a length without a body', [...good, ['content-length', '5']]],
     ['a pseudo-field after a field', [method, scheme, authority, ['x-a', 'a'], path]],
-    ['a pseudo-field twice', [...good, path]],
+    ...good.map((field) => [`${field[0]} twice`, [...good, field]] as const),
     ['an unknown pseudo-field', [...good, [':host', 'b']]],
     ["an answer's pseudo-field", [...good, [':status', '200']]],
+    ["another protocol's pseudo-field", [...good, [':protocol', 'websocket']]],
     ['no method', [scheme, authority, path]],
     ['no path', [method, scheme, authority]],
     ['no scheme', [method, authority, path]],
+    ['no authority', [method, scheme, path]],
     ['an empty path', [method, scheme, authority, [':path', '']]],
     ['a path with a line end', [method, scheme, authority, [':path', '/healthz HTTP/1.1\r\nHost: b']]],
     ['a path with a space', [method, scheme, authority, [':path', '/healthz HTTP/1.1']]],
     ['a path that is none', [method, scheme, authority, [':path', 'healthz']]],
-    ['a path with a fragment', [method, scheme, authority, [':path', '/healthz#a']]],
     ['a method with a line end', [[':method', 'GET / HTTP/1.1\r\nX:'], scheme, authority, path]],
+    ['an authority with a path', [method, scheme, [':authority', 'a/b'], path]],
+    ['an authority with a user', [method, scheme, [':authority', 'u@a'], path]],
+  ];
+  for (const [what, fields] of RESET) {
+    test(`reset: ${what}`, async () => {
+      using client = await RawH2.open(edge.port);
+      client.ask(1, raw.block(fields));
+      client.ask(3, raw.block(good));
+      await client.until('the next answer', () => client.of(FRAME.headers, 3).length > 0);
+      assert.deepEqual(client.of(FRAME.headers, 1), []);
+      const codes = client.of(FRAME.reset).map(({ stream, payload }) => [stream, payload.readUInt32BE()]);
+      assert.deepEqual(codes, [[1, PROTOCOL_ERROR]]);
+    });
+  }
+
+  const REFUSED: Shapes = [
+    ['a path with a fragment', [method, scheme, authority, [':path', '/healthz#a']]],
+    ['a path beyond ASCII', [method, scheme, authority, [':path', '/caf\u00e9']]],
     ['a method in lower case', [[':method', 'get'], scheme, authority, path]],
     ['an unknown method', [[':method', 'FOO'], scheme, authority, path]],
     ['another host beside the authority', [...good, ['host', 'b']]],
-    ['an authority with a path', [method, scheme, [':authority', 'a/b'], path]],
-    ['an authority with a user', [method, scheme, [':authority', 'u@a'], path]],
-    ['no authority', [method, scheme, path]],
   ];
-  for (const [what, fields] of MALFORMED) {
+  for (const [what, fields] of REFUSED) {
     test(`refused: ${what}`, async () => {
       using client = await RawH2.open(edge.port);
       client.ask(1, raw.block(fields));
-      const isOver = (): boolean =>
-        client.isClosed ||
-        client.of(FRAME.goaway).length > 0 ||
-        client.of(FRAME.reset, 1).length > 0 ||
-        hasAnswer(client);
-      await client.until('it is refused', isOver);
-      const [answer] = client.of(FRAME.headers, 1);
+      await client.until('the answer', () => client.of(FRAME.headers, 1).length > 0);
       // :status 400 is the twelfth entry of the static table (RFC 7541, Appendix A).
-      if (answer !== undefined) assert.equal(answer.payload[0], 0x80 | 12, 'told so');
+      assert.equal(client.of(FRAME.headers, 1)[0]?.payload[0], 0x80 | 12);
     });
   }
 
   test('what is right is answered', async () => {
     using client = await RawH2.open(edge.port);
     client.ask(1, raw.block([...good, ['te', 'trailers'], ['host', 'a'], ['x-a', 'caf\u00e9']]));
-    await client.until('the answer', () => hasAnswer(client));
+    await client.until('the answer', () => client.of(FRAME.headers, 1).length > 0);
     assert.equal(client.of(FRAME.headers, 1)[0]?.payload[0], 0x80 | 8);
   });
-
-  function hasAnswer(client: RawH2): boolean {
-    return client.of(FRAME.headers, 1).length > 0;
-  }
 });

@@ -5,7 +5,7 @@ import { type Fragment, writeFragment } from '@headwater/media/mp4/fragment';
 import { writeInit } from '@headwater/media/mp4/init';
 import { FragmentReader } from '@headwater/media/mp4/reader';
 import type { Sample } from '@headwater/media/mp4/sample';
-import type { Track } from '@headwater/protocol/timeline';
+import type { Timeline, Track } from '@headwater/protocol/timeline';
 
 export const SEGMENT_MS = 2_000;
 export const PARTS = 6;
@@ -25,6 +25,21 @@ export interface MediaTrack {
   readonly init: Buffer;
   readonly segments: readonly (readonly MediaPart[])[];
 }
+
+/** A stream that is on air, and has brought nothing yet. */
+export const BARE_TIMELINE: Timeline = {
+  stream: 'show',
+  revision: 1,
+  state: 'live',
+  segmentDurationMs: SEGMENT_MS,
+  partDurationMs: 1_000,
+  partTargetMs: 1_100,
+  anchorMs: 0,
+  windowSegments: 10,
+  epochs: [],
+  tracks: [],
+  windows: {},
+};
 
 const FRAGMENTS = '+cmaf+empty_moov+default_base_moof+skip_trailer+frag_every_frame';
 

@@ -4,7 +4,7 @@ import { type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { Fill } from './fill.ts';
-import { OriginClient } from './origin-client.ts';
+import { NOTHING_KNOWN, OriginClient } from './origin-client.ts';
 import type { LiveSource, LiveSources } from './upstream/live-sources.ts';
 
 const SEGMENT = { kind: 'segment', stream: 'show', track: 'v', epoch: 'epoch0000', number: 1 } as const;
@@ -15,6 +15,7 @@ function originAlone(url: string): Pick<LiveSources, 'of' | 'isOwn'> {
     url,
     kind: 'origin',
     headers: {},
+    tellsStanding: false,
     ask: async (signal, work) => (await work(signal)).value,
   };
   return { of: () => [source].values(), isOwn: () => false };
@@ -57,7 +58,7 @@ test('what of an answer is not wanted is dropped, and its connection with it', a
     assert.deepEqual(await client.object(SEGMENT, fill, false), { kind: 'failed', reason });
     assert.equal(closed.length, attempts);
     if (begin === NO_LENGTH) {
-      const answer = await client.timeline('show', null, new AbortController().signal);
+      const answer = await client.timeline('show', NOTHING_KNOWN, new AbortController().signal);
       assert.equal(answer.kind, 'unreachable');
     }
     await Promise.all(closed);

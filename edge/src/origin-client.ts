@@ -23,6 +23,15 @@ export type TimelineAnswer =
   | { readonly kind: 'gone'; readonly standing: GoneStanding }
   | { readonly kind: 'unreachable'; readonly cause: unknown };
 
+/** What who asks knows already. */
+export interface KnownTimeline {
+  readonly since: number | null;
+  /** of a stream without a timeline: why there is none */
+  readonly standing: string;
+}
+
+export const NOTHING_KNOWN: KnownTimeline = { since: null, standing: 'unknown' };
+
 type GoneStanding = (typeof GONE_STANDINGS)[number];
 
 /** How an object's fetch ended; on `whole` the fill holds every byte. */
@@ -75,10 +84,10 @@ export class OriginClient {
    * What changed since a revision; waits where it is asked while nothing has. Everything at once without one. The origin has
    * the last word: a parent may know less than this edge does.
    */
-  async timeline(stream: string, since: number | null, signal: AbortSignal): Promise<TimelineAnswer> {
+  async timeline(stream: string, known: KnownTimeline, signal: AbortSignal): Promise<TimelineAnswer> {
     let answer: TimelineAnswer = { kind: 'offline' };
     for (const source of this.#options.sources.of(stream)) {
-      answer = await source.ask(signal, (each) => this.#askTimeline(source, stream, { since, signal: each }));
+      answer = await source.ask(signal, (each) => this.#askTimeline(source, stream, { known, signal: each }));
       if (answer.kind === 'change' || signal.aborted) return answer;
       if (answer.kind === 'unreachable' && source.kind === 'parent') {
         this.#options.onRetry(formatCmafPath({ kind: 'timeline', stream }), answer.cause);
@@ -90,10 +99,10 @@ export class OriginClient {
   async #askTimeline(
     source: LiveSource,
     stream: string,
-    { since, signal }: { readonly since: number | null; readonly signal: AbortSignal },
+    { known, signal }: { readonly known: KnownTimeline; readonly signal: AbortSignal },
   ): Promise<Asked<TimelineAnswer>> {
-    const query = since === null ? '' : `?since=${since}`;
-    const url = `${source.url}${formatCmafPath({ kind: 'timeline', stream })}${query}`;
+    const { since } = known;
+    const url = `${source.url}${formatCmafPath({ kind: 'timeline', stream })}${queryOf(known, source)}`;
     try {
       const { statusCode, headers, body } = await request(url, {
         dispatcher: this.#timelines,
@@ -217,6 +226,11 @@ async function takeIn(
   if (!(await pour(body, fill, skipBytes))) return { kind: 'failed', reason: 'too-large' };
   if (endBytes !== null && fill.filledBytes !== endBytes) throw new Error('origin answered another length');
   return { kind: 'whole', part: path.kind === 'part' ? readPartFacts(headers) : null };
+}
+
+function queryOf({ since, standing }: KnownTimeline, { tellsStanding }: LiveSource): string {
+  if (since !== null) return `?since=${since}`;
+  return tellsStanding && GONE_STANDINGS.some((gone) => gone === standing) ? `?standing=${standing}` : '';
 }
 
 function readChange(text: string, via: string | string[] | undefined): TimelineAnswer {

@@ -1,27 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Timeline } from '@headwater/protocol/timeline';
 import { ManualClock } from '@headwater/service/clock';
+import { BARE_TIMELINE } from './fake-media.ts';
 import type { TimelineAnswer } from './origin-client.ts';
 import { StreamView } from './stream-view.ts';
 
-const LIVE: Timeline = {
-  stream: 'show',
-  revision: 1,
-  state: 'live',
-  segmentDurationMs: 2_000,
-  partDurationMs: 1_000,
-  partTargetMs: 1_100,
-  anchorMs: 0,
-  windowSegments: 10,
-  epochs: [],
-  tracks: [],
-  windows: {},
-};
-
 /** A view whose timeline was read, and was then answered for so. */
 async function viewAfter(answer: TimelineAnswer): Promise<StreamView> {
-  const answers: TimelineAnswer[] = [{ kind: 'change', via: [], change: { full: true, timeline: LIVE } }, answer];
+  const answers: TimelineAnswer[] = [
+    { kind: 'change', via: [], change: { full: true, timeline: BARE_TIMELINE } },
+    answer,
+  ];
   const asked = Promise.withResolvers<void>();
   const view = new StreamView({
     stream: 'show',

@@ -9,7 +9,7 @@ import { type Timeline, applyChange } from '@headwater/protocol/timeline';
 import { backoffMs } from '@headwater/service/backoff';
 import type { Clock } from '@headwater/service/clock';
 import type { FillResult } from './fill.ts';
-import type { OriginClient, TimelineAnswer } from './origin-client.ts';
+import { NOTHING_KNOWN, type OriginClient, type TimelineAnswer } from './origin-client.ts';
 import { type Patience, waitUntil } from './patience.ts';
 import { Pulse } from './pulse.ts';
 import type { PartFacts, Stored } from './stored.ts';
@@ -163,7 +163,8 @@ export class StreamView {
     while (!this.#stop.signal.aborted && clock.monotonicMs() - this.#askedMs < FOLLOW_IDLE_MS) {
       const startedMs = clock.monotonicMs();
       this.#poll = new AbortController();
-      const answer = await client.timeline(this.stream, this.#timeline?.revision ?? null, this.#poll.signal);
+      const known = { since: this.#timeline?.revision ?? null, standing: this.#standing };
+      const answer = await client.timeline(this.stream, known, this.#poll.signal);
       if (this.#stop.signal.aborted) break;
       if (this.#poll.signal.aborted) continue;
       this.#take(answer);
@@ -209,7 +210,7 @@ export class StreamView {
 
   /** Whether the origin answers. If it has news that the poll under way did not bring, that poll is stuck. */
   async #probe(): Promise<boolean> {
-    const answer = await this.#options.client.timeline(this.stream, null, AbortSignal.timeout(PROBE_MS));
+    const answer = await this.#options.client.timeline(this.stream, NOTHING_KNOWN, AbortSignal.timeout(PROBE_MS));
     if (answer.kind === 'change' && answer.change.timeline.revision !== this.#timeline?.revision) this.#poll.abort();
     return answer.kind !== 'unreachable';
   }

@@ -15,6 +15,8 @@ export interface LiveSource {
   readonly url: string;
   readonly kind: Target['kind'];
   readonly headers: Record<string, string>;
+  /** who says what they know of a stream that is not on air is let wait until that changes */
+  readonly tellsStanding: boolean;
   /**
    * Asks, and takes note of how it went.
    * @param work is given a signal that fires also when a parent is found to be gone
@@ -72,6 +74,7 @@ export class LiveSources {
       url: target.url,
       kind: 'parent',
       headers: headersOf(fields),
+      tellsStanding: false,
       ask: async (signal, work) => {
         events.tried('parent', isFirst ? 'first' : 'retry');
         const isTrial = target.health.begin();
@@ -93,6 +96,7 @@ export class LiveSources {
       url,
       kind: 'origin',
       headers: {},
+      tellsStanding: false,
       ask: async (signal, work) => {
         this.#options.events.tried('origin', isFirst ? 'first' : 'retry');
         const { isWell, value } = await work(signal);
@@ -110,7 +114,13 @@ export class LiveSources {
 
 /** Another worker of this edge, which counts what it asks. */
 function colleague(url: string): LiveSource {
-  return { url, kind: 'origin', headers: {}, ask: async (signal, work) => (await work(signal)).value };
+  return {
+    url,
+    kind: 'origin',
+    headers: {},
+    tellsStanding: true,
+    ask: async (signal, work) => (await work(signal)).value,
+  };
 }
 
 function headersOf(fields: FieldList): Record<string, string> {

@@ -15,12 +15,12 @@ import type { StreamView } from '../stream-view.ts';
 import { formatKey } from '../target.ts';
 import { OWNER } from '../zone/node-status.ts';
 import type { Ownership } from './ownership.ts';
+import { answerTimeline } from './sibling-timeline.ts';
 import { answerZone } from './sibling-zones.ts';
 import { TimelineRelay } from './timeline-relay.ts';
 
 /** A little more than an origin lets a request wait, so that its word is heard. */
 const PATIENCE_MS = WAIT_LIMIT_MS + 500;
-const SINCE = /^since=(\d{1,16})$/;
 
 type ObjectPath = Exclude<CmafPath, { kind: 'timeline' }>;
 
@@ -60,24 +60,9 @@ async function answer(exchange: Exchange, ownership: Ownership): Promise<void> {
   if (!ownership.owns(path.stream)) return end(response, 421);
   const view = edge.views.open(path.stream);
   if (view === null) return end(response, 503, [header.FILL_FAILURE, 'overloaded' satisfies FillFailure]);
-  if (path.kind === 'timeline') return answerTimeline(exchange, view, query);
+  const { relay, signal } = exchange;
+  if (path.kind === 'timeline') return answerTimeline(view, relay, { query, response, signal });
   return answerObject(exchange, view, path);
-}
-
-async function answerTimeline({ relay, response, signal }: Exchange, view: StreamView, query: string): Promise<void> {
-  const text = SINCE.exec(query)?.[1];
-  const since = text === undefined ? null : Number(text);
-  const isNews = (): boolean =>
-    view.timeline === undefined ? view.standing !== 'unknown' : view.timeline.revision !== since;
-  await view.until(() => isNews() || view.isLost, { withinMs: WAIT_LIMIT_MS, signal });
-  // Who follows the stream by this one is as cut off as this one is, and has to know.
-  if (view.isLost) return end(response, 503);
-  const { timeline, standing } = view;
-  if (timeline === undefined) return end(response, 410, [header.STANDING, standing]);
-  const body = Buffer.from(JSON.stringify(relay.change(view, timeline, since)));
-  const via = view.via.length === 0 ? [] : [header.TIMELINE_VIA, view.via.join(', ')];
-  response.writeHead(200, ['Content-Type', 'application/json', 'Content-Length', String(body.length), ...via]);
-  response.end(body);
 }
 
 async function answerObject(exchange: Exchange, view: StreamView, path: ObjectPath): Promise<void> {

@@ -269,6 +269,8 @@ export class Tiers<E extends TierEntry, R = unknown> {
   }
 
   async #done(sequence: number): Promise<void> {
+    // A rule is forgotten only where what it was of cannot come back.
+    await this.#disk?.sync();
     this.#doneTo = Math.max(this.#doneTo, sequence);
     await this.#log?.note({ kind: 'done', sequence });
   }

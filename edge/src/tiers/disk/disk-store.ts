@@ -164,6 +164,12 @@ export class DiskStore {
     while (this.#pumping !== null) await this.#pumping;
   }
 
+  /** Resolves when nothing that is dead by now comes back, even if the power goes. @throws what the file layer throws */
+  async sync(): Promise<void> {
+    await this.#marked();
+    await this.#shelf.sync();
+  }
+
   async close(): Promise<void> {
     await this.settled();
     await this.#shelf.close();

@@ -22,6 +22,8 @@ export interface FileLayer {
   readWhole(path: string): Promise<Buffer>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Resolves when the names in a directory, as they are now, survive a loss of power. */
+  syncDirectory(path: string): Promise<void>;
 }
 
 /** A shared cache holds what others may not read. */
@@ -36,6 +38,10 @@ export const nodeFiles: FileLayer = {
   readWhole: (path) => readFile(path),
   rename: (from, to) => rename(from, to),
   remove: (path) => unlink(path),
+  syncDirectory: async (path) => {
+    await using handle = await open(path, 'r');
+    await handle.sync();
+  },
 };
 
 async function openFile(path: string): Promise<DiskFile> {

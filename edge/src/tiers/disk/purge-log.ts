@@ -139,6 +139,7 @@ export class PurgeLog<R> {
       await file.write([bytes], 0);
       await file.sync();
       await this.#files.rename(draft, join(this.#directory, NAME));
+      await this.#files.syncDirectory(this.#directory);
       await this.#file?.close();
       this.#file = file;
       this.#endBytes = bytes.length;
@@ -151,9 +152,12 @@ export class PurgeLog<R> {
 
 /** Without its log nothing in the directory is trusted. */
 export async function distrust(files: FileLayer, directory: string): Promise<void> {
-  await files.remove(join(directory, NAME)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
+  try {
+    await files.remove(join(directory, NAME));
+    await files.syncDirectory(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }
 
 function fold<R>(history: History<R>, line: Line<R>): void {

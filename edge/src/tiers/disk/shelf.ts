@@ -164,6 +164,12 @@ export class Shelf {
     for (const volume of this.volumes) await this.#discard(volume);
   }
 
+  /** Resolves when no loss of power brings back what is gone, or marked as dead. @throws what the file layer throws */
+  async sync(): Promise<void> {
+    for (const volume of this.volumes) await volume.sync();
+    await this.#options.files.syncDirectory(this.#options.directory);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.volumes.map((volume) => volume.close()));
     this.#volumes.clear();

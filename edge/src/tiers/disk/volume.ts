@@ -46,7 +46,9 @@ export class Volume {
   readonly #index: DiskFile;
   #recordsEnd: number;
   #indexEnd: number;
-  #readers = 0;
+  /** what goes on in its files and keeps them open */
+  #users = 0;
+  #isMarkedAnew = false;
   #isGone = false;
   /** of what is alive in it */
   liveBytes = 0;
@@ -103,23 +105,30 @@ export class Volume {
     const block = encodeIndexBlock(items, sequence);
     await this.#index.write([block], this.#indexEnd);
     this.#indexEnd += block.length;
+    this.#isMarkedAnew = true;
+  }
+
+  /** Resolves when what is in its index survives a loss of power. */
+  async sync(): Promise<void> {
+    if (this.#isGone || !this.#isMarkedAnew) return;
+    this.#isMarkedAnew = false;
+    try {
+      await this.#use(() => this.#index.sync());
+    } catch (error) {
+      this.#isMarkedAnew = true;
+      throw error;
+    }
   }
 
   /** Bytes as they lie there; undefined where the file ends before. */
   async read({ offset, length }: Pick<Location, 'offset' | 'length'>): Promise<Buffer | undefined> {
     if (this.#isGone) return undefined;
-    this.#readers += 1;
-    try {
-      const bytes = Buffer.allocUnsafeSlow(length);
-      return (await this.#records.read(bytes, offset)) === length ? bytes : undefined;
-    } finally {
-      this.#readers -= 1;
-      if (this.#isGone && this.#readers === 0) await this.#close();
-    }
+    const bytes = Buffer.allocUnsafeSlow(length);
+    return (await this.#use(() => this.#records.read(bytes, offset))) === length ? bytes : undefined;
   }
 
   /**
-   * Removes the files. Who reads now reads on.
+   * Removes the files. Who uses them now goes on.
    * @throws where the next start would find them, with what was in them
    */
   async remove(): Promise<void> {
@@ -127,7 +136,7 @@ export class Volume {
     try {
       await this.#index.truncate(0);
     } finally {
-      if (this.#readers === 0) await this.#close();
+      if (this.#users === 0) await this.#close();
       await removeFiles(this.#place);
     }
   }
@@ -135,7 +144,17 @@ export class Volume {
   /** Leaves the files for the next start. */
   async close(): Promise<void> {
     this.#isGone = true;
-    if (this.#readers === 0) await this.#close();
+    if (this.#users === 0) await this.#close();
+  }
+
+  async #use<T>(work: () => Promise<T>): Promise<T> {
+    this.#users += 1;
+    try {
+      return await work();
+    } finally {
+      this.#users -= 1;
+      if (this.#isGone && this.#users === 0) await this.#close();
+    }
   }
 
   async #close(): Promise<void> {

@@ -264,8 +264,8 @@ export class Tiers<E extends TierEntry, R = unknown> {
       if (judged % JUDGED_AT_ONCE === 0) await nextTurn();
     }
     await this.#disk?.sweep((record) => this.#judge(this.#decode(record)));
-    // What is dead and not marked so may be there again after a restart: the rules are needed on.
-    if ((this.#disk?.marksLost ?? 0) === 0) await this.#done(sequence);
+    // What could not be removed may be there again after a restart: the rules are needed on.
+    if ((this.#disk?.unremoved ?? 0) === 0) await this.#done(sequence);
   }
 
   async #done(sequence: number): Promise<void> {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, suite, test } from 'node:test';
 import { seeded } from '@headwater/protocol/test-random';
 import { ManualClock } from '@headwater/service/clock';
 import { DiskStore } from './disk-store.ts';
-import type { FileLayer } from './file-layer.ts';
+import { type FileLayer, nodeFiles } from './file-layer.ts';
 import type { QueuedRecord } from './write-queue.ts';
 
 const MIB = 1024 * 1024;
@@ -203,6 +203,38 @@ suite('disk store', () => {
     }
   });
 
+  test('what a kill has left of a volume that was being made, or removed, goes at the next start', async () => {
+    const directory = newDirectory();
+    const store = await open(directory);
+    store.put(record('whole', 1_000));
+    await store.settled();
+    await store.close();
+    const [whole = ''] = (await readdir(directory)).filter((name) => name.endsWith('.records'));
+    for (const name of ['000000000000.records', '000000000777.records'])
+      await writeFile(join(directory, name), Buffer.alloc(MIB));
+    const again = await open(directory);
+    await again.settled();
+    assert.ok(await reads(again, 'whole', 1_000));
+    assert.deepEqual((await readdir(directory)).toSorted(), [whole.replace('.records', '.index'), whole]);
+  });
+
+  test('a start has no more indices open at once than it may', async () => {
+    const directory = newDirectory();
+    await mkdir(directory);
+    for (let id = 1; id <= 200; id += 1) await writeFile(join(directory, `${String(id).padStart(12, '0')}.index`), '');
+    let [reading, most] = [0, 0];
+    const files: FileLayer = {
+      ...nodeFiles,
+      async readWhole(path) {
+        reading += 1;
+        most = Math.max(most, reading);
+        return nodeFiles.readWhole(path).finally(() => (reading -= 1));
+      },
+    };
+    await open(directory, { files });
+    assert.equal(most, 64);
+  });
+
   test('a sweep shows every entry once and drops what is not to be kept', async () => {
     const directory = newDirectory();
     const store = await open(directory);
@@ -222,6 +254,22 @@ suite('disk store', () => {
     assert.equal(again.entries, 200);
     assert.ok(await reads(again, 'e17', 300));
     assert.equal(await again.get('e18'), undefined);
+  });
+
+  test('a sweep lets others have their turn, however little of what it passes is an entry', async () => {
+    const store = await open(newDirectory());
+    for (let index = 0; index < 1_000; index += 1) store.put(record(`s${index}`, 10));
+    await store.settled();
+    let turns = 0;
+    let isOver = false;
+    const turn = (): void => {
+      turns += 1;
+      if (!isOver) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await store.sweep(() => true);
+    isOver = true;
+    assert.ok(turns >= 60, `${turns} turns`);
   });
 });
 

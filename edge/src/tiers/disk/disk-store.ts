@@ -3,10 +3,12 @@
  * the only copy of anything: whatever goes wrong with a record, it is dropped and counted.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { backoffMs } from '@headwater/service/backoff';
 import type { Clock } from '@headwater/service/clock';
 import { type DiskCounters, noCounts } from './disk-counters.ts';
 import { type FileLayer, nodeFiles } from './file-layer.ts';
+import type { NameHash } from './index-block.ts';
 import type { Location } from './location-index.ts';
 import { hashOf } from './name-hash.ts';
 import { type DiskRecord, decodeRecord } from './record.ts';
@@ -44,7 +46,8 @@ export class DiskStore {
   #readsUnderWay = 0;
   #waiters: (() => void)[] = [];
   #pumping: Promise<void> | null = null;
-  #clearWanted = false;
+  /** who waits for all that was there to be gone; until then none of it is given */
+  #clearing: (() => void)[] = [];
   #failures = 0;
   #pausedUntilMs = -Infinity;
   #fullUntilMs = -Infinity;
@@ -56,7 +59,7 @@ export class DiskStore {
       directory: options.directory,
       limitBytes: options.limitBytes,
       onSaved: (record) => {
-        const isKept = !record.isEntry || this.#isKept(record);
+        const isKept = !this.#isClearing && (!record.isEntry || this.#isKept(record));
         if (isKept && this.#queue.get(record.name) === undefined) this.#queue.keep(record);
       },
     });
@@ -95,14 +98,14 @@ export class DiskStore {
     return this.#queue.bytes;
   }
 
-  /** what is dead and could not be marked as such: it may be there again after a restart */
-  get marksLost(): number {
-    return this.#shelf.marks.lost;
+  /** volumes that could not be removed: what was in them may be there again after a restart */
+  get unremoved(): number {
+    return this.#shelf.unremoved;
   }
 
   /** Whether it is there or about to be. */
   has(name: string): boolean {
-    return this.#queue.get(name) !== undefined || this.#shelf.index.find(hashOf(name)) !== undefined;
+    return this.#queue.get(name) !== undefined || this.#find(hashOf(name)) !== undefined;
   }
 
   /** Whatever volume has it goes, this stays. */
@@ -128,11 +131,13 @@ export class DiskStore {
     this.#wake();
   }
 
-  /** Drops all that is there now. */
-  async clear(): Promise<void> {
-    this.#clearWanted = true;
-    this.#wake();
-    await this.settled();
+  /** Drops all that is there now: from here on nothing of it is given, and when this resolves it is gone. */
+  clear(): Promise<void> {
+    this.#queue.clear();
+    return new Promise((resolve) => {
+      this.#clearing.push(resolve);
+      this.#wake();
+    });
   }
 
   get(name: string): DiskRecord | undefined | Promise<DiskRecord | undefined> {
@@ -142,7 +147,7 @@ export class DiskStore {
       return queued;
     }
     const hash = hashOf(name);
-    const location = this.#shelf.index.find(hash);
+    const location = this.#find(hash);
     if (location === undefined) {
       this.counters.misses += 1;
       return undefined;
@@ -184,6 +189,8 @@ export class DiskStore {
     for (const record of this.#queue.entries()) if (!isKept(record)) this.drop(record.name);
     for (const volume of this.#shelf.volumes) {
       for (const items of this.#shelf.index.inVolume(volume.slot)) {
+        // A large index takes its time, and may have hardly an entry that has to be read.
+        await nextTurn();
         const unseen = new Set<Placed>(items.filter(({ isEntry }) => isEntry));
         try {
           for await (const run of readRuns(volume, [...unseen])) {
@@ -205,12 +212,20 @@ export class DiskStore {
     await this.#marked();
   }
 
-  /** Resolves when what is dead now is marked as such on disk, as far as that can be. */
+  /** Resolves when what is dead now is marked as such on disk, or is there no more. */
   #marked(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiters.push(resolve);
       this.#wake();
     });
+  }
+
+  get #isClearing(): boolean {
+    return this.#clearing.length > 0;
+  }
+
+  #find(hash: NameHash): Location | undefined {
+    return this.#isClearing ? undefined : this.#shelf.index.find(hash);
   }
 
   #isAt({ high, low, volume, offset }: Placed): boolean {
@@ -225,8 +240,8 @@ export class DiskStore {
     const hash = hashOf(name);
     const queued = this.#queue.get(name);
     if (queued !== undefined) return queued;
-    if (!this.#isAt({ ...hash, ...location })) {
-      const now = this.#shelf.index.find(hash);
+    if (this.#isClearing || !this.#isAt({ ...hash, ...location })) {
+      const now = this.#find(hash);
       return now === undefined ? undefined : this.#read(name, now);
     }
     if (record !== undefined) {
@@ -263,27 +278,29 @@ export class DiskStore {
   }
 
   #hasWork(): boolean {
-    return this.#clearWanted || this.#waiters.length > 0 || this.#queue.records > 0 || this.#shelf.marks.count > 0;
+    return this.#isClearing || this.#waiters.length > 0 || this.#queue.records > 0 || this.#shelf.marks.count > 0;
   }
 
   async #pump(): Promise<void> {
     // What is put in one turn of the event loop is written together.
     await Promise.resolve();
     while (this.#hasWork()) {
-      if (this.#clearWanted) await this.#clearNow();
+      if (this.#isClearing) await this.#clearNow();
       const batch = this.#queue.batch();
       if (batch.length > 0) await this.#write(batch);
       const waiters = this.#waiters;
       this.#waiters = [];
       await this.#shelf.tidy(this.sequence).catch((error: unknown) => this.#failed(error));
+      if (waiters.length > 0) await this.#shelf.dropUntold();
       for (const resolve of waiters) resolve();
     }
   }
 
   async #clearNow(): Promise<void> {
-    this.#clearWanted = false;
-    this.#queue.clear();
     await this.#shelf.clear();
+    const waiting = this.#clearing;
+    this.#clearing = [];
+    for (const resolve of waiting) resolve();
   }
 
   async #write(batch: readonly QueuedRecord[]): Promise<void> {

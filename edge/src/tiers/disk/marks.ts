@@ -12,8 +12,8 @@ const MOST_WAITING = 65_536;
 
 export class Marks {
   readonly #waiting = new Map<Volume, IndexItem[]>();
+  readonly #untold = new Set<Volume>();
   #count = 0;
-  #lost = 0;
 
   get count(): number {
     return this.#count;
@@ -23,14 +23,14 @@ export class Marks {
     return this.#count > MOST_WAITING / 2;
   }
 
-  /** what could not be said: it may be there again after a restart */
-  get lost(): number {
-    return this.#lost;
+  /** Those of which it could not be said what is dead: it may be there again after a restart. */
+  get untold(): readonly Volume[] {
+    return [...this.#untold];
   }
 
   add(volume: Volume, { high, low }: NameHash, { offset, isEntry }: Pick<Location, 'offset' | 'isEntry'>): void {
     if (this.#count >= MOST_WAITING) {
-      this.lose(1);
+      this.#untold.add(volume);
       return;
     }
     const items = this.#waiting.get(volume) ?? [];
@@ -39,24 +39,22 @@ export class Marks {
     this.#count += 1;
   }
 
-  lose(count: number): void {
-    this.#lost += count;
-  }
-
   /** The volume goes, and what was to be said of it. */
   forget(volume: Volume): void {
     this.#count -= this.#waiting.get(volume)?.length ?? 0;
     this.#waiting.delete(volume);
+    this.#untold.delete(volume);
   }
 
   /** Writes what waits now. */
   async write(sequence: number): Promise<void> {
     const waiting = new Map(this.#waiting);
     for (const [volume, items] of waiting) {
-      this.forget(volume);
+      this.#count -= items.length;
+      this.#waiting.delete(volume);
       for (let from = 0; from < items.length; from += MOST_ITEMS) {
         const some = items.slice(from, from + MOST_ITEMS);
-        await volume.mark(some, sequence).catch(() => this.lose(some.length));
+        await volume.mark(some, sequence).catch(() => this.#untold.add(volume));
       }
     }
   }

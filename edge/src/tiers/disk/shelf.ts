@@ -25,6 +25,8 @@ const NEARLY_DEAD = 0.125;
 /** What may be saved of a volume that goes; all of it is in memory for a moment. */
 const MOST_SAVED_BYTES = 16 * MIB;
 const MOST_SAVED_SHARE = 0.5;
+/** Indices that are open at once at a start: there may be more of them than files that a process may open. */
+const READ_AT_ONCE = 64;
 
 interface ShelfOptions {
   readonly files: FileLayer;
@@ -50,6 +52,7 @@ export class Shelf {
   #current: Volume | null = null;
   #nextId = 1;
   #nextSlot = 1;
+  #unremoved = 0;
   /** what there is room for: less than the limit while the file system is full */
   roomBytes: number;
 
@@ -72,6 +75,11 @@ export class Shelf {
     return [...this.#volumes.values()];
   }
 
+  /** volumes whose files could not be removed: what was in them may be there again after a restart */
+  get unremoved(): number {
+    return this.#unremoved;
+  }
+
   volumeOf({ volume }: Location): Volume | undefined {
     return this.#volumes.get(volume);
   }
@@ -82,7 +90,11 @@ export class Shelf {
     await files.makeDirectory(directory);
     const ids = volumeIds(await files.list(directory));
     this.#nextId = (ids.at(-1) ?? 0) + 1;
-    const indices = await Promise.all(ids.map((id) => readIndex({ files, directory, id })));
+    const indices: Awaited<ReturnType<typeof readIndex>>[] = [];
+    for (let from = 0; from < ids.length; from += READ_AT_ONCE) {
+      const some = ids.slice(from, from + READ_AT_ONCE).map((id) => readIndex({ files, directory, id }));
+      indices.push(...(await Promise.all(some)));
+    }
     this.index.reserve(indices.reduce((sum, found) => sum + (found?.items ?? 0), 0));
     let highestSequence = 0;
     let damagedVolumes = 0;
@@ -111,6 +123,11 @@ export class Shelf {
       const isNearlyDead = volume.liveBytes <= volume.recordsBytes * NEARLY_DEAD;
       if (volume !== this.#current && isNearlyDead) await this.#reclaim(volume);
     }
+  }
+
+  /** Removes the volumes of which it could not be said what is dead. */
+  async dropUntold(): Promise<void> {
+    for (const volume of this.marks.untold) await this.#discard(volume);
   }
 
   /**
@@ -272,7 +289,8 @@ export class Shelf {
     }
     this.#volumes.delete(volume.slot);
     this.marks.forget(volume);
-    await volume.remove().catch(() => this.marks.lose(1));
+    if (volume === this.#current) this.seal();
+    await volume.remove().catch(() => (this.#unremoved += 1));
   }
 
   #freeSlot(): number {

@@ -8,7 +8,7 @@ import type { Location } from './location-index.ts';
 const RECORDS = '.records';
 const INDEX = '.index';
 const ID_DIGITS = 12;
-const INDEX_NAME = /^(\d{12})\.index$/;
+const FILE_NAME = /^(\d{12})\.(?:index|records)$/;
 
 export interface VolumePlace {
   readonly files: FileLayer;
@@ -19,12 +19,10 @@ export interface VolumePlace {
   readonly slot: number;
 }
 
-/** The ids of the volumes in a directory, lowest first. */
+/** The ids of the volumes of which a directory has a file, lowest first. A kill may have left one of the two. */
 export function volumeIds(names: readonly string[]): readonly number[] {
-  return names
-    .flatMap((name) => INDEX_NAME.exec(name)?.[1] ?? [])
-    .map(Number)
-    .toSorted((a, b) => a - b);
+  const ids = names.flatMap((name) => FILE_NAME.exec(name)?.[1] ?? []).map(Number);
+  return [...new Set(ids)].toSorted((a, b) => a - b);
 }
 
 /** What a start finds of a volume. */
@@ -133,12 +131,15 @@ export class Volume {
    */
   async remove(): Promise<void> {
     this.#isGone = true;
-    try {
-      await this.#index.truncate(0);
-    } finally {
-      if (this.#users === 0) await this.#close();
-      await removeFiles(this.#place);
-    }
+    const isEmptied = await this.#index.truncate(0).then(
+      () => true,
+      () => false,
+    );
+    if (this.#users === 0) await this.#close().catch(() => undefined);
+    // An index that is empty tells of nothing, wherever its file is.
+    await removeFiles(this.#place).catch((error: unknown) => {
+      if (!isEmptied) throw error;
+    });
   }
 
   /** Leaves the files for the next start. */
@@ -164,8 +165,11 @@ export class Volume {
 
 /** The index goes first: without it the other file is nothing. */
 export async function removeFiles(place: Omit<VolumePlace, 'slot'>): Promise<void> {
-  await place.files.remove(pathOf(place, INDEX));
-  await place.files.remove(pathOf(place, RECORDS));
+  for (const ending of [INDEX, RECORDS]) {
+    await place.files.remove(pathOf(place, ending)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+  }
 }
 
 async function openBoth(place: VolumePlace): Promise<{ readonly records: DiskFile; readonly index: DiskFile }> {

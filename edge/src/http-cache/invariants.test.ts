@@ -192,7 +192,7 @@ test('what says no-store or private anywhere, or answers an authorised request, 
   for (let i = 0; i < ROUNDS; i++) {
     const fields = responseFields(generate);
     const asking = request(generate);
-    const verdict = judgeStorage(asking, { status: 200, fields });
+    const verdict = judgeStorage(asking, { status: 200, fields }, NOW_MS);
     if (!verdict.store) continue;
     stored++;
     const told = JSON.stringify({ fields, asking });

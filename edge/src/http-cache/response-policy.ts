@@ -16,6 +16,8 @@ export interface ResponsePolicy {
   /** once stale it is not served without validation, whatever a request or a default allows */
   readonly mustRevalidateStale: boolean;
   readonly isImmutable: boolean;
+  /** the origin gave it to more than the one who asked: it called it public, or gave it a time in which nobody asks */
+  readonly isForMany: boolean;
   /** RFC 5861, or this cache's defaults */
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
@@ -63,12 +65,14 @@ function readPolicy(head: StoredHead): ResponsePolicy {
   const isShared = directives.has('s-maxage');
   const isStrict = directives.has('must-revalidate') || directives.has('proxy-revalidate');
   const hasExtension = whileRevalidateS !== null || ifErrorS !== null;
+  const mustValidate = reachOf(directives, 'no-cache') === 'whole';
   return {
     lifetimeMs,
     initialAgeMs: initialAgeMs(head),
-    mustValidate: reachOf(directives, 'no-cache') === 'whole',
+    mustValidate,
     mustRevalidateStale: isStrict || (isShared && !hasExtension),
     isImmutable: directives.has('immutable'),
+    isForMany: directives.has('public') || (lifetimeMs > 0 && !mustValidate),
     staleWhileRevalidateMs:
       whileRevalidateS === null
         ? isShared

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dateAfter, get } from './sample-head.ts';
+import { dateAfter, get, NOW_MS } from './sample-head.ts';
 import { judgeStorage, type StorageRefusal } from './storable.ts';
 
 function refused(response: string[], { status = 200, request = get() } = {}): StorageRefusal | null {
-  const verdict = judgeStorage(request, { status, fields: response });
+  const verdict = judgeStorage(request, { status, fields: response }, NOW_MS);
   return verdict.store ? null : verdict.why;
 }
 
@@ -20,6 +20,7 @@ test('a response is stored when its freshness is said or can be guessed', () => 
   assert.equal(refused(['ETag', '"a"']), null);
   assert.equal(refused(['Last-Modified', dateAfter(-60)]), null);
   assert.equal(refused([]), 'not-cacheable');
+  assert.equal(refused(['Cache-Control', 'no-cache']), 'not-cacheable');
   assert.equal(refused(['CDN-Cache-Control', 'foo', 'Expires', dateAfter(60)]), 'not-cacheable');
 });
 
@@ -82,7 +83,16 @@ test('Set-Cookie is stored when freshness is said, not when it would be guessed'
   assert.equal(refused([...FRESH, ...cookie]), null);
   assert.equal(refused(['Cache-Control', 'public', ...cookie]), null);
   assert.equal(refused(['CDN-Cache-Control', 'max-age=60', ...cookie]), null);
+  assert.equal(refused(['Expires', dateAfter(60), ...cookie]), null);
   assert.equal(refused(['Last-Modified', dateAfter(-60), ...cookie]), 'set-cookie');
+  // No time at all is no time for others.
+  for (const none of ['max-age=0', 's-maxage=0', 'max-age=60, s-maxage=0', 'max-age=60, no-cache', 'max-age=x']) {
+    assert.equal(refused(['ETag', '"a"', 'Cache-Control', none, ...cookie]), 'set-cookie', none);
+  }
+  assert.equal(refused(['Cache-Control', 'public, max-age=0', ...cookie]), null);
+  for (const past of ['0', dateAfter(-60), dateAfter(0)]) {
+    assert.equal(refused(['ETag', '"a"', 'Expires', past, ...cookie]), 'set-cookie', past);
+  }
   assert.equal(refused(['ETag', '"a"', 'Cache-Control', 'no-cache', ...cookie]), 'set-cookie');
   assert.equal(refused(['ETag', '"a"', 'Cache-Control', 'no-cache="set-cookie"', ...cookie]), null);
 });

@@ -4,6 +4,7 @@ import { reachOf, type Directives } from './cache-control.ts';
 import { linesOf, valueOf } from './fields.ts';
 import { parseContentRange } from './ranges.ts';
 import type { RequestHead } from './request-head.ts';
+import { policyOf } from './response-policy.ts';
 import { requestDirectives } from './reuse.ts';
 import { HEURISTIC_STATUSES, UNDERSTOOD_STATUSES } from './status.ts';
 import type { ResponseHead } from './stored-head.ts';
@@ -25,9 +26,12 @@ export type StorageRefusal =
 
 export type StorageVerdict = { readonly store: true } | { readonly store: false; readonly why: StorageRefusal };
 
-/** Whether the response to this request may be kept and given to others. */
-export function judgeStorage(request: RequestHead, response: ResponseHead): StorageVerdict {
-  const why = refusal(request, response);
+/**
+ * Whether the response to this request may be kept and given to others.
+ * @param responseMs when it came
+ */
+export function judgeStorage(request: RequestHead, response: ResponseHead, responseMs: number): StorageVerdict {
+  const why = refusal(request, response) ?? cookieRefusal(response, responseMs);
   return why === null ? { store: true } : { store: false, why };
 }
 
@@ -36,7 +40,7 @@ function refusal(request: RequestHead, response: ResponseHead): StorageRefusal |
   if (request.method !== 'GET') return 'method';
   // A 304 and a 416 tell something of a stored response or of its length, and are none themselves.
   if (status < 200 || status === 304 || status === 416) return 'status';
-  const { directives, isTargeted } = controlOf(fields);
+  const { directives } = controlOf(fields);
   const isUnderstood = UNDERSTOOD_STATUSES.has(status);
   if (directives.has('must-understand') && !isUnderstood) return 'not-understood';
   if (requestDirectives(request).has('no-store')) return 'request-no-store';
@@ -47,9 +51,7 @@ function refusal(request: RequestHead, response: ResponseHead): StorageRefusal |
   if (varyOf(fields) === '*') return 'vary';
   if (status === 206 && (valueOf(fields, 'content-range') === undefined || !hasOneRange(response)))
     return 'content-range';
-  const isExplicit = saysFreshness(response, directives, isTargeted);
-  if (!isExplicit && setsCookie(response, directives)) return 'set-cookie';
-  return isExplicit || hasHeuristics(response, directives) ? null : 'not-cacheable';
+  return saysFreshness(response) || hasHeuristics(response) ? null : 'not-cacheable';
 }
 
 /** §3.5: what the origin must say so that an authorised answer is for others too. */
@@ -58,28 +60,33 @@ function isForAll(directives: Directives): boolean {
 }
 
 /** §3: the origin itself said how long, or that it is public. */
-function saysFreshness({ fields }: ResponseHead, directives: Directives, isTargeted: boolean): boolean {
+function saysFreshness({ fields }: ResponseHead): boolean {
+  const { directives, isTargeted } = controlOf(fields);
   if (['public', 's-maxage', 'max-age'].some((name) => directives.has(name))) return true;
   return !isTargeted && linesOf(fields, 'expires').length > 0;
 }
 
 /**
- * Cookies do not forbid storing (§7.3), but whoever sets one without a word on caching seldom means it for all: then nothing
- * is guessed. Named by `private` or `no-cache` it is not kept anyway.
+ * Cookies do not forbid storing (§7.3), but whoever sets one and neither calls the answer public nor says for how long others
+ * may have it seldom means it for them. Named by `private` or `no-cache` it is not kept anyway.
  */
-function setsCookie({ fields }: ResponseHead, directives: Directives): boolean {
-  if (linesOf(fields, 'set-cookie').length === 0) return false;
-  return !['private', 'no-cache'].some((name) => {
+function cookieRefusal(response: ResponseHead, responseMs: number): StorageRefusal | null {
+  const { fields } = response;
+  if (linesOf(fields, 'set-cookie').length === 0) return null;
+  const { directives } = controlOf(fields);
+  const isWithheld = ['private', 'no-cache'].some((name) => {
     const reach = reachOf(directives, name);
     return typeof reach !== 'string' && reach.has('set-cookie');
   });
+  const { isForMany } = policyOf({ ...response, selecting: {}, requestMs: responseMs, responseMs });
+  return isWithheld || (isForMany && saysFreshness(response)) ? null : 'set-cookie';
 }
 
 /** §4.2.2; a response with a validator alone is kept to be validated. */
-function hasHeuristics({ status, fields }: ResponseHead, directives: Directives): boolean {
+function hasHeuristics({ status, fields }: ResponseHead): boolean {
   if (!HEURISTIC_STATUSES.has(status)) return false;
   const hasValidator = valueOf(fields, 'etag') !== undefined || valueOf(fields, 'last-modified') !== undefined;
-  return hasValidator || status >= 300 || directives.has('no-cache');
+  return hasValidator || status >= 300;
 }
 
 function hasOneRange({ fields }: ResponseHead): boolean {

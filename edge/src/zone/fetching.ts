@@ -142,7 +142,7 @@ async function newObject(fetching: Fetching, ask: Ask, arrived: Arrived): Promis
   const { response, times, isAlone, purge } = arrived;
   const { status, fields } = response;
   if (status === 304 || (isAlone && status === 206)) return null;
-  const verdict = judgeStorage(ask.request, response);
+  const verdict = judgeStorage(ask.request, response, times.responseMs);
   if (!verdict.store) return null;
   const tags = tagsOf(ask.zone.name, fields);
   const head = storedHead(ask.request, response, times);

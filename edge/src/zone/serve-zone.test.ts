@@ -80,17 +80,47 @@ test('any number who ask for one object at once are one fetch', async () => {
 });
 
 test('who waits for a response that must be validated has it validated, all by one more fetch', async () => {
-  const held: ServerResponse[] = [];
-  await using rig = await startZoneRig((_, response) => void held.push(response));
-  const asking = Array.from({ length: 20 }, () => ask(rig.edge, '/checked'));
-  await until(rig.edge, /^headwater_edge_waiting 20$/m);
-  rig.answering = always({ 'cache-control': 'no-cache', etag: '"1"' }, 'new');
-  always({ 'cache-control': 'no-cache', etag: '"1"' }, 'old')(
-    rig.asked[0] as IncomingMessage,
-    held[0] as ServerResponse,
-  );
-  const texts = (await Promise.all(asking)).map(({ text }) => text);
-  assert.deepEqual([texts.filter((text) => text === 'old').length, texts.length, rig.asked.length], [1, 20, 2]);
+  for (const control of ['no-cache', 'max-age=0', 'no-cache, public']) {
+    const fields = { 'cache-control': control, etag: '"1"' };
+    const held: ServerResponse[] = [];
+    await using rig = await startZoneRig((_, response) => void held.push(response));
+    const asking = Array.from({ length: 20 }, () => ask(rig.edge, '/checked'));
+    await until(rig.edge, /^headwater_edge_waiting 20$/m);
+    rig.answering = ({ headers }, response) => {
+      assert.equal(headers['if-none-match'], '"1"');
+      response.writeHead(304, fields).end();
+    };
+    always(fields)(rig.asked[0] as IncomingMessage, held[0] as ServerResponse);
+    const statuses = (await Promise.all(asking)).map(statusOf);
+    assert.equal(statuses.filter((status) => /fwd-status=304/.test(status)).length, 19);
+    assert.equal(rig.asked.length, 2);
+  }
+});
+
+test('what the origin has neither called public nor given any time is for nobody but who asked', async () => {
+  for (const control of ['no-cache', 'max-age=0', 'no-cache, max-age=60', 's-maxage=0']) {
+    for (const validator of [{}, { etag: '"same for all"' }]) {
+      const held: [IncomingMessage, ServerResponse][] = [];
+      const fields = { 'cache-control': control, ...validator };
+      const mine = (request: IncomingMessage, response: ServerResponse): void =>
+        always(fields, String(request.headers.cookie))(request, response);
+      await using rig = await startZoneRig((...exchange) => void held.push(exchange));
+      const names = Array.from({ length: 6 }, (_, at) => `who=${at}`);
+      const asking = names.map((cookie) => ask(rig.edge, '/me', { headers: { cookie } }));
+      await until(rig.edge, /^headwater_edge_waiting 6$/m);
+      mine(...held.shift()!);
+      // Who has nothing by which it could be confirmed for them waits for nobody from now on.
+      if (Object.keys(validator).length === 0) while (held.length < 5) await ask(rig.edge, '/healthz');
+      rig.answering = mine;
+      for (const exchange of held) mine(...exchange);
+      assert.deepEqual(
+        (await Promise.all(asking)).map(({ text }) => text),
+        names,
+        control,
+      );
+      assert.equal(rig.asked.length, names.length);
+    }
+  }
 });
 
 test('a stale response is confirmed by the origin and answered from the store', async () => {

@@ -12,6 +12,7 @@ import { freshnessOf } from '../http-cache/freshness.ts';
 import { type ReuseVerdict, isOnlyIfCached, judgeReuse, requestDirectives } from '../http-cache/reuse.ts';
 import { policyOf } from '../http-cache/response-policy.ts';
 import { selectVariant, selectingOf, varyOf } from '../http-cache/vary.ts';
+import { conditionalFields } from '../http-cache/validation.ts';
 import { type Patience, waitUntil } from '../patience.ts';
 import type { UpstreamHead } from '../upstream/upstream-handler.ts';
 import type { Answer } from './answer.ts';
@@ -65,6 +66,8 @@ const TURNS = 3;
 /** An upstream that brings nothing whole is not asked for ever. */
 const LAST_TURN = TURNS + 2;
 const SHARED_ERROR_STATUS = 500;
+
+type Brought = Extract<Outcome, { kind: 'object' }>;
 
 interface Flight {
   /** flights are numbered as they begin */
@@ -184,7 +187,7 @@ export class ZoneDesk {
       return isError ? { kind: 'failed', code: 'upstream_failed', how } : 'again';
     }
     const { object } = outcome;
-    if (!isFirst && !this.#mayShare(ask, object, isValidated)) return 'again';
+    if (!isFirst && !this.#mayShare(ask, outcome, isValidated)) return 'again';
     const hold = await this.#open(ask, object);
     // What a 304 confirmed may have been purged meanwhile, and then is asked for as if it had never been there.
     if (hold === null) {
@@ -198,11 +201,12 @@ export class ZoneDesk {
 
   /**
    * RFC 9111 §4: one answer is for several requests where each may use it. What must be validated is by a flight that began
-   * after the request came.
+   * after the request came, and that the origin confirmed it for, or gave to many.
    */
-  #mayShare(ask: Ask, object: Candidate, isValidated: boolean): boolean {
+  #mayShare(ask: Ask, { object, status }: Brought, isValidated: boolean): boolean {
     if (selectVariant([object], ask.request) === undefined) return false;
-    return isValidated || judgeReuse(ask.request, object.head, this.#fetching.clock.nowMs()).verdict !== 'validate';
+    if (isValidated && (status === 304 || policyOf(object.head).isForMany)) return true;
+    return judgeReuse(ask.request, object.head, this.#fetching.clock.nowMs()).verdict !== 'validate';
   }
 
   /** RFC 5861 §4 and RFC 9111 §4.2.4: what is stale may stand in for an upstream that does not answer. */
@@ -289,14 +293,15 @@ export class ZoneDesk {
   }
 
   #remember(key: string, outcome: Outcome): void {
-    // An error is about this request: a bad range must not take everybody's fetch apart.
-    const isError = outcome.kind === 'answer' && outcome.head.status >= 400;
-    if (outcome.kind === 'answer' && !isError) {
-      // A part that may not be stored says nothing of the whole.
-      const name = outcome.head.status === 206 ? partsOf(key) : key;
-      this.#alone.set(name, this.#fetching.clock.monotonicMs() + ALONE_MS);
+    const remember = (name: string): unknown => this.#alone.set(name, this.#fetching.clock.monotonicMs() + ALONE_MS);
+    if (outcome.kind === 'object') {
+      if (isForOne(outcome)) remember(key);
+      else for (const name of [key, partsOf(key)]) this.#alone.delete(name);
     }
-    if (outcome.kind === 'object') for (const name of [key, partsOf(key)]) this.#alone.delete(name);
+    // An error is about this request: a bad range must not take everybody's fetch apart.
+    if (outcome.kind !== 'answer' || outcome.head.status >= 400) return;
+    // A part that may not be stored says nothing of the whole.
+    remember(outcome.head.status === 206 ? partsOf(key) : key);
   }
 
   #isAloneKey({ key, request }: Ask): boolean {
@@ -313,6 +318,11 @@ export class ZoneDesk {
 /** Under which it is remembered that parts of an object are one viewer's alone. */
 function partsOf(key: string): string {
   return `${key}\nparts`;
+}
+
+/** What nobody else can use: it must be validated, and has nothing by which it can be. */
+function isForOne({ object: { head } }: Brought): boolean {
+  return !policyOf(head).isForMany && conditionalFields([head]).length === 0;
 }
 
 /** Nobody will take an answer that turns out to be for one viewer alone. */

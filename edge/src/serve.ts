@@ -12,6 +12,7 @@ import type { Viewer } from './authorise.ts';
 import { type Knock, knock } from './door.ts';
 import type { Edge } from './edge.ts';
 import { handOver } from './hand-over.ts';
+import { isSafe } from './http-cache/invalidation.ts';
 import { CLOCK_PATH } from './manifest.ts';
 import { hasCaughtUp, isNeighbour, missingPurge } from './neighbour.ts';
 import { prioritize } from './pathways.ts';
@@ -102,7 +103,8 @@ function answerNeighbour(edge: Edge, exchange: reply.Exchange, found: ZoneFindin
   if (found?.kind !== 'zone') return misdirect(edge, exchange, 'zone_unknown');
   const proto = request.headers['x-forwarded-proto'];
   const asked = requestOfNeighbour(found.found, proto === 'https' ? 'https' : 'http');
-  const point = missingPurge(edge, request);
+  // What changes something is answered by nothing that is stored.
+  const point = isSafe(request.method ?? 'GET') ? missingPurge(edge, request) : null;
   if (point === null) return serveZone(edge.zones.edge, exchange, asked);
   if (!edge.waiters.enter(request.socket)) return misdirect(edge, exchange, 'too_many_waiters');
   const left = new AbortController();

@@ -134,6 +134,18 @@ suite('one fetch an object through a shield', () => {
     assert.equal(rig.origin.asked.length, 2);
   });
 
+  test('what a parent has stored has an Age, however young it is', async () => {
+    await using rig = await startTwoTiers(
+      (_, response) => void response.writeHead(200, { 'cache-control': 'max-age=600' }).end('page'),
+      { children: 2 },
+    );
+    const [first, second] = rig.children as [RunningEdge, RunningEdge];
+    await ask(first, '/page', HOST);
+    const { headers } = await ask(second, '/page', HOST);
+    assert.match(String(headers['cache-status']), /^"?shield-0"?; hit/);
+    assert.match(String(headers.age), /^[01]$/);
+  });
+
   test('a zone for tokens: the child lets its viewer in, the parent lets the child in', async () => {
     await using rig = await startTwoTiers(fresh, { zone: { policy: 'token' } });
     const [[child], [parent]] = [rig.children as [RunningEdge], rig.parents as [RunningEdge]];
@@ -195,6 +207,9 @@ suite('what was purged does not come back', () => {
     assert.equal(rig.origin.asked.length, 2, 'not what the parent still has');
     assert.equal(rig.origin.asked[1]?.headers.via, '1.1 edge-0');
     await child.carryOut({ ...page, messages: [{ type: 'purge', purge: { ...purge, id: 'p2' } }] });
+    const changed = await ask(child, '/film', { ...HOST, method: 'POST' });
+    assert.equal(changed.status, 200, 'what changes something does not wait for the news');
+    rig.origin.asked.pop();
     const waiting = ask(child, '/film', HOST);
     await parent.carryOut(page);
     await parent.carryOut({ ...page, messages: [{ type: 'purge', purge: { ...purge, id: 'p2' } }] });

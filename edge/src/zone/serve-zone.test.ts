@@ -169,6 +169,15 @@ test('all fields of a response are given again', async () => {
   }
 });
 
+test('what stands in for an answer has nothing to say of the caches that were asked', async () => {
+  const told = { 'cache-control': 'max-age=10, stale-if-error=60', 'cache-status': 'headwater-owner; hit; ttl=9' };
+  await using rig = await startZoneRig(always(told));
+  assert.equal(statusOf(await ask(rig.edge, '/a')), 'edge-1; hit; ttl=9');
+  rig.answering = always({}, 'sick', 503);
+  rig.clock.nowAtMs += 20_000;
+  assert.match(statusOf(await ask(rig.edge, '/a')), /^edge-1; fwd=stale; .*detail=stale-if-error$/);
+});
+
 test('what is stale stands in for an origin that fails, for a time', async () => {
   await using rig = await startZoneRig(always({ 'cache-control': 'max-age=10, stale-if-error=60' }));
   await ask(rig.edge, '/a');

@@ -251,13 +251,22 @@ function replyHead({ response }: Exchange, status: number, fields: FieldList): S
 
 /** Age, where it came out of the cache; Cache-Status after those of the caches behind us (RFC 9211 §2). */
 function ours(fields: FieldList, { edgeId, how, isPrivate }: ZoneTelling): string[] {
-  const status = ['Cache-Status', nodeStatus(edgeId, outcomeOf(how), valueOf(fields, 'cache-status'))];
-  // What was forwarded is as old as who answered said (RFC 9111 §5.1).
-  const ageS = how.fwd === null ? how.ageS : Math.max(how.ageS, Number(valueOf(fields, 'age') ?? 0) || 0);
+  // What stands in for an answer came by another request, of which its caches spoke.
+  const before = how.isStale && how.fwd !== null ? undefined : valueOf(fields, 'cache-status');
+  const status = ['Cache-Status', nodeStatus(edgeId, outcomeOf(how), before)];
+  // What was forwarded is as old as who answered said (RFC 9111 §5.1), and out of a cache where they said anything.
+  const given = valueOf(fields, 'age');
+  const ageS = how.fwd === null ? how.ageS : Math.max(how.ageS, Number(given ?? 0) || 0);
   const age = ['Age', String(ageS)];
   // Beside what the origin says: of two directives the stricter counts (RFC 9111 §4.2.1).
   const reach = isPrivate ? ['Cache-Control', 'private'] : [];
-  return [...(ageS > 0 || how.fwd === null || how.isStale ? age : []), ...reach, ...status, EDGE_ID, edgeId];
+  return [
+    ...(given !== undefined || ageS > 0 || how.fwd === null || how.isStale ? age : []),
+    ...reach,
+    ...status,
+    EDGE_ID,
+    edgeId,
+  ];
 }
 
 function outcomeOf({ fwd, fwdStatus, isStored, isCollapsed, isStale, ttlS }: Provenance): CacheOutcome {

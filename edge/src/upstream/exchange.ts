@@ -74,7 +74,6 @@ export class Exchange {
     connection.inbound.expectHead();
     const { method, path, fields } = request;
     if (request.body === null) this.#arm('timeout_head', deadlines.headMs);
-    else this.#arm('stalled', deadlines.stallMs);
     const body = request.body === null ? null : this.#upload(request.body);
     connection.client.dispatch(
       // undici takes an async iterable; its types know only of streams.
@@ -124,7 +123,10 @@ export class Exchange {
     this.#timer = undefined;
   }
 
-  /** The request's body, and when it is out, the wait for the head. */
+  /**
+   * The request's body, and when it is out, the wait for the head. Only what the other end does with it is timed: how fast a
+   * viewer sends it is no fault of an origin's, and bounded where it comes in.
+   */
   async *#upload(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     const { deadlines } = this.#options;
     try {
@@ -132,6 +134,7 @@ export class Exchange {
         if (this.#isOver) return;
         if (!this.#hasHead) this.#arm('stalled', deadlines.stallMs);
         yield chunk;
+        if (!this.#hasHead) this.#disarm();
       }
     } catch (error) {
       this.fail('request_body', describeCause(error));

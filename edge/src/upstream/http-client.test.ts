@@ -374,13 +374,27 @@ suite('request bodies', () => {
     }
   });
 
-  test('one that stops moving', async () => {
-    async function* stuck(): AsyncGenerator<Uint8Array> {
-      yield Buffer.from('abc');
-      await new Promise(() => undefined);
+  test('how fast it comes is not the affair of who takes it', async () => {
+    const stallMs = 30;
+    async function* pausing(): AsyncGenerator<Uint8Array> {
+      for (const piece of ['abc', 'de']) {
+        yield Buffer.from(piece);
+        await new Promise((resolve) => setTimeout(resolve, 4 * stallMs));
+      }
     }
-    await using rig = await startRig(() => undefined, { stallMs: 30 });
-    const heard = await rig.get(post([], stuck()));
+    await using rig = await startRig(
+      (socket) => void socket.on('data', (data) => data.toString().endsWith('0\r\n\r\n') && socket.write(OK)),
+      { stallMs },
+    );
+    assert.equal((await rig.get(post([], pausing()))).error, null);
+  });
+
+  test('one that is not taken any more', async () => {
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      for (;;) yield await Promise.resolve(Buffer.alloc(65_536));
+    }
+    await using rig = await startRig((socket) => void socket.pause(), { stallMs: 100 });
+    const heard = await rig.get(post([], endless()));
     assert.equal(heard.error?.code, 'stalled');
   });
 });

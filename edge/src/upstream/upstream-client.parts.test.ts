@@ -11,7 +11,7 @@ import { UpstreamClient, type UpstreamRequest } from './upstream-client.ts';
 import type { UpstreamEvents } from './upstream-events.ts';
 
 /** How a server of these tests behaves; changed as a test goes on. */
-type Mood = 'well' | 'silent' | 'resets' | 'refuses' | 'unavailable' | 'slow';
+type Mood = 'well' | 'takes' | 'silent' | 'resets' | 'refuses' | 'unavailable' | 'slow';
 
 const SLOW_MS = 60;
 
@@ -53,6 +53,9 @@ class Server implements AsyncDisposable {
     switch (this.mood) {
       case 'well':
         return say('200 OK', this.url);
+      // Answers when it has the whole request.
+      case 'takes':
+        return void socket.on('data', (data) => data.toString().endsWith('0\r\n\r\n') && say('200 OK', this.url));
       case 'slow':
         return void setTimeout(() => say('200 OK', this.url), SLOW_MS);
       case 'silent':
@@ -301,6 +304,22 @@ suite('limits', () => {
     await using rig = await startRig({ origins: 3 }, { headMs: 40 });
     for (const origin of rig.origins) origin.mood = 'silent';
     assert.match((await rig.get('a')).error?.code ?? '', /^timeout_/);
+  });
+
+  test('a viewer who sends slowly has more time than they have, and is no fault of an origin', async () => {
+    async function* slow(): AsyncGenerator<Uint8Array> {
+      for (let piece = 0; piece < 6; piece += 1) {
+        yield Buffer.from('piece');
+        await new Promise((resolve) => setTimeout(resolve, 250));
+      }
+    }
+    await using rig = await startRig({}, { headMs: 40, stallMs: 40 });
+    (rig.origins[0] as Server).mood = 'takes';
+    const uploads = Array.from({ length: 6 }, () =>
+      rig.get('a', { method: 'POST', body: slow(), isIdempotent: false }),
+    );
+    for (const { error, head } of await Promise.all(uploads)) assert.deepEqual([error, head?.status], [null, 200]);
+    assert.deepEqual(rig.counts.breakers, []);
   });
 });
 

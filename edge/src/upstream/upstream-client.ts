@@ -6,6 +6,7 @@
 import { LAST_PURGE, NODE_PASS } from '@headwater/protocol/headers';
 import type { Clock } from '@headwater/service/clock';
 import { type FieldList, valueOf, without } from '../http-cache/fields.ts';
+import { BODY_DEADLINE_MS } from '../slow-bodies.ts';
 import { FetchRun, type RunContext } from './fetch-run.ts';
 import { HttpClient, type HttpClientLimits } from './http-client.ts';
 import { LatencyWindow } from './latency-window.ts';
@@ -73,8 +74,10 @@ export class UpstreamClient {
   fetch(request: UpstreamRequest, handler: UpstreamHandler): UpstreamFetch {
     const isLoop = isLooping(request.fields, this.#options.nodeId);
     const isRepeatable = request.isIdempotent && request.body === null;
+    const uploadMs = request.body === null ? 0 : BODY_DEADLINE_MS;
     const run: FetchRun = new FetchRun({
       ...this.#context,
+      headTotalMs: this.#context.headTotalMs + uploadMs,
       candidates: isLoop ? [] : this.#options.parents.targets.candidates(request.key, request.zone.origins),
       isRepeatable,
       mayHedge: isRepeatable,

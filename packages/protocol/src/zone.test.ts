@@ -91,12 +91,19 @@ test('origins are scheme and authority, and never an address at which clouds kee
     'http://100.100.100.200',
     'http://Metadata.Google.Internal',
     'http://metadata.google.internal.',
+    'http://168.63.129.16',
+    'http://192.0.0.192',
+    'http://[64:ff9b::169.254.169.254]',
   ]) {
     assert.equal(complaintAt({ origins: [origin] }), 'origins[0]', origin);
   }
   for (const origin of ['http://a', 'https://a:8443', 'http://10.0.0.1', 'http://localhost:9000', 'http://[::1]:1'])
     assert.equal(complaintAt({ origins: [origin] }), null, origin);
   assert.ok(isForbidden('169.254.1.1') && isForbidden('fe80::2') && !isForbidden('127.0.0.1'));
+  // As a resolver writes them.
+  for (const address of ['fe80::1%eth0', '64:ff9b::a9fe:a9fe', '::ffff:169.254.169.254'])
+    assert.ok(isForbidden(address), address);
+  assert.ok(!isForbidden('64:ff9b::1.2.3.4') && !isForbidden('::ffff:127.0.0.1'));
 });
 
 test('a prefix is a path in normal form', () => {

@@ -127,17 +127,26 @@ function readOrigin(text: string): Item {
 }
 
 /**
- * Link-local networks (RFC 3927, RFC 4291 §2.5.6) hold no origin, but the metadata services of clouds, with the credentials of
- * the machine that asks; so do a few addresses besides. Loopback and private networks are where origins usually stand.
+ * Link-local networks (RFC 3927, RFC 4291 §2.5.6), also behind NAT64 (RFC 6052), hold no origin, but the metadata services of
+ * clouds, with the credentials of the machine that asks; so do a few addresses besides. Loopback and private networks are where
+ * origins usually stand.
  */
-const FORBIDDEN_NETWORKS = ['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::/32', '100.100.100.200/32']
+const FORBIDDEN_NETWORKS = [
+  '169.254.0.0/16',
+  '64:ff9b::a9fe:0/112',
+  'fe80::/10',
+  'fd00:ec2::/32',
+  '100.100.100.200/32',
+  '168.63.129.16/32',
+  '192.0.0.192/32',
+]
   .map((text) => parseIpPrefix(text))
   .filter((prefix): prefix is IpPrefix => prefix !== null);
 const FORBIDDEN_NAMES: ReadonlySet<string> = new Set(['metadata', 'metadata.google.internal']);
 
 /** Whether a zone may never pull from here: the host of a URL, or an address that its name was resolved to. */
 export function isForbidden(host: string): boolean {
-  const address = host.startsWith('[') ? host.slice(1, -1) : host;
+  const [address = ''] = (host.startsWith('[') ? host.slice(1, -1) : host).split('%', 1);
   if (FORBIDDEN_NAMES.has(address.replace(/\.$/, ''))) return true;
   const plain = mappedIpv4(address) ?? address;
   return FORBIDDEN_NETWORKS.some((network) => isInPrefix(plain, network));

@@ -10,7 +10,7 @@ const NAME = new Set(['max-forwards']);
  * The fields with which a request goes on: one hop less is left to it. Other methods, and what is no count, go on as they are.
  * @returns null when it goes no further: whoever has it answers
  */
-export function fieldsOfNextHop({ method }: RequestHead, fields: FieldList): FieldList | null {
+export function fieldsOfNextHop({ method, fields }: RequestHead): FieldList | null {
   if (!COUNTED_METHODS.has(method)) return fields;
   const [line] = linesOf(fields, 'max-forwards');
   if (line === undefined || !/^\d+$/.test(line)) return fields;

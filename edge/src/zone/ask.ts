@@ -2,7 +2,6 @@
 
 import type { ProblemCode } from '@headwater/protocol/problem';
 import type { ZoneEntry } from '@headwater/protocol/zone';
-import type { FieldList } from '../http-cache/fields.ts';
 import type { RequestHead } from '../http-cache/request-head.ts';
 
 export interface Ask {
@@ -15,10 +14,8 @@ export interface Ask {
   readonly name: string;
   /** path and query, as the upstream is asked */
   readonly path: string;
-  /** what the viewer sent */
+  /** what of the viewer's request goes on to an upstream: the answer is for those of whom it sees the same */
   readonly request: RequestHead;
-  /** what of it goes on to an upstream */
-  readonly forwarded: FieldList;
   /** the answer is one viewer's: caches behind us keep their hands off */
   readonly isPrivate: boolean;
   /** why the viewer may not have it any more, or null */

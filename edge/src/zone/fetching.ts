@@ -85,10 +85,10 @@ async function askAndJudge(
 ): Promise<Outcome | 'unlike'> {
   const { shelf, clock } = fetching;
   const requestMs = clock.nowMs();
-  const plain = without(ask.forwarded, CONDITIONS_AND_RANGE);
+  const plain = without(ask.request.fields, CONDITIONS_AND_RANGE);
   const range = stale === null && !isAlone ? widenedRange(ask.request) : null;
   const added = stale === null ? rangeFields(range) : conditionalFields([stale.head]);
-  const fields = isAlone ? ask.forwarded : [...plain, ...added];
+  const fields = isAlone ? ask.request.fields : [...plain, ...added];
   const answer = send(fetching, ask, { fields, onInformation });
   const head = await answer.head;
   if ('code' in head) return { kind: 'failed', code: codeOfUpstream(head) };
@@ -224,7 +224,7 @@ async function goOn(fetching: Fetching, ask: Ask, rest: Rest): Promise<Continuat
   const { head, lengthBytes, fromByte, end } = rest;
   const tag = strongTagOf(head.fields) ?? '';
   const fields = [
-    ...without(ask.forwarded, CONDITIONS_AND_RANGE),
+    ...without(ask.request.fields, CONDITIONS_AND_RANGE),
     'Range',
     `bytes=${fromByte}-${end - 1}`,
     'If-Range',

@@ -79,7 +79,6 @@ function askFor(ask: Ask, { url, range }: PrefetchTarget, before: string): Ask |
     name: `${name}${query}`,
     path: `${path}${query}`,
     request: { method: 'GET', fields },
-    forwarded: [...without(ask.forwarded, CONDITIONS_AND_RANGE), ...ranged],
   };
 }
 

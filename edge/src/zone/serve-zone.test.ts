@@ -333,6 +333,21 @@ test('responses differ by what Vary names', async () => {
   assert.equal(rig.asked.length, 2);
 });
 
+test('a response is for requests that are alike as the origin saw them', async () => {
+  const seen = (name: string) => (incoming: IncomingMessage, response: ServerResponse) =>
+    always({ ...MINUTE, vary: name }, String(incoming.headers[name]))(incoming, response);
+  await using rig = await startZoneRig(seen('accept-language'));
+  // What a viewer names in Connection goes no further (RFC 9110 §7.6.1): the origin's answer is for those without a language.
+  const hidden = { connection: 'accept-language', 'accept-language': 'de' };
+  assert.equal((await ask(rig.edge, '/a', { headers: hidden })).text, 'undefined');
+  assert.equal((await ask(rig.edge, '/a', { headers: { 'accept-language': 'de' } })).text, 'de');
+  assert.match(statusOf(await ask(rig.edge, '/a')), /hit/);
+  // Nor does what the edge alone may say.
+  rig.answering = seen('x-forwarded-for');
+  await ask(rig.edge, '/b', { headers: { 'x-forwarded-for': '192.0.2.1' } });
+  assert.match(statusOf(await ask(rig.edge, '/b')), /hit/);
+});
+
 test('a method that changes something makes what is stored void, also what is on its way in', async () => {
   await using rig = await startZoneRig(always(MINUTE, 'old'));
   await ask(rig.edge, '/a');

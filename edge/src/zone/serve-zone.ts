@@ -75,9 +75,9 @@ export function serveZone(edge: ZoneEdge, exchange: Exchange, asked: ZoneRequest
     replyProblem(exchange, 'method_not_allowed', { edgeId: edge.id, more: ['Allow', ALLOWED] });
     return edge.events.answered('declined', 0);
   }
-  const forwarded = fieldsOfNextHop(ask.request, ask.forwarded);
-  if (forwarded === null) return replyHere(edge, exchange);
-  serveAsked(edge, exchange, { ...ask, forwarded });
+  const fields = fieldsOfNextHop(ask.request);
+  if (fields === null) return replyHere(edge, exchange);
+  serveAsked(edge, exchange, { ...ask, request: { method, fields } });
 }
 
 /** A token may end, or be revoked, while its request waits; then there is nothing to be had for it any more. */
@@ -130,7 +130,8 @@ function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask): void {
 
 function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
   const { zone, host, path, name, query, isPrivate, refusal } = asked;
-  const fields = request.rawHeaders;
+  const scheme = asked.scheme ?? edge.scheme;
+  const fields = fieldsForUpstream(request.rawHeaders, { host, scheme, policy: zone.policy });
   return {
     zone,
     host,
@@ -140,7 +141,6 @@ function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
     name: `${name}${query}`,
     path: `${path}${query}`,
     request: { method: request.method ?? 'GET', fields },
-    forwarded: fieldsForUpstream(fields, { host, scheme: asked.scheme ?? edge.scheme, policy: zone.policy }),
   };
 }
 
@@ -223,8 +223,8 @@ async function invalidate(
 }
 
 function upstreamRequest({ request }: Exchange, ask: Ask): UpstreamRequest {
-  const { zone, path, key, forwarded: fields } = ask;
-  const { method } = ask.request;
+  const { zone, path, key } = ask;
+  const { method, fields } = ask.request;
   const hasBody =
     request.headers['transfer-encoding'] !== undefined || (request.headers['content-length'] ?? '0') !== '0';
   const isIdempotent = isSafe(method) || method === 'PUT' || method === 'DELETE';

@@ -2,6 +2,7 @@
 
 import { type AddressCap, capOf, customerOf } from '@headwater/protocol/address-cap';
 import type { Clock } from '@headwater/service/clock';
+import { type Bucket, type CellRate, take } from './generic-cell-rate.ts';
 import type { ViewerSocket } from './viewer-exchange.ts';
 
 /** So many seconds' requests may come at once, after as many without any. */
@@ -11,19 +12,15 @@ const ADDRESSES = 100_000;
 /** So many of the oldest are looked at for one that can be forgotten; then the oldest is. */
 const FORGET_AMONG = 8;
 
-/** When all requests so far would have come, had they come evenly (ITU-T I.371, the generic cell rate algorithm). */
-interface Bucket {
-  dueMs: number;
-  readonly perSecond: number;
-}
+interface Counted extends Bucket, CellRate {}
 
 export class RequestRate {
   readonly #perSecond: AddressCap;
   readonly #clock: Clock;
   readonly #addressLimit: number;
-  readonly #byCustomer = new Map<string, Bucket>();
+  readonly #byCustomer = new Map<string, Counted>();
   /** what a connection's requests count for; null: they do not */
-  readonly #byConnection = new WeakMap<object, Bucket | null>();
+  readonly #byConnection = new WeakMap<object, Counted | null>();
 
   /** @param perSecond 0: no limit */
   constructor(perSecond: AddressCap, clock: Clock, addressLimit = ADDRESSES) {
@@ -45,21 +42,16 @@ export class RequestRate {
       bucket = this.#bucketOf(socket.remoteAddress ?? '');
       this.#byConnection.set(connection, bucket);
     }
-    if (bucket === null) return true;
-    const nowMs = this.#clock.monotonicMs();
-    const dueMs = Math.max(bucket.dueMs, nowMs) + 1_000 / bucket.perSecond;
-    if (dueMs - nowMs > BURST_SECONDS * 1_000) return false;
-    bucket.dueMs = dueMs;
-    return true;
+    return bucket === null || take(bucket, bucket, this.#clock.monotonicMs());
   }
 
-  #bucketOf(address: string): Bucket | null {
+  #bucketOf(address: string): Counted | null {
     const perSecond = capOf(address, this.#perSecond);
     if (perSecond === 0) return null;
     const customer = customerOf(address);
     const known = this.#byCustomer.get(customer);
     if (known !== undefined) return known;
-    const bucket = { dueMs: 0, perSecond };
+    const bucket = { dueMs: 0, perSecond, burst: BURST_SECONDS * perSecond };
     if (this.#byCustomer.size >= this.#addressLimit) this.#forgetOne();
     this.#byCustomer.set(customer, bucket);
     return bucket;
@@ -67,7 +59,7 @@ export class RequestRate {
 
   #forgetOne(): void {
     const nowMs = this.#clock.monotonicMs();
-    const oldest: [string, Bucket][] = [];
+    const oldest: [string, Counted][] = [];
     for (const entry of this.#byCustomer) if (oldest.push(entry) === FORGET_AMONG) break;
     const [customer] = oldest.find(([, { dueMs }]) => dueMs <= nowMs) ?? oldest[0] ?? [];
     if (customer !== undefined) this.#byCustomer.delete(customer);

@@ -23,6 +23,7 @@ import { Shelf } from './shelf.ts';
 import { ZoneDesk } from './zone-desk.ts';
 import { type ZoneEvents, createZoneEvents } from './zone-events.ts';
 import { ZoneTable } from './zone-table.ts';
+import { Widening } from './widening.ts';
 
 interface Surroundings {
   readonly clock: Clock;
@@ -76,6 +77,7 @@ export async function assembleZones(config: EdgeConfig, around: Surroundings): P
     shelf,
     clock,
     random: Math.random,
+    widening: new Widening(clock),
     objectLimitBytes: limits.objectBytes,
     onFetch: upstream.onFetch,
     onResumed: events.resumed,

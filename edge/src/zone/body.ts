@@ -127,7 +127,7 @@ export class Body {
       const index = Math.floor(span.position / SLICE_BYTES);
       const within = span.position - index * SLICE_BYTES;
       const piece = chunk.subarray(taken, taken + SLICE_BYTES - within);
-      const extent = this.#extentAt(index, within);
+      const extent = this.#extentAt(index, within, span.end);
       if (extent === null) return 'full';
       const known = Math.min(piece.length, extent.end - within);
       const before = extent.heldBytes;
@@ -171,9 +171,9 @@ export class Body {
     this.#settle();
   }
 
-  /** A reader has taken bytes. */
-  advance(reader: Reader, bytes: number): void {
-    reader.position += bytes;
+  /** A reader goes on from another place, or from where it is when it has taken bytes. */
+  seek(reader: Reader, position: number): void {
+    reader.position = position;
     for (const run of this.#runs) if (!this.#isAhead(run)) run.resume();
   }
 
@@ -215,7 +215,7 @@ export class Body {
       if (bytes === null) return false;
       const index = Math.floor(position / SLICE_BYTES);
       if (!this.#pinned.has(index)) {
-        const extent = this.#extentAt(index, position - index * SLICE_BYTES);
+        const extent = this.#extentAt(index, position - index * SLICE_BYTES, this.#lengthBytes);
         if (extent?.append(bytes) !== true) return false;
       }
       position += bytes.length;
@@ -231,13 +231,17 @@ export class Body {
     return within >= 0 && within < extent.bytes.length ? extent.bytes.subarray(within) : null;
   }
 
-  /** The extent that a byte belongs into: one that has it or ends right before it, else a new one. */
-  #extentAt(index: number, within: number): GrowingExtent | null {
+  /**
+   * The extent that a byte belongs into: one that has it or ends right before it, else a new one.
+   * @param stop what comes ends there; null: nobody knows
+   */
+  #extentAt(index: number, within: number, stop: number | null): GrowingExtent | null {
     const there = this.#pinned.get(index);
     if (there !== undefined && within >= there.offset && within <= there.end) return there;
     if (there !== undefined) this.#unpin(index, there);
     const end = this.#endOfSlice(index);
-    const extent = GrowingExtent.begin(this.#options.budget, within, end === null ? null : end - within);
+    const expected = end === null ? null : Math.min(end, (stop ?? Infinity) - index * SLICE_BYTES) - within;
+    const extent = GrowingExtent.begin(this.#options.budget, within, expected);
     if (extent === null) return null;
     this.#pinned.set(index, extent);
     this.#pinnedBytes += extent.heldBytes;

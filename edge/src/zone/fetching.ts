@@ -12,7 +12,7 @@ import type { UpstreamRequest } from '../upstream/upstream-client.ts';
 import type { UpstreamFetch, UpstreamHandler, UpstreamHead } from '../upstream/upstream-handler.ts';
 import { Answer } from './answer.ts';
 import type { Ask } from './ask.ts';
-import { widenedRange } from './asked-range.ts';
+import { askedRange } from './asked-range.ts';
 import type { Candidate } from './candidate.ts';
 import { SLICE_BYTES } from '../tiers/tier-entry.ts';
 import type { PurgeMark } from './entry.ts';
@@ -20,6 +20,7 @@ import { type Continuation, startRun } from './run.ts';
 import type { Growing, NewObject, Refetch, Shelf } from './shelf.ts';
 import { tagsOf } from './tags.ts';
 import { codeOfUpstream } from './upstream-code.ts';
+import type { Widening } from './widening.ts';
 
 /** Asks origins and parents. */
 export interface Upstream {
@@ -34,6 +35,7 @@ export interface Fetching {
   readonly shelf: Shelf;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly widening: Widening;
   /** an object of which no more is known than that it is longer is not stored, unless its ranges can be fetched */
   readonly objectLimitBytes: number;
   readonly onFetch: () => void;
@@ -86,7 +88,7 @@ async function askAndJudge(
   const { shelf, clock } = fetching;
   const requestMs = clock.nowMs();
   const plain = without(ask.request.fields, CONDITIONS_AND_RANGE);
-  const range = stale === null && !isAlone ? widenedRange(ask.request) : null;
+  const range = stale === null && !isAlone ? rangeFor(fetching, ask) : null;
   const added = stale === null ? rangeFields(range) : conditionalFields([stale.head]);
   const fields = isAlone ? ask.request.fields : [...plain, ...added];
   const answer = send(fetching, ask, { fields, onInformation });
@@ -116,8 +118,10 @@ export function refetchOf(fetching: Fetching, ask: Ask, head: StoredHead, length
   // Errors have no ranges (RFC 9110 §14.2).
   if (head.status !== 200 || strongTagOf(head.fields) === null) return null;
   return (body, { first, end }) => {
-    const from = Math.floor(first / SLICE_BYTES) * SLICE_BYTES;
-    const to = Math.min(Math.ceil(Math.min(end, from + REFETCH_BYTES) / SLICE_BYTES) * SLICE_BYTES, lengthBytes);
+    const isWidened = fetching.widening.admit(ask.zone, end - first);
+    const from = isWidened ? Math.floor(first / SLICE_BYTES) * SLICE_BYTES : first;
+    const widenedEnd = Math.ceil(Math.min(end, from + REFETCH_BYTES) / SLICE_BYTES) * SLICE_BYTES;
+    const to = isWidened ? Math.min(widenedEnd, lengthBytes) : end;
     void startRun(body, null, {
       first: from,
       end: to,
@@ -262,6 +266,13 @@ function lengthOf({ status, fields }: { readonly status: number; readonly fields
   if (status === 204) return 0;
   const length = valueOf(fields, 'content-length');
   return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : null;
+}
+
+/** Of an object that is not known yet. */
+function rangeFor({ widening }: Fetching, { zone, request }: Ask): string | null {
+  const asked = askedRange(request);
+  if (asked === null) return null;
+  return widening.admit(zone, asked.wantedBytes) ? asked.widened : asked.exact;
 }
 
 function rangeFields(range: string | null): FieldList {

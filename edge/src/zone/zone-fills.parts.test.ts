@@ -106,6 +106,27 @@ test('a long object comes in no faster than its foremost reader reads', async ()
   assert.ok(reader.response.complete);
 });
 
+test('a part from the far end of a long object comes in as soon as it is read', async () => {
+  const held: ServerResponse[] = [];
+  const limits = { objectBytes: 2 * SLICE_BYTES };
+  const from = 5 * SLICE_BYTES;
+  await using rig = await startZoneRig(
+    (_, response) => {
+      const range = `bytes ${from}-${from + SLICE_BYTES - 1}/${LENGTH}`;
+      response.writeHead(206, { ...MINUTE, etag: '"1"', 'content-range': range, 'content-length': SLICE_BYTES });
+      // Before its reader is told where to read.
+      response.write(BODY.subarray(from, from + 1_000));
+      held.push(response);
+    },
+    { limits },
+  );
+  const headers = { range: `bytes=${from + 500_000}-${from + SLICE_BYTES - 1}` };
+  const going = ask(rig.edge, '/a', { headers });
+  await until(rig.edge, /^headwater_edge_zone_pinned_bytes [1-9]/m);
+  held[0]?.end(BODY.subarray(from + 1_000, from + SLICE_BYTES));
+  assert.ok((await going).body.equals(BODY.subarray(from + 500_000, from + SLICE_BYTES)));
+});
+
 test('one fetch more than may be at once is refused, and costs the others nothing', async () => {
   const held: ServerResponse[] = [];
   await using rig = await startZoneRig((_, response) => void held.push(response), { limits: { fills: 2 } });

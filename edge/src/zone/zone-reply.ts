@@ -185,7 +185,7 @@ async function sendStretch(
     return { bytes: bytes.length, isWhole: !signal.aborted };
   }
   const { body, reader } = hold;
-  reader.position = first;
+  body.seek(reader, first);
   for (;;) {
     if (reader.position === end) return { bytes: end - first, isWhole: !signal.aborted };
     const arrival = await body.arrival(reader.position, end, { withinMs: NEXT_BYTE_MS, signal });
@@ -194,7 +194,7 @@ async function sendStretch(
     const bytes = end === null ? arrival.bytes : arrival.bytes.subarray(0, end - reader.position);
     if (signal.aborted) return { bytes: reader.position - first, isWhole: false };
     const isRoom = response.write(bytes);
-    body.advance(reader, bytes.length);
+    body.seek(reader, reader.position + bytes.length);
     if (!isRoom) await drained(response, signal);
   }
 }

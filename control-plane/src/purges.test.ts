@@ -63,4 +63,7 @@ test('the host of a pull zone is not all streams', async () => {
   const operator = await addKey(plane, { role: 'operator' });
   const statusOf = async (prefix: string) => (await plane.call('POST', '/v1/purges', { prefix }, operator)).status;
   assert.deepEqual([await statusOf('https://WWW.example:8443/'), await statusOf('https://other.example/')], [202, 403]);
+  // A zone for every host names none.
+  await plane.call('POST', '/v1/zones', { name: 'rest', origins: ['http://o'], policy: 'public' });
+  assert.equal(await statusOf('https://*/'), 403);
 });

@@ -1,6 +1,7 @@
 /** /v1/purges: what edges must no longer answer with. */
 
 import { isOfEverything, readPurge } from '@headwater/protocol/purge-scope';
+import { ANY_HOST } from '@headwater/protocol/zone';
 import { problemResponse } from '@headwater/service/problem-response';
 import { z } from 'zod';
 import { type Route, route } from '../api/operation.ts';
@@ -34,6 +35,7 @@ export function purgeRoutes({ purges, state, clock, events }: Services): Route[]
     },
     async (context, { body }) => {
       const hosts = new Set((await state.zones()).flatMap((zone) => zone.hosts));
+      hosts.delete(ANY_HOST);
       const refusal = isEverything(body, hosts) ? demand(context, 'purge.all', clock) : null;
       if (refusal !== null) return refusal;
       const { id } = await purges.order(body);

@@ -106,6 +106,17 @@ suite('purge log', () => {
     assert.deepEqual([cursors.length, cursors[0], cursors.at(-1)], [MOST_CURSORS, 'c1', `c${MOST_CURSORS}`]);
   });
 
+  test('what is being noted as it is closed is noted', async () => {
+    const log = await open('closed');
+    await purge(log, 'first');
+    const noted = purge(log, 'last');
+    // It is being written by then.
+    for (let turn = 0; turn < 3; turn += 1) await Promise.resolve();
+    await log.close();
+    await noted;
+    assert.equal((await open('closed')).history.rules.length, 2);
+  });
+
   test('after it is distrusted the next start trusts nothing', async () => {
     const log = await open('distrusted');
     await purge(log, 'a');

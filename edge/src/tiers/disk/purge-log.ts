@@ -90,6 +90,7 @@ export class PurgeLog<R> {
 
   async close(): Promise<void> {
     await this.#next?.catch(() => undefined);
+    await this.#writing?.catch(() => undefined);
     await this.#file?.close();
     this.#file = null;
   }

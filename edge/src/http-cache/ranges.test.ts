@@ -111,6 +111,12 @@ test('If-Range holds for a strong tag or an exact date', () => {
   assert.ok(ifRangeHolds(' "a" ', stored(fields)));
 });
 
+test('a Last-Modified is exact a second before Date', () => {
+  const holds = (date: string) => ifRangeHolds(MODIFIED, stored(['Last-Modified', MODIFIED, 'Date', date]));
+  assert.ok(holds(dateAfter(-3599)));
+  assert.ok(!holds(MODIFIED));
+});
+
 test('ranges are for GET of content', () => {
   const range = ['Range', 'bytes=0-1'];
   assert.equal(requestedRanges({ method: 'HEAD', fields: range }, stored([]), 10).kind, 'whole');

@@ -4,8 +4,8 @@ import { sameTag } from './entity-tag.ts';
 import { membersOf, valueOf } from './fields.ts';
 import { parseHttpDate } from './http-date.ts';
 import type { RequestHead } from './request-head.ts';
+import { dateMsOf } from './response-policy.ts';
 import type { StoredHead } from './stored-head.ts';
-import { isStrongDate } from './validation.ts';
 
 /** First and last byte, both included. */
 export type ByteRange = readonly [firstByte: number, lastByte: number];
@@ -41,6 +41,11 @@ export function ifRangeHolds(condition: string, head: StoredHead): boolean {
   const dateMs = parseHttpDate(value, head.responseMs);
   const modifiedMs = parseHttpDate(valueOf(head.fields, 'last-modified') ?? '', head.responseMs);
   return dateMs !== null && dateMs === modifiedMs && isStrongDate(head, modifiedMs);
+}
+
+/** Whether a Last-Modified is exact: it is at least a second before the Date of its response (RFC 9110 §8.8.2.2). */
+function isStrongDate(head: StoredHead, modifiedMs: number): boolean {
+  return dateMsOf(head) - modifiedMs >= 1000;
 }
 
 /** The ranges of a Range field. Another unit and what does not parse are ignored, as §14.2 has it: the whole is sent. */

@@ -84,6 +84,13 @@ function readPolicy(head: StoredHead): ResponsePolicy {
   };
 }
 
+/** Whether the origin itself said how long it is fresh, or that it is public (RFC 9111 §3). */
+export function saysFreshness(fields: FieldList): boolean {
+  const { directives, isTargeted } = controlOf(fields);
+  if (['public', 's-maxage', 'max-age'].some((name) => directives.has(name))) return true;
+  return !isTargeted && linesOf(fields, 'expires').length > 0;
+}
+
 /** RFC 9111 §4.2.1: the first of these that is present, even where it is invalid. */
 function lifetimeS(head: StoredHead, directives: Directives, isTargeted: boolean): number {
   const explicit = secondsOf(directives, 's-maxage') ?? secondsOf(directives, 'max-age');

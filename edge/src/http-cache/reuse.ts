@@ -33,6 +33,11 @@ export function isOnlyIfCached(request: RequestHead): boolean {
   return requestDirectives(request).has('only-if-cached');
 }
 
+/** Whether the answer will most likely be theirs alone who ask. */
+export function asksAlone(request: RequestHead): boolean {
+  return valueOf(request.fields, 'authorization') !== undefined || requestDirectives(request).has('no-store');
+}
+
 export function judgeReuse(request: RequestHead, head: StoredHead, nowMs: number): ReuseVerdict {
   const policy = policyOf(head);
   const freshness = freshnessOf(head, nowMs);

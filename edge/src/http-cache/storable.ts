@@ -1,13 +1,14 @@
 /** Whether a response may be stored by a shared cache (RFC 9111 §3). */
 
 import { reachOf, type Directives } from './cache-control.ts';
-import { linesOf, valueOf } from './fields.ts';
+import { valueOf } from './fields.ts';
+import { hasOwnCookies } from './own-fields.ts';
 import { parseContentRange } from './ranges.ts';
 import type { RequestHead } from './request-head.ts';
-import { policyOf } from './response-policy.ts';
+import { saysFreshness } from './response-policy.ts';
 import { requestDirectives } from './reuse.ts';
 import { HEURISTIC_STATUSES, UNDERSTOOD_STATUSES } from './status.ts';
-import type { ResponseHead } from './stored-head.ts';
+import { type ResponseHead, withheldNames } from './stored-head.ts';
 import { controlOf } from './targeted-control.ts';
 import { varyOf } from './vary.ts';
 
@@ -51,7 +52,7 @@ function refusal(request: RequestHead, response: ResponseHead): StorageRefusal |
   if (varyOf(fields) === '*') return 'vary';
   if (status === 206 && (valueOf(fields, 'content-range') === undefined || !hasOneRange(response)))
     return 'content-range';
-  return saysFreshness(response) || hasHeuristics(response) ? null : 'not-cacheable';
+  return saysFreshness(fields) || hasHeuristics(response) ? null : 'not-cacheable';
 }
 
 /** §3.5: what the origin must say so that an authorised answer is for others too. */
@@ -59,27 +60,10 @@ function isForAll(directives: Directives): boolean {
   return directives.has('public') || directives.has('must-revalidate') || directives.has('s-maxage');
 }
 
-/** §3: the origin itself said how long, or that it is public. */
-function saysFreshness({ fields }: ResponseHead): boolean {
-  const { directives, isTargeted } = controlOf(fields);
-  if (['public', 's-maxage', 'max-age'].some((name) => directives.has(name))) return true;
-  return !isTargeted && linesOf(fields, 'expires').length > 0;
-}
-
-/**
- * Cookies do not forbid storing (§7.3), but whoever sets one and neither calls the answer public nor says for how long others
- * may have it seldom means it for them. Named by `private` or `no-cache` it is not kept anyway.
- */
+/** Where `private` or `no-cache` names it, it is not kept with the rest. */
 function cookieRefusal(response: ResponseHead, responseMs: number): StorageRefusal | null {
-  const { fields } = response;
-  if (linesOf(fields, 'set-cookie').length === 0) return null;
-  const { directives } = controlOf(fields);
-  const isWithheld = ['private', 'no-cache'].some((name) => {
-    const reach = reachOf(directives, name);
-    return typeof reach !== 'string' && reach.has('set-cookie');
-  });
-  const { isForMany } = policyOf({ ...response, selecting: {}, requestMs: responseMs, responseMs });
-  return isWithheld || (isForMany && saysFreshness(response)) ? null : 'set-cookie';
+  const isKept = !withheldNames(response.fields).has('set-cookie');
+  return isKept && hasOwnCookies(response, responseMs) ? 'set-cookie' : null;
 }
 
 /** §4.2.2; a response with a validator alone is kept to be validated. */

@@ -55,15 +55,8 @@ export function storedFields(received: FieldList, responseMs: number): FieldList
   return isDated ? kept : [...kept, 'Date', formatHttpDate(responseMs)];
 }
 
-/** The fields that are not kept because `private` or `no-cache` names them: they are for the one alone who asked. */
-export function withheldFields(received: FieldList): FieldList {
-  const names = withheldNames(received);
-  if (names.size === 0) return [];
-  const fields = endToEnd(received);
-  return fields.filter((_, i) => names.has(fields[i - (i % 2)]!.toLowerCase()));
-}
-
-function withheldNames(received: FieldList): ReadonlySet<string> {
+/** The names of fields, in lower case, that are not kept because `private` or `no-cache` has them. */
+export function withheldNames(received: FieldList): ReadonlySet<string> {
   const { directives } = controlOf(received);
   const names = new Set<string>();
   for (const name of ['private', 'no-cache']) {

@@ -3,7 +3,7 @@
 import { isWeakTag, sameTag } from './entity-tag.ts';
 import { endToEnd, valueOf, without, type FieldList } from './fields.ts';
 import { parseHttpDate } from './http-date.ts';
-import { dateMsOf } from './response-policy.ts';
+import { ownNames } from './own-fields.ts';
 import { storedFields, type ExchangeTimes, type ResponseHead, type StoredHead } from './stored-head.ts';
 
 /** The tags of so many stored responses go into one request. */
@@ -103,14 +103,10 @@ const NOT_UPDATED: ReadonlySet<string> = new Set(['content-length', 'content-enc
 const OF_THE_MOMENT: readonly string[] = ['age', 'date', 'cache-status'];
 
 function updated(head: StoredHead, received: FieldList, times: ExchangeTimes): StoredHead {
-  const news = without(endToEnd(received), NOT_UPDATED);
+  const own = ownNames({ status: head.status, fields: received }, times.responseMs);
+  const news = without(endToEnd(received), new Set([...NOT_UPDATED, ...own]));
   const replaced = new Set(OF_THE_MOMENT);
   for (let i = 0; i < news.length; i += 2) replaced.add(news[i]!.toLowerCase());
   const fields = storedFields([...without(head.fields, replaced), ...news], times.responseMs);
   return { ...head, fields, ...times };
-}
-
-/** Whether a Last-Modified is exact: it is at least a second before the Date of its response (RFC 9110 §8.8.2.2). */
-export function isStrongDate(head: StoredHead, modifiedMs: number): boolean {
-  return dateMsOf(head) - modifiedMs >= 1000;
 }

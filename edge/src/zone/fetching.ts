@@ -5,7 +5,8 @@ import type { Clock } from '@headwater/service/clock';
 import { type FieldList, endToEnd, valueOf, without } from '../http-cache/fields.ts';
 import { parseContentRange } from '../http-cache/ranges.ts';
 import { judgeStorage } from '../http-cache/storable.ts';
-import { type StoredHead, storedHead, withheldFields } from '../http-cache/stored-head.ts';
+import { ownFields } from '../http-cache/own-fields.ts';
+import { type StoredHead, storedHead } from '../http-cache/stored-head.ts';
 import { isWeakTag } from '../http-cache/entity-tag.ts';
 import { CONDITIONAL_FIELDS, conditionalFields, freshen } from '../http-cache/validation.ts';
 import type { UpstreamRequest } from '../upstream/upstream-client.ts';
@@ -75,7 +76,8 @@ const REFETCH_BYTES = 8 * SLICE_BYTES;
 export async function fetchObject(fetching: Fetching, ask: Ask, question: Question): Promise<Outcome> {
   const outcome = await askAndJudge(fetching, ask, question);
   if (outcome !== 'unlike') return outcome;
-  // The upstream confirms something else than what was asked about: it is asked without a condition.
+  // The upstream confirms something else than what was asked about, or what it now keeps from others: it is asked for the
+  // whole, without a condition.
   const plain = await askAndJudge(fetching, ask, { ...question, stale: null });
   return plain === 'unlike' ? { kind: 'failed', code: 'upstream_failed' } : plain;
 }
@@ -100,17 +102,22 @@ async function askAndJudge(
     discard(answer);
     const confirmed = freshen(stale.head, { fields: head.fields, isOnlyCandidate: true }, times);
     if (confirmed === null) return 'unlike';
+    if (!judgeStorage(ask.request, confirmed, times.responseMs).store) {
+      await shelf.forget(ask, stale.variant);
+      return 'unlike';
+    }
     const tags = tagsOf(ask.zone.name, confirmed.fields);
     const variant = { ...stale.variant, head: confirmed, tags, purge };
     await shelf.confirm(ask, variant);
-    const own = withheldFields(head.fields);
+    const own = ownFields({ status: confirmed.status, fields: head.fields }, times.responseMs);
     return { kind: 'object', object: { ...stale, head: confirmed, tags, purge, variant }, status: 304, own };
   }
   const object = await newObject(fetching, ask, { response, times, isAlone, purge });
   if (object === null) return { kind: 'answer', answer, head };
   const growing = shelf.grow(ask, object);
   void bringIn(fetching, ask, { object, growing, answer });
-  return { kind: 'object', object: growing, status: response.status, own: withheldFields(head.fields) };
+  const own = ownFields(head, times.responseMs);
+  return { kind: 'object', object: growing, status: response.status, own };
 }
 
 /** How stretches of a stored object are fetched again; null where its validator does not show that bytes belong together. */

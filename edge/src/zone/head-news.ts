@@ -1,6 +1,8 @@
 /** What an answer to HEAD says of the responses that are stored (RFC 9111 §4.3.5). */
 
 import type { FieldList } from '../http-cache/fields.ts';
+import { asksAlone } from '../http-cache/reuse.ts';
+import { judgeStorage } from '../http-cache/storable.ts';
 import type { ExchangeTimes } from '../http-cache/stored-head.ts';
 import { freshenByHead } from '../http-cache/validation.ts';
 import { selectVariant } from '../http-cache/vary.ts';
@@ -15,12 +17,16 @@ export async function freshenStored(
   response: { readonly status: number; readonly fields: FieldList },
   times: ExchangeTimes,
 ): Promise<void> {
+  // What is for one viewer says nothing of what others may have.
+  if (asksAlone(ask.request)) return;
+  const get = { ...ask.request, method: 'GET' };
   const candidates = await shelf.candidates(ask);
-  const variant = selectVariant(candidates, { ...ask.request, method: 'GET' })?.variant;
+  const variant = selectVariant(candidates, get)?.variant;
   if (variant === undefined || variant === null) return;
   const news = freshenByHead(variant.head, response, { times, storedBytes: variant.lengthBytes });
   switch (news.kind) {
     case 'updated':
+      if (!judgeStorage(get, news.head, times.responseMs).store) return shelf.forget(ask, variant);
       return shelf.confirm(ask, { ...variant, head: news.head, tags: tagsOf(ask.zone.name, news.head.fields) });
     case 'changed':
       return shelf.forget(ask, variant);

@@ -480,6 +480,51 @@ suite('RFC 9110 over the wire', () => {
     assert.equal((await ask(rig.edge, path)).text, 'other');
   });
 
+  test('what a 304 or a HEAD makes one viewer’s alone is kept for nobody', async () => {
+    for (const news of [control('private, max-age=60'), control('no-store'), { ...HOUR, vary: '*' }]) {
+      for (const method of ['GET', 'HEAD']) {
+        const path = await stored({ ...control('max-age=2'), ...TAG });
+        rig.clock.nowAtMs += 3000;
+        rig.answering = ({ headers }, response) => {
+          const isConfirmed = method === 'GET' && headers['if-none-match'] === '"a"';
+          response.writeHead(isConfirmed ? 304 : 200, { ...TAG, ...news });
+          response.end(method === 'GET' && !isConfirmed ? 'mine' : undefined);
+        };
+        await ask(rig.edge, path, { method });
+        giving(200, HOUR, 'yours');
+        assert.equal((await ask(rig.edge, path)).text, 'yours', `${method} ${JSON.stringify(news)}`);
+      }
+    }
+  });
+
+  test('a cookie that comes with a 304 is stored only where one with a 200 would be', async () => {
+    const cookie = { 'set-cookie': 'a=b' };
+    for (const [news, expected] of [
+      [cookie, undefined],
+      [{ ...cookie, ...HOUR }, ['a=b']],
+    ] as const) {
+      const path = await stored({ ...control('max-age=2'), ...TAG });
+      rig.clock.nowAtMs += 3000;
+      giving(304, { ...TAG, ...news });
+      assert.deepEqual((await ask(rig.edge, path)).headers['set-cookie'], ['a=b']);
+      const { headers } = await ask(rig.edge, path);
+      assert.deepEqual(headers['set-cookie'], expected, JSON.stringify(news));
+    }
+  });
+
+  test('what HEAD brings one who is authorised tells nothing of what others may have', async () => {
+    const path = await stored({ ...control('max-age=2'), ...TAG });
+    rig.clock.nowAtMs += 3000;
+    for (const tag of ['"a"', '"b"']) {
+      giving(200, { ...HOUR, etag: tag, 'x-user': 'me', 'content-length': '10' });
+      await ask(rig.edge, path, { method: 'HEAD', headers: { authorization: 'x' } });
+    }
+    giving(304, { ...HOUR, ...TAG });
+    const { headers, text } = await ask(rig.edge, path);
+    assert.deepEqual([headers['x-user'], text], [undefined, BODY]);
+    assert.match(String(headers['cache-status']), /fwd-status=304/);
+  });
+
   test('fields of a connection go neither to the origin nor to a viewer', async () => {
     const path = `/stored-${(rows += 1)}`;
     giving(200, { ...HOUR, connection: 'x-hop, close', 'x-hop': '1', 'keep-alive': 'timeout=9', 'x-end': '2' });

@@ -9,7 +9,7 @@ import { LRUCache } from 'lru-cache';
 import { valueOf } from '../http-cache/fields.ts';
 import type { FieldList } from '../http-cache/fields.ts';
 import { freshnessOf } from '../http-cache/freshness.ts';
-import { type ReuseVerdict, isOnlyIfCached, judgeReuse, requestDirectives } from '../http-cache/reuse.ts';
+import { type ReuseVerdict, asksAlone, isOnlyIfCached, judgeReuse } from '../http-cache/reuse.ts';
 import { policyOf } from '../http-cache/response-policy.ts';
 import { selectVariant, selectingOf, varyOf } from '../http-cache/vary.ts';
 import { conditionalFields } from '../http-cache/validation.ts';
@@ -134,7 +134,7 @@ export class ZoneDesk {
 
   /** The object, or the answer that is this viewer's alone, or why there is neither. */
   async obtain(ask: Ask, wait: Wait): Promise<Obtained> {
-    let isAlone = this.#mustGoAlone(ask);
+    let isAlone = asksAlone(ask.request);
     const begunBefore = this.#begun;
     for (let turn = 0; ; turn += 1) {
       const seen = this.#look(ask, await this.#fetching.shelf.candidates(ask));
@@ -228,13 +228,13 @@ export class ZoneDesk {
     if (selected === null) return { candidates, selected: null, reuse: null };
     const reuse = judgeReuse(ask.request, selected.head, this.#fetching.clock.nowMs());
     // Nobody else may have what an authorised request brings, so it refreshes nothing.
-    if (reuse.verdict === 'serve-and-refresh' && this.#mustGoAlone(ask)) {
+    if (reuse.verdict === 'serve-and-refresh' && asksAlone(ask.request)) {
       return { candidates, selected, reuse: { ...reuse, verdict: 'validate' } };
     }
     if (!selected.purge.isStale) return { candidates, selected, reuse };
     // A soft purge: stale from now on, so what must not be served stale is validated, and is no answer in need either.
     const maySoften = reuse.onErrorServe && !policyOf(selected.head).mustRevalidateStale;
-    const isWanted = reuse.verdict !== 'validate' && !this.#mustGoAlone(ask);
+    const isWanted = reuse.verdict !== 'validate' && !asksAlone(ask.request);
     const verdict = maySoften && isWanted ? 'serve-and-refresh' : 'validate';
     return { candidates, selected, reuse: { ...reuse, verdict, onErrorServe: maySoften, fwd: 'stale' } };
   }
@@ -307,11 +307,6 @@ export class ZoneDesk {
   #isAloneKey({ key, request }: Ask): boolean {
     const isAlone = (name: string): boolean => (this.#alone.get(name) ?? 0) > this.#fetching.clock.monotonicMs();
     return isAlone(key) || (valueOf(request.fields, 'range') !== undefined && isAlone(partsOf(key)));
-  }
-
-  /** Whose answer will most likely be theirs alone. */
-  #mustGoAlone({ request }: Ask): boolean {
-    return valueOf(request.fields, 'authorization') !== undefined || requestDirectives(request).has('no-store');
   }
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Manifest } from 'm3u8-parser';
-import { listSegments, parsePlaylist, read, readRenditions } from './stream-reader.ts';
+import { listSegments, lowestOwnVariant, parsePlaylist, read } from './stream-reader.ts';
 import { until } from './until.ts';
 
 const GO_ON_DEADLINE_MS = 15_000;
@@ -80,8 +80,7 @@ export class SegmentReader implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
-    const { variants } = await readRenditions(`${this.#base}/classic.m3u8`);
-    const url = variants.at(-1)?.url;
+    const url = await lowestOwnVariant(`${this.#base}/classic.m3u8`);
     if (url === undefined) return;
     const playlist = await read(url);
     if (playlist.status !== 200) return;

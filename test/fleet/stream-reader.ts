@@ -61,6 +61,13 @@ export async function readRenditions(masterUrl: string): Promise<Renditions> {
   return { variants, audio: uri === undefined ? null : new URL(uri, masterUrl) };
 }
 
+/** The lowest variant at the edge that was asked: a multivariant playlist names others' too. */
+export async function lowestOwnVariant(masterUrl: string): Promise<URL | undefined> {
+  const { host } = new URL(masterUrl);
+  const { variants } = await readRenditions(masterUrl);
+  return variants.findLast(({ url }) => url.host === host)?.url;
+}
+
 /** A segment of a media playlist. */
 export interface NumberedSegment {
   readonly number: number;

@@ -19,7 +19,7 @@ export interface RunContext {
   readonly events: UpstreamEvents;
   readonly retries: TokenBucket;
   readonly hedges: TokenBucket;
-  /** times to the head of parents' answers */
+  /** times to the first word of parents */
   readonly latency: LatencyWindow;
   /** to a head, over all tries */
   readonly headTotalMs: number;
@@ -32,7 +32,7 @@ interface RunOptions extends RunContext {
   readonly isRepeatable: boolean;
   readonly mayHedge: boolean;
   readonly handler: UpstreamHandler;
-  readonly send: (target: Target, handler: UpstreamHandler) => UpstreamFetch;
+  readonly send: (target: Target, handler: UpstreamHandler, reason: TryReason) => UpstreamFetch;
   readonly onOver: () => void;
 }
 
@@ -42,10 +42,14 @@ interface Try {
   readonly isTrial: boolean;
   readonly startedMs: number;
   fetching: UpstreamFetch | null;
+  /** the target has said something, or was given up for saying nothing */
+  isMeasured: boolean;
 }
 
 /** Hedging against a parent that is this fast would double requests over noise. */
 const HEDGE_LEAST_MS = 5;
+/** By which a parent says that it has to ask in its turn (RFC 2518 §10.1). */
+const PROCESSING = 102;
 
 const REFUSALS: ReadonlySet<number> = new Set([421, 502, 503, 504, 508]);
 
@@ -119,12 +123,14 @@ export class FetchRun implements UpstreamFetch {
     const { clock, events, send } = this.#options;
     events.tried(target.kind, reason);
     const isTrial = target.health.begin();
-    const one: Try = { target, reason, isTrial, startedMs: clock.monotonicMs(), fetching: null };
+    const one: Try = { target, reason, isTrial, startedMs: clock.monotonicMs(), fetching: null, isMeasured: false };
     this.#tries.add(one);
     const { handler } = this.#options;
-    one.fetching = send(target, {
+    const hearing: UpstreamHandler = {
       onInformation: (status, fields) => {
-        if (this.#tries.has(one) && this.#winner === null) handler.onInformation(status, fields);
+        if (!this.#tries.has(one) || this.#winner !== null) return;
+        if (target.kind === 'parent' && status === PROCESSING) this.#onSign(one);
+        else handler.onInformation(status, fields);
       },
       onHead: (head) => this.#onHead(one, head),
       onData: (chunk) => (this.#winner === one ? handler.onData(chunk) : true),
@@ -134,7 +140,16 @@ export class FetchRun implements UpstreamFetch {
         handler.onEnd(trailers);
       },
       onError: (error) => this.#onError(one, error),
-    });
+    };
+    one.fetching = send(target, hearing, reason);
+  }
+
+  /** A parent that is well has not got it and is at it: whoever else is asked would have an origin asked twice. */
+  #onSign(one: Try): void {
+    if (one.reason === 'hedge') return;
+    this.#measure(one);
+    clearTimeout(this.#hedge);
+    for (const other of this.#tries) if (other.reason === 'hedge') this.#drop(other, 'aborted');
   }
 
   #planHedge(): void {
@@ -175,8 +190,11 @@ export class FetchRun implements UpstreamFetch {
     handler.onHead(head);
   }
 
-  #measure({ target, startedMs }: Try): void {
-    if (target.kind === 'parent') this.#options.latency.add(this.#options.clock.monotonicMs() - startedMs);
+  /** What a parent's first word took, or has taken so far. */
+  #measure(one: Try): void {
+    if (one.target.kind !== 'parent' || one.isMeasured) return;
+    one.isMeasured = true;
+    this.#options.latency.add(this.#options.clock.monotonicMs() - one.startedMs);
   }
 
   /** Ends a try that is not to be the one. */

@@ -11,7 +11,7 @@ import { UpstreamClient, type UpstreamRequest } from './upstream-client.ts';
 import type { UpstreamEvents } from './upstream-events.ts';
 
 /** How a server of these tests behaves; changed as a test goes on. */
-type Mood = 'well' | 'takes' | 'silent' | 'resets' | 'refuses' | 'unavailable' | 'slow';
+type Mood = 'well' | 'takes' | 'silent' | 'resets' | 'refuses' | 'unavailable' | 'slow' | 'working';
 
 const SLOW_MS = 60;
 
@@ -58,6 +58,9 @@ class Server implements AsyncDisposable {
         return void socket.on('data', (data) => data.toString().endsWith('0\r\n\r\n') && say('200 OK', this.url));
       case 'slow':
         return void setTimeout(() => say('200 OK', this.url), SLOW_MS);
+      case 'working':
+        socket.write('HTTP/1.1 102 Processing\r\n\r\n');
+        return void setTimeout(() => say('200 OK', this.url), SLOW_MS * 5);
       case 'silent':
         return;
       case 'resets':
@@ -339,6 +342,26 @@ suite('hedging', () => {
     assert.ok(seen > requests && seen <= requests + hedges, `${seen} requests where they arrive`);
     assert.ok(rig.counts.hedgeWins > 0);
     assert.equal(rig.origins[0]?.requests.length, 0);
+  });
+
+  test('a parent that says that it is at it is not hedged, and nobody is told of it', async () => {
+    await using rig = await startRig({ parents: 2 });
+    const [first, second] = rig.ranked('a') as [Server, Server];
+    const many = (count: number): Promise<Heard[]> =>
+      Promise.all(Array.from({ length: count }, async () => rig.get('a')));
+    // At once, so that none is late before it is known what late is; and all have earned five hedges.
+    first.mood = 'slow';
+    await many(100);
+    assert.equal(rig.counts.tries['parent hedge'], undefined);
+    first.mood = 'working';
+    for (const heard of await many(20)) assert.deepEqual(heard.interims, []);
+    const whileAtIt = rig.counts.tries['parent hedge'] ?? 0;
+    assert.ok(whileAtIt <= 2, `${whileAtIt} hedges while it said so`);
+    first.mood = 'silent';
+    for (let nth = 0; nth < 3; nth += 1) assert.equal((await rig.get('a')).body.toString(), second.url);
+    const saying = second.requests.filter((request) => request.includes('headwater-hedge: 1\r\n'));
+    assert.equal(saying.length, second.requests.length, 'a hedge says what it is');
+    assert.doesNotMatch(first.requests.join(''), /headwater-hedge/);
   });
 
   test('never the origin, and never what is unsafe', async () => {

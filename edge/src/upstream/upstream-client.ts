@@ -3,7 +3,7 @@
  * differs in the Host alone: a parent must know the zone by what the viewer asked for.
  */
 
-import { LAST_PURGE, NODE_PASS } from '@headwater/protocol/headers';
+import { HEDGE, LAST_PURGE, NODE_PASS } from '@headwater/protocol/headers';
 import type { Clock } from '@headwater/service/clock';
 import { type FieldList, valueOf, without } from '../http-cache/fields.ts';
 import { BODY_DEADLINE_MS } from '../slow-bodies.ts';
@@ -47,7 +47,7 @@ const HEDGE_QUANTILE = 0.95;
 const PARENT_EXTRA_MS = 1_000;
 const FORWARDED_HOST = 'x-forwarded-host';
 /** Between nodes alone; a viewer's own mean nothing. */
-const FOR_PARENTS: ReadonlySet<string> = new Set([NODE_PASS, LAST_PURGE]);
+const FOR_PARENTS: ReadonlySet<string> = new Set([NODE_PASS, LAST_PURGE, HEDGE]);
 const FOR_ORIGINS: ReadonlySet<string> = new Set([FORWARDED_HOST, ...FOR_PARENTS]);
 
 export class UpstreamClient {
@@ -82,7 +82,7 @@ export class UpstreamClient {
       isRepeatable,
       mayHedge: isRepeatable,
       handler,
-      send: (target, each) => this.#send(target, request, each),
+      send: (target, each, reason) => this.#send(target, request, each, reason === 'hedge'),
       onOver: () => this.#runs.delete(run),
     });
     this.#context.retries.earn();
@@ -97,14 +97,14 @@ export class UpstreamClient {
     this.#http.close();
   }
 
-  #send(target: Target, request: UpstreamRequest, handler: UpstreamHandler): UpstreamFetch {
+  #send(target: Target, request: UpstreamRequest, handler: UpstreamHandler, isHedge: boolean): UpstreamFetch {
     const { nodeId, limits, parents } = this.#options;
     const { host } = new URL(target.url);
     const isParent = target.kind === 'parent';
     const given = without(request.fields, isParent ? FOR_ORIGINS : FOR_PARENTS);
     const shown = isParent ? (valueOf(request.fields, FORWARDED_HOST) ?? host) : host;
     const fields = outgoingFields(given, { nodeId, host: shown });
-    if (isParent) fields.push(...parents.fieldsFor('zone'));
+    if (isParent) fields.push(...parents.fieldsFor('zone'), ...(isHedge ? [HEDGE, '1'] : []));
     const headMs = limits.headMs + (isParent ? PARENT_EXTRA_MS : 0);
     return this.#http.fetch(target.url, { ...request, fields }, handler, { headMs });
   }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import { type IncomingMessage, type ServerResponse, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
-import { NODE_PASS } from '@headwater/protocol/headers';
+import { HEDGE, NODE_PASS } from '@headwater/protocol/headers';
 import { mintNodePass } from '@headwater/protocol/node-pass';
 import type { ZoneEntry } from '@headwater/protocol/zone';
 import { FOREIGN_KEYS, KEYS, ask, feedOf, mint, startRig } from '../edge-rig.ts';
@@ -163,6 +163,63 @@ suite('one fetch an object through a shield', () => {
       const direct = await ask(parent, '/film', { headers: { ...HOST.headers, [NODE_PASS]: pass ?? '' } });
       assert.equal(direct.status, status);
     }
+  });
+});
+
+suite('a parent that must ask in its turn', () => {
+  interface Told {
+    readonly interims: readonly number[];
+    readonly status: number;
+  }
+
+  /** Asks as a child does, or as a viewer without a pass. */
+  async function told(port: number, path: string, fields: Record<string, string>): Promise<Told> {
+    const interims: number[] = [];
+    const outgoing = request({ host: '127.0.0.1', port, path, headers: { ...HOST.headers, ...fields }, agent: false });
+    outgoing.on('information', ({ statusCode }) => interims.push(statusCode)).end();
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+    response.resume();
+    await once(response, 'end');
+    return { interims, status: response.statusCode ?? 0 };
+  }
+
+  const asChild = (more: Record<string, string> = {}): Record<string, string> => ({
+    [NODE_PASS]: mintNodePass('edge-9', 'zone', KEYS, Date.now()) ?? '',
+    ...more,
+  });
+
+  test('says so to another edge at once, not to a viewer, and not of what it has', async () => {
+    await using rig = await startTwoTiers(fresh);
+    const { port } = rig.parents[0] as RunningEdge;
+    assert.deepEqual(await told(port, '/a', asChild()), { interims: [102], status: 200 });
+    assert.deepEqual(await told(port, '/a', asChild()), { interims: [], status: 200 });
+    assert.deepEqual(await told(port, '/b', {}), { interims: [], status: 200 });
+  });
+
+  test('lets who was asked before it have a moment, and asks nobody for a child that has left', async () => {
+    await using rig = await startTwoTiers(fresh);
+    const { port } = rig.parents[0] as RunningEdge;
+    const outgoing = request({
+      host: '127.0.0.1',
+      port,
+      path: '/left',
+      headers: { ...HOST.headers, ...asChild({ [HEDGE]: '1' }) },
+    });
+    outgoing.on('error', () => undefined).end();
+    await once(outgoing, 'information');
+    outgoing.destroy();
+    const startedMs = performance.now();
+    assert.deepEqual(await told(port, '/late', asChild({ [HEDGE]: '1' })), { interims: [102], status: 200 });
+    assert.ok(performance.now() - startedMs >= 250);
+    assert.deepEqual(
+      rig.origin.asked.map(({ url }) => url),
+      ['/late'],
+    );
+    assert.deepEqual(
+      await told(port, '/late', asChild({ [HEDGE]: '1' })),
+      { interims: [], status: 200 },
+      'what it has',
+    );
   });
 });
 

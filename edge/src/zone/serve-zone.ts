@@ -12,6 +12,7 @@ import { fieldsOfNextHop } from '../http-cache/max-forwards.ts';
 import { invalidatedPaths, isSafe } from '../http-cache/invalidation.ts';
 import { type Exchange, replyProblem } from '../reply.ts';
 import type { UpstreamRequest } from '../upstream/upstream-client.ts';
+import { waitUntil } from '../patience.ts';
 import type { Waiters } from '../waiters.ts';
 import { Answer } from './answer.ts';
 import type { Ask } from './ask.ts';
@@ -57,12 +58,23 @@ export interface ZoneRequest {
   readonly query: string;
   /** the answer is one viewer's: shared caches behind us keep their hands off */
   readonly isPrivate: boolean;
-  /** by which the viewer asked, where an edge tells */
-  readonly scheme?: 'http' | 'https';
   /** asked once more before an answer that had to be waited for: why the viewer may not have it any more, or null */
   readonly refusal?: () => ProblemCode | null;
+  /** another edge that asks for its viewers */
+  readonly child?: Child;
 }
 
+export interface Child {
+  /** by which the viewer asked */
+  readonly scheme: 'http' | 'https';
+  /** it has asked another before, who is late */
+  readonly isHedge: boolean;
+}
+
+/** Says to another edge that an answer is on its way (RFC 2518 §10.1), so that it knows this one from one that hangs. */
+const PROCESSING = 102;
+/** So long whoever was asked before has, to say that it is at it: an origin is not asked twice because of a busy moment. */
+const HEDGE_GRACE_MS = 250;
 /** Asked for the connection, not for what it is of (RFC 9110 §9.3.6, §9.3.8). */
 const NEVER_FORWARDED = new Set(['CONNECT', 'TRACE']);
 const ALLOWED = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
@@ -77,7 +89,7 @@ export function serveZone(edge: ZoneEdge, exchange: Exchange, asked: ZoneRequest
   }
   const fields = fieldsOfNextHop(ask.request);
   if (fields === null) return replyHere(edge, exchange);
-  serveAsked(edge, exchange, { ...ask, request: { method, fields } });
+  serveAsked(edge, exchange, { ...ask, request: { method, fields } }, asked.child ?? null);
 }
 
 /** A token may end, or be revoked, while its request waits; then there is nothing to be had for it any more. */
@@ -96,7 +108,7 @@ function replyHere(edge: ZoneEdge, { response }: Exchange): void {
   edge.events.answered('declined', 0);
 }
 
-function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask): void {
+function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask, child: Child | null): void {
   const { method } = ask.request;
   const hit = method === 'GET' || method === 'HEAD' ? edge.desk.hit(ask) : null;
   const mustWait = hit === null || hit instanceof Promise;
@@ -104,6 +116,7 @@ function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask): void {
     const ready = await hit;
     if (ready !== null && !mustWait) return hand(edge, exchange, ask, ready);
     if (ready !== null) return handLate(edge, exchange, ask, ready);
+    if (child !== null && !(await mayGoOn(exchange, child, signal))) return edge.events.answered('left', 0);
     if (method === 'GET') return serveGet(edge, exchange, ask, signal);
     return forward(edge, exchange, ask, signal);
   };
@@ -128,9 +141,21 @@ function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask): void {
   if (method === 'GET') setImmediate(() => edge.namedNext.follow(exchange.request, ask));
 }
 
+/** What a child hears before its request goes further up; false when it needs no answer any more. */
+async function mayGoOn(exchange: Exchange, { isHedge }: Child, signal: AbortSignal): Promise<boolean> {
+  informed(exchange, PROCESSING, []);
+  if (!isHedge) return true;
+  await waitUntil(
+    () => false,
+    { withinMs: HEDGE_GRACE_MS, signal },
+    () => () => undefined,
+  );
+  return !signal.aborted;
+}
+
 function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
   const { zone, host, path, name, query, isPrivate, refusal } = asked;
-  const scheme = asked.scheme ?? edge.scheme;
+  const scheme = asked.child?.scheme ?? edge.scheme;
   const fields = fieldsForUpstream(request.rawHeaders, { host, scheme, policy: zone.policy });
   return {
     zone,

@@ -19,6 +19,7 @@ import { geoDecisions } from './geo-decisions.ts';
 import { jitTs } from './jit-ts.ts';
 import { publishStart } from './publish-start.ts';
 import { purgeEffect } from './purge-effect.ts';
+import { rangeFlood } from './range-flood.ts';
 import { secureHit } from './secure-hit.ts';
 import { segmentHit } from './segment-hit.ts';
 import { workers } from './workers.ts';
@@ -35,6 +36,7 @@ const FIGURES: readonly Figure[] = [
   edgeDeath,
   purgeEffect,
   fills,
+  rangeFlood,
   admission,
   diskRestart,
   diskRead,

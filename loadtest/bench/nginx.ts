@@ -22,16 +22,27 @@ export interface Nginx extends AsyncDisposable {
 
 const WHERE = ['nginx', '/usr/sbin/nginx', '/usr/local/sbin/nginx'];
 
+interface NginxOptions {
+  /** 1 unless told otherwise */
+  readonly workers?: number;
+  readonly tlsFiles?: TlsFiles;
+  /** fetches large objects by the mebibyte, as an edge does (ngx_http_slice_module) */
+  readonly bySlices?: boolean;
+}
+
 /**
- * Starts one worker, or as many as are wanted, in front of an origin.
+ * Starts it in front of an origin.
  * @throws Error when nginx is not installed
  */
-export async function startNginx(originUrl: string, workers = 1, tlsFiles?: TlsFiles): Promise<Nginx> {
+export async function startNginx(
+  originUrl: string,
+  { workers = 1, tlsFiles, bySlices = false }: NginxOptions = {},
+): Promise<Nginx> {
   const { command, version } = findNginx();
   const directory = await mkdtemp(join(tmpdir(), 'headwater-nginx-'));
   const [port = 0, securePort = 0] = await reservePorts(2);
   const tls = tlsFiles === undefined ? undefined : { ...tlsFiles, port: securePort };
-  const configuration = configure({ directory, port, originUrl, workers, tls });
+  const configuration = configure({ directory, port, originUrl, workers, tls, bySlices });
   const file = join(directory, 'nginx.conf');
   await mkdir(join(directory, 'temp'));
   await writeFile(file, configuration);
@@ -79,6 +90,7 @@ interface Given {
   readonly originUrl: string;
   readonly workers: number;
   readonly tls: (TlsFiles & { readonly port: number }) | undefined;
+  readonly bySlices: boolean;
 }
 
 function configure(given: Given): string {
@@ -112,12 +124,17 @@ ${given.tls === undefined ? '' : secureLines(given.tls)}    location = /nginx-al
       proxy_set_header Connection "";
       proxy_cache media;
       proxy_cache_lock on;
-      proxy_cache_valid 200 1h;
-    }
+      proxy_cache_valid 200 206 1h;
+${given.bySlices ? SLICE_LINES : ''}    }
   }
 }
 `;
 }
+
+const SLICE_LINES = `      slice 1m;
+      proxy_cache_key $uri$is_args$args$slice_range;
+      proxy_set_header Range $slice_range;
+`;
 
 function secureLines({ port, certFile, keyFile }: TlsFiles & { readonly port: number }): string {
   return `    listen 127.0.0.1:${port} ssl http2;

@@ -61,7 +61,7 @@ async function measure(): Promise<FigureResult> {
     HEADWATER_TLS_KEY_FILE: certificate.files.keyFile,
     HEADWATER_EDGE_WORKERS: '1',
   });
-  await using nginx = await startNginx(origin.url.origin, 1, certificate.files);
+  await using nginx = await startNginx(origin.url.origin, { tlsFiles: certificate.files });
   pin(edge.pid, SERVER_CORE);
   pin(nginx.pid, SERVER_CORE);
   pin(process.pid, CLIENT_CORE);

@@ -52,7 +52,7 @@ async function measure(): Promise<FigureResult> {
     SIZES.map(({ bytes }) => bytes),
   );
   await using one = await startNginx(origin.url);
-  await using two = await startNginx(origin.url, 2);
+  await using two = await startNginx(origin.url, { workers: 2 });
   const viewer = await fleet.admit(origin.stream);
   const edge = (index: number): Side => ({
     name: `edge, ${index + 1} workers`,

@@ -59,9 +59,9 @@ const FLAGS = [
 
 const PROBE = stripTypeScriptTypes(readFileSync(join(import.meta.dirname, '../page/frame-probe.ts'), 'utf8'));
 
-/** Starts a browser; disposing it ends it. */
-export async function startBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS, headless: true });
+/** Starts a browser; disposing it ends it. @param more further flags */
+export async function startBrowser(more: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...more], headless: true });
 }
 
 /** A watch page that is open. */
@@ -107,7 +107,7 @@ export async function openWatchPage(
         return (await page.evaluate<number | null>('globalThis.frameProbe?.firstFrameMs ?? null')) !== null;
       }).catch(async (cause: unknown) => {
         const stats = await page.evaluate('globalThis.headwater?.stats()');
-        const told = JSON.stringify({ complaints, stats });
+        const told = JSON.stringify({ complaints, refused, stats });
         throw new Error(`${options.player} never played: ${told}`, { cause });
       });
     },

@@ -64,7 +64,9 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const directory = await mkdtemp(join(tmpdir(), 'headwater-test-'));
   const adminToken = randomBytes(16).toString('hex');
   const drafted = await planFleet({ edges, origins, without, directory, adminToken });
-  const plan = { ...drafted, services: drafted.services.map(arrange) };
+  const services = drafted.services.map(arrange);
+  const edgeUrls = services.filter(({ workspace }) => workspace === 'edge').map(({ url }) => url);
+  const plan = { ...drafted, services, edgeUrls };
   const fleet = new Fleet({ plan, directory, adminToken, environment, builtEdges });
   try {
     await fleet.start();

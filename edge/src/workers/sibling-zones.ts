@@ -28,7 +28,7 @@ export function answerZone(edge: Edge, ownership: Ownership, { request, response
   // The worker that has the viewer counts the request.
   const colleague = { ...edge.zones.edge, id: OWNER, events: { ...events, answered: () => undefined } };
   const exchange = { request: asViewer(request), response, isPrivate: false, isMedia: false, unsent: edge.unsent };
-  serveZone(colleague, exchange, { zone, host, path, name, query, isPrivate: false });
+  serveZone(colleague, exchange, { zone, host, path, name, query, isPrivate: false, isForEdge: true });
 }
 
 interface Asked {

@@ -18,6 +18,8 @@ export interface Ask {
   readonly request: RequestHead;
   /** the answer is one viewer's: caches behind us keep their hands off */
   readonly isPrivate: boolean;
+  /** another edge or worker asks, who will answer its own viewers with it */
+  readonly isForEdge: boolean;
   /** why the viewer may not have it any more, or null */
   readonly refusal?: () => ProblemCode | null;
 }

@@ -274,4 +274,20 @@ suite('what was purged does not come back', () => {
     assert.equal(rig.origin.asked.length, 3);
     assert.equal(rig.origin.asked[2]?.headers.via, '1.1 edge-0, 1.1 shield-0', 'by the parent, once it had heard');
   });
+
+  test('softly neither, from a parent that has yet to fetch it anew', { timeout: 30_000 }, async () => {
+    await using rig = await startTwoTiers((_, response) => {
+      response.writeHead(200, { 'cache-control': 'max-age=600' }).end(`version ${rig.origin.asked.length}`);
+    });
+    const [[child], [parent]] = [rig.children as [RunningEdge], rig.parents as [RunningEdge]];
+    assert.equal((await ask(child, '/page', HOST)).text, 'version 1');
+    const purge = { id: 'p1', all: true, soft: true, atMs: Date.now() } as const;
+    const page = { cursor: '2', snapshot: false, messages: [{ type: 'purge', purge }] } as const;
+    await parent.carryOut(page);
+    await child.carryOut(page);
+    assert.equal((await ask(child, '/page', HOST)).text, 'version 1', 'while it is fetched anew');
+    // What was fetched anew would be the old one for another ten minutes.
+    while ((await ask(child, '/page', HOST)).text !== 'version 2');
+    assert.equal(rig.origin.asked.length, 2);
+  });
 });

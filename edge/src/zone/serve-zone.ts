@@ -58,6 +58,8 @@ export interface ZoneRequest {
   readonly query: string;
   /** the answer is one viewer's: shared caches behind us keep their hands off */
   readonly isPrivate: boolean;
+  /** another edge or worker asks, who will answer its own viewers with it */
+  readonly isForEdge?: boolean;
   /** asked once more before an answer that had to be waited for: why the viewer may not have it any more, or null */
   readonly refusal?: () => ProblemCode | null;
   /** another edge that asks for its viewers */
@@ -161,6 +163,7 @@ function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
     zone,
     host,
     isPrivate,
+    isForEdge: asked.isForEdge ?? false,
     ...(refusal === undefined ? {} : { refusal }),
     key: keyOf(zone, host, `${path}${query}`),
     name: `${name}${query}`,

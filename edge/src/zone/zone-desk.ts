@@ -233,7 +233,8 @@ export class ZoneDesk {
     }
     if (!selected.purge.isStale) return { candidates, selected, reuse };
     // A soft purge: stale from now on, so what must not be served stale is validated, and is no answer in need either.
-    const maySoften = reuse.onErrorServe && !policyOf(selected.head).mustRevalidateStale;
+    // Who keeps it takes it for as good as it looks: that is for the end of the line alone.
+    const maySoften = !ask.isForEdge && reuse.onErrorServe && !policyOf(selected.head).mustRevalidateStale;
     const isWanted = reuse.verdict !== 'validate' && !asksAlone(ask.request);
     const verdict = maySoften && isWanted ? 'serve-and-refresh' : 'validate';
     return { candidates, selected, reuse: { ...reuse, verdict, onErrorServe: maySoften, fwd: 'stale' } };

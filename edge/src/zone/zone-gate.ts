@@ -50,7 +50,7 @@ export function authoriseZone({ feed, gate }: Doorkeeper, found: FoundZone, requ
 
 /** What another edge asks for: it has let its viewer in itself, and its answer is for all its viewers. */
 export function requestOfNeighbour({ zone, host, path, name, query }: FoundZone, child: Child): ZoneRequest {
-  return { zone, host, path, name, query: queryOfObject(query), isPrivate: false, child };
+  return { zone, host, path, name, query: queryOfObject(query), isPrivate: false, isForEdge: true, child };
 }
 
 function granted({ zone, host, path, name, query }: FoundZone, isPrivate: boolean): ZoneVerdict {

@@ -63,7 +63,7 @@ export async function replyObject(
   const wanted = lengthBytes === null ? WHOLE : requestedRanges(request, head, lengthBytes);
   if (wanted.kind === 'unsatisfiable') {
     letGo(hold);
-    const more = ['Content-Range', `bytes */${lengthBytes}`, ...problemTelling(telling).more];
+    const more = ['Content-Range', `bytes */${lengthBytes}`, ...problemTelling(telling, head.fields).more];
     replyProblem(exchange, 'bad_range', { edgeId, more });
     return { status: 416, bytes: 0, isWhole: true };
   }
@@ -116,9 +116,15 @@ function replyParts(exchange: Exchange, hold: Hold, { ranges, lengthBytes, descr
   return sendBody(exchange, hold, pieces, { status: 206, after });
 }
 
-/** What is said of a problem. */
-export function problemTelling(telling: ZoneTelling): { readonly edgeId: string; readonly more: readonly string[] } {
-  return { edgeId: telling.edgeId, more: ours([], telling).slice(0, -2) };
+/**
+ * What is said of a problem.
+ * @param fields of what was asked for, where it is known
+ */
+export function problemTelling(
+  telling: ZoneTelling,
+  fields: FieldList = [],
+): { readonly edgeId: string; readonly more: readonly string[] } {
+  return { edgeId: telling.edgeId, more: ours(fields, telling).slice(0, -2) };
 }
 
 interface Piece {

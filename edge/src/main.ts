@@ -1,17 +1,43 @@
-import { run } from '@headwater/service/lifecycle';
-import { readConfig } from './config.ts';
+import { systemClock } from '@headwater/service/clock';
+import { type Service, run } from '@headwater/service/lifecycle';
+import { createLog } from '@headwater/service/log';
+import { type EdgeConfig, readConfig } from './config.ts';
+import type { Succession } from './restart/estate.ts';
+import { Keeper } from './restart/keeper.ts';
+import type { Member } from './restart/member.ts';
+import { createRestartEvents } from './restart/restart-events.ts';
+import { startSuccessor } from './restart/start-successor.ts';
+import { SUCCESSOR_ARGUMENT } from './restart/successor-process.ts';
 import { startEdge } from './start-edge.ts';
 import { startNode } from './workers/start-node.ts';
 import { startWorker } from './workers/start-worker.ts';
 import { WORKER_ARGUMENT } from './workers/worker-process.ts';
 
+/** As it was named, so that a link which points to another version by now leads there. */
+const ENTRY = process.argv[1] ?? import.meta.filename;
+
 process.exit(await run(start));
 
-async function start(): Promise<AsyncDisposable> {
-  if (process.argv[2] === WORKER_ARGUMENT) return startWorker();
+async function start(): Promise<Service> {
+  const [, , role] = process.argv;
+  // Meant for the process that started first.
+  if (role !== undefined) process.on('SIGHUP', () => undefined);
+  if (role === WORKER_ARGUMENT) return startWorker();
+  if (role === SUCCESSOR_ARGUMENT) return startSuccessor({ config: readConfig, start: startGeneration });
   const config = readConfig();
-  if (config.workers === 1) return startEdge(config);
-  const node = await startNode(config, import.meta.filename);
-  process.on('SIGHUP', () => void node.restart());
-  return node;
+  const log = createLog({ service: 'edge', level: config.logLevel, nowMs: () => systemClock.nowMs() });
+  let keeper: Keeper | null = null;
+  // One that has not started yet is what the program is.
+  process.on('SIGHUP', () => void keeper?.restart());
+  keeper = await Keeper.start({
+    first: (tellOthers) => startGeneration(config, { estate: null, tellOthers }),
+    entry: ENTRY,
+    events: createRestartEvents(log),
+  });
+  return keeper;
+}
+
+function startGeneration(config: EdgeConfig, succession: Succession): Promise<Member> {
+  const workers = succession.estate?.loans.length ?? config.workers;
+  return workers === 1 ? startEdge(config, { succession }) : startNode(config, ENTRY, { succession });
 }

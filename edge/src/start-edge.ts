@@ -1,23 +1,30 @@
-/** An edge's composition root. */
+/** The composition root of an edge of one process, and what it shares with that of several. */
 
+import { randomBytes } from 'node:crypto';
 import type { FeedPage } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
 import { type Clock, systemClock } from '@headwater/service/clock';
-import { closeServer } from '@headwater/service/close-server';
-import { listen } from '@headwater/service/listen';
 import { LoadMeter } from '@headwater/service/load-meter';
 import { type Log, createLog } from '@headwater/service/log';
-import { createAdminServer } from './admin.ts';
+import { TICKET_KEY_BYTES } from './certificates.ts';
 import type { EdgeConfig } from './config.ts';
-import { joinFleet } from './join-fleet.ts';
+import type { Crew, Loan } from './restart/crew.ts';
+import type { Succession } from './restart/estate.ts';
+import { Generation } from './restart/generation.ts';
+import { MissedOrders } from './restart/missed-orders.ts';
+import { Relay } from './restart/relay.ts';
+import { type Serving, startServing } from './start-serving.ts';
+import type { Purged } from './purge.ts';
 import { removeStrays } from './workers/cache-directory.ts';
-import { DRAIN_MS, schemeOf, startServing } from './start-serving.ts';
+import { listenerOf } from './workers/listener.ts';
+import type { NamedObject } from './workers/team.ts';
 
 export interface EdgeOverrides {
   readonly clock?: Clock;
   readonly log?: Log;
   /** a feed that the caller keeps; then the edge joins no fleet */
   readonly feed?: FeedState;
+  readonly succession?: Succession;
 }
 
 export interface RunningEdge extends AsyncDisposable {
@@ -28,53 +35,107 @@ export interface RunningEdge extends AsyncDisposable {
   readonly carryOut: (page: FeedPage) => Promise<void>;
 }
 
-/** Starts an edge. It serves what it knew before even while no control plane answers. */
-export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {}): Promise<RunningEdge> {
-  const { clock = systemClock, feed = new FeedState() } = overrides;
+/** One that stands alone. */
+export const ALONE: Succession = { estate: null, tellOthers: () => Promise.resolve([]) };
+
+/**
+ * Starts an edge. It serves what it knew before even while no control plane answers. A successor is in the fleet when it is
+ * told to enter it.
+ */
+export async function startEdge(config: EdgeConfig, overrides: EdgeOverrides = {}): Promise<Generation> {
+  const { clock = systemClock, feed = new FeedState(), succession = ALONE } = overrides;
+  const { estate, tellOthers } = succession;
   const log = overrides.log ?? createLog({ service: 'edge', level: config.logLevel, nowMs: () => clock.nowMs() });
-  if (config.limits.diskBytes > 0) await removeStrays(config.cacheDirectory, 1);
-  const serving = await startServing(config, { clock, feed, log });
-  const { port, metrics, events, readings, isReady } = serving;
-  const admin = createAdminServer({
-    metrics: () => metrics.format(),
-    isReady,
-    connections: config.limits.adminConnections,
-  });
-  const adminPort = await listen(admin, { port: config.adminPort, variable: 'HEADWATER_EDGE_ADMIN_PORT' });
-  const url = config.publicUrl ?? `${schemeOf(config)}://${config.publicHost}:${port}`;
-  const meter = new LoadMeter(clock);
-  const state = { draining: false };
-  events.started({ port, adminPort });
-  const membership =
-    overrides.feed !== undefined
-      ? null
-      : await joinFleet({
-          config,
-          feed,
-          clock,
-          log,
-          url,
-          readings: { ...readings, busy: () => meter.read() },
-          draining: () => state.draining,
-          onPage: carryOut,
-          onHeard: () => serving.heard(),
-        });
-  async function carryOut(page: FeedPage): Promise<void> {
-    for (const purged of await serving.carryOut(page)) events.purged(purged);
-  }
-  return {
-    port,
-    adminPort,
-    url,
-    carryOut,
-    async [Symbol.asyncDispose]() {
-      state.draining = true;
-      await Promise.all([
-        membership?.[Symbol.asyncDispose](),
-        serving[Symbol.asyncDispose](),
-        closeServer(admin, DRAIN_MS),
-      ]);
-      meter[Symbol.dispose]();
+  if (config.limits.diskBytes > 0 && estate === null) await removeStrays(config.cacheDirectory, 1);
+  if (estate !== null && estate.known !== null) feed.apply(estate.known);
+  const ticketKeys = estate?.ticketKeys ?? randomBytes(TICKET_KEY_BYTES);
+  const relay = new Relay(tellOthers, estate !== null);
+  const lent: Lent = { hasDisk: false, missed: new MissedOrders() };
+  const [loan] = estate?.loans ?? [];
+  const listener = loan?.listener ?? null;
+  const serving = await startServing(
+    { ...config, ticketKeys, port: estate?.port ?? config.port },
+    {
+      clock,
+      feed,
+      log,
+      missed: loan?.missed ?? [],
+      ...(listener === null ? {} : { listener }),
+      onForget: (objects, here) => {
+        if (lent.hasDisk) lent.missed.noteAnything();
+        return relay.forget(objects, here);
+      },
     },
-  };
+  );
+  const crew = new CrewOfOne(serving, clock, lent);
+  const { events } = serving;
+  const generation = await Generation.start({ config, ticketKeys, crew, relay, feed, clock, log, events, estate });
+  if (overrides.feed === undefined && estate === null) await generation.enter();
+  return generation;
+}
+
+/** What this process has lent, and what has not been done to it since. */
+interface Lent {
+  hasDisk: boolean;
+  readonly missed: MissedOrders;
+}
+
+class CrewOfOne implements Crew {
+  readonly readings: Crew['readings'];
+  readonly #serving: Serving;
+  readonly #meter: LoadMeter;
+  readonly #lent: Lent;
+
+  constructor(serving: Serving, clock: Clock, lent: Lent) {
+    this.#lent = lent;
+    this.#serving = serving;
+    this.#meter = new LoadMeter(clock);
+    this.readings = { ...serving.readings, busy: () => this.#meter.read() };
+  }
+
+  get port(): number {
+    return this.#serving.port;
+  }
+
+  isServing(): boolean {
+    return this.#serving.isReady();
+  }
+
+  metrics(): string {
+    return this.#serving.metrics.format();
+  }
+
+  carryOut(page: FeedPage): Promise<readonly Purged[]> {
+    if (this.#lent.hasDisk) this.#lent.missed.note(page);
+    return this.#serving.carryOut(page);
+  }
+
+  forget(objects: readonly NamedObject[]): Promise<void> {
+    if (this.#lent.hasDisk) this.#lent.missed.noteAnything();
+    return this.#serving.forget(objects);
+  }
+
+  heard(): void {
+    this.#serving.heard();
+  }
+
+  async lend(): Promise<readonly Loan[]> {
+    const { pages } = this.#lent.missed;
+    this.#lent.hasDisk = true;
+    await this.#serving.releaseDisk();
+    return [{ listener: listenerOf(this.#serving.server), missed: pages, release: () => undefined }];
+  }
+
+  keepOn(): void {
+    // What it has in RAM it goes on with.
+  }
+
+  retire(): Promise<void> {
+    return this.#serving.retire();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#serving[Symbol.asyncDispose]();
+    this.#meter[Symbol.dispose]();
+  }
 }

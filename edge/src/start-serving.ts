@@ -26,7 +26,7 @@ import { assembleParents } from './upstream/assemble-parents.ts';
 import { LiveSources } from './upstream/live-sources.ts';
 import { Waiters } from './waiters.ts';
 import { joinTeam } from './workers/join-team.ts';
-import type { NamedObject, Team } from './workers/team.ts';
+import type { NamedObject, OnForget, Team } from './workers/team.ts';
 import { type Zones, assembleZones } from './zone/assemble-zones.ts';
 
 /** Answers under way have so long to end. */
@@ -43,6 +43,8 @@ interface Surroundings {
   readonly team?: Team;
   /** the socket to listen on, of the process that this one replaces */
   readonly listener?: object;
+  /** Has all forget objects that a request has changed, `here` this process; comes back when they have. */
+  readonly onForget?: OnForget;
   /** pages of which a former process may not have done all, to be done before anything is served */
   readonly missed?: readonly FeedPage[];
 }
@@ -73,12 +75,13 @@ export interface Serving extends AsyncDisposable {
 
 /** Listens to viewers. */
 export async function startServing(config: EdgeConfig, surroundings: Surroundings): Promise<Serving> {
-  const { clock, feed, log, team, listener, missed = [] } = surroundings;
+  const { clock, feed, log, team, listener, missed = [], onForget } = surroundings;
   const metrics = new Metrics();
   const events = createEvents(log, metrics);
   const state = { draining: false };
   const isReady = (): boolean => !state.draining && knowsEnough(config, feed.cursor !== null);
-  const { edge, zones, closeMedia } = await assemble(config, { clock, feed, log, metrics, events, isReady, team });
+  const parts = { clock, feed, log, metrics, events, isReady, team, onForget };
+  const { edge, zones, closeMedia } = await assemble(config, parts);
   const { connections, connectionsPerAddress, headerBytes, idleMs } = config.limits;
   const certificates = await loadCertificates(config, createFrontEvents(log, metrics));
   const viewers = createViewerServer({
@@ -162,6 +165,7 @@ interface Parts extends Pick<Edge, 'clock' | 'feed' | 'isReady'> {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly team: Team | undefined;
+  readonly onForget: OnForget | undefined;
 }
 
 interface Assembly {
@@ -173,7 +177,7 @@ interface Assembly {
 /** Cache, fills, views and the origin's client, tied together. */
 async function assemble(
   config: EdgeConfig,
-  { clock, feed, log, metrics, events, isReady, team }: Parts,
+  { clock, feed, log, metrics, events, isReady, team, onForget }: Parts,
 ): Promise<Assembly> {
   const { limits } = config;
   const { parents, passes, purges, upstreamEvents } = assembleParents(
@@ -192,7 +196,7 @@ async function assemble(
   const media = assembleMedia({ limits, sources, socketOf, clock, events });
   const scheme = schemeOf(config);
   const waiters = new Waiters(limits.waiters);
-  const around = { clock, feed, log, metrics, waiters, parents, upstreamEvents, scheme, team };
+  const around = { clock, feed, log, metrics, waiters, parents, upstreamEvents, scheme, team, onForget };
   const zones = await assembleZones(config, { ...around, share: media.share });
   media.share.divide(media.cache, zones);
   const edge: Edge = {

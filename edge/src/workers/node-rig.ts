@@ -7,7 +7,7 @@ import { type EdgeConfig, readConfig } from '../config.ts';
 import { type Answer, ask } from '../edge-rig.ts';
 import { type RunningNode, startNode } from './start-node.ts';
 
-export const ENTRY = join(import.meta.dirname, '../main.ts');
+const ENTRY = join(import.meta.dirname, '../main.ts');
 /** So many connections reach every worker of a few, but once in a billion. */
 export const MANY = 40;
 

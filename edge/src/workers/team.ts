@@ -9,6 +9,9 @@ export interface NamedObject {
   readonly name: string;
 }
 
+/** Has all forget objects, `here` being how this process does; comes back when they have. */
+export type OnForget = (objects: readonly NamedObject[], here: () => Promise<void>) => Promise<void>;
+
 export interface Team {
   readonly ownership: Ownership;
   /** this one's number */

@@ -35,10 +35,10 @@ export class WorkerProcess {
   readonly number: number;
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
-  readonly #begun = Promise.withResolvers<boolean>();
   readonly #asked = new Map<number, (answer: Answer | null) => void>();
   #questions = 0;
   #isServing = false;
+  #hasEnded = false;
   #onLent: ((listener: Listener | null) => void) | null = null;
   #onRetired: (() => void) | null = null;
 
@@ -56,7 +56,6 @@ export class WorkerProcess {
       if (said.kind !== 'serves') return this.#hear(said);
       clearTimeout(late);
       this.#isServing = true;
-      this.#begun.resolve(true);
       onServing(this);
     });
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -64,7 +63,7 @@ export class WorkerProcess {
     const end = (how: string): void => {
       clearTimeout(late);
       this.#isServing = false;
-      this.#begun.resolve(false);
+      this.#hasEnded = true;
       for (const answer of this.#asked.values()) answer(null);
       this.#asked.clear();
       this.#onLent?.(null);
@@ -84,9 +83,8 @@ export class WorkerProcess {
     return this.#child.pid;
   }
 
-  /** Whether it came to serve; comes back when that is known. */
-  get begun(): Promise<boolean> {
-    return this.#begun.promise;
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   get isServing(): boolean {
@@ -97,19 +95,15 @@ export class WorkerProcess {
     if (this.#child.connected) this.#child.send(message, () => undefined);
   }
 
-  /** One that does not serve yet has yet to read its certificates, and would end. */
-  hangUp(): void {
-    if (this.#isServing) this.#child.kill('SIGHUP');
-  }
-
   /** What went by it. Nothing when it is dead by then: so is all that it had. */
   async carryOut(page: FeedPage, isNew: boolean): Promise<readonly Purged[] | null> {
     const answer = await this.#ask({ kind: 'page', page, isNew });
     return answer?.kind === 'carried-out' ? answer.purged : null;
   }
 
-  async forget(objects: readonly NamedObject[]): Promise<void> {
-    await this.#ask({ kind: 'forget', objects });
+  /** False when it is dead by then. */
+  async forget(objects: readonly NamedObject[]): Promise<boolean> {
+    return (await this.#ask({ kind: 'forget', objects })) !== null;
   }
 
   /** Null when it is dead by then. */

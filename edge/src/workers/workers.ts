@@ -8,9 +8,11 @@ import type { FeedPage } from '@headwater/protocol/feed';
 import type { Clock } from '@headwater/service/clock';
 import type { EdgeConfig } from '../config.ts';
 import type { Purged } from '../purge.ts';
+import type { Loan } from '../restart/crew.ts';
+import { MissedOrders, dropsAnything } from '../restart/missed-orders.ts';
 import { Ledger } from './ledger.ts';
 import type { Listener } from './listener.ts';
-import type { NamedObject } from './team.ts';
+import type { NamedObject, OnForget } from './team.ts';
 import type { NodeEvents } from './node-events.ts';
 import { WorkerProcess } from './worker-process.ts';
 
@@ -26,6 +28,10 @@ interface WorkersOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly events: NodeEvents;
+  /** what those before them have left, in order; none: they are the first */
+  readonly loans: readonly Loan[];
+  /** has whoever is beside this node's workers forget as well what a request has changed */
+  readonly onForget: OnForget;
 }
 
 /** How far apart the readings are that also show whether a worker hangs. */
@@ -35,33 +41,29 @@ const LONG_LIFE_MS = 5_000;
 const PAUSE = { firstMs: 50, maxMs: 1_000 } as const;
 /** Answers under way end within two seconds; then comes what the worker closes behind them. */
 const STOP_MS = 4_000;
-/** A worker that is gone for so many orders is told that anything may have changed. */
-const MISSED_LIMIT = 100;
-const ANYTHING: FeedPage = { cursor: '', snapshot: true, messages: [] };
 
 interface Place {
   process: WorkerProcess;
   bornMs: number;
   /** short lives in a row */
   shortLives: number;
-  /** orders that nobody in this place has carried out yet */
-  missed: FeedPage[];
-  /** what is ordered now is for the next one, too: it finds on disk what this one does not have any more */
-  isLending: boolean;
+  /** what nobody in this place has done yet to what is on disk */
+  readonly missed: MissedOrders;
+  /** it has no disk any more */
+  hasLent: boolean;
 }
 
 export class Workers implements AsyncDisposable {
   readonly ledger: Ledger;
   readonly #options: WorkersOptions;
   readonly #places = new Map<number, Place>();
-  /** those that are about to replace another, and those that were replaced and have not ended: they hear what all hear */
-  readonly #besides = new Set<WorkerProcess>();
   readonly #pauses = new Set<NodeJS.Timeout>();
   readonly #started = Promise.withResolvers<void>();
   #isStarting = true;
   #isStopping = false;
+  /** others are about to take over: who ends meanwhile is not replaced */
+  #hasLent = false;
   #timer: NodeJS.Timeout | undefined;
-  #restarting: Promise<void> | null = null;
 
   private constructor(options: WorkersOptions) {
     this.#options = options;
@@ -75,13 +77,13 @@ export class Workers implements AsyncDisposable {
   static async start(options: WorkersOptions): Promise<Workers> {
     const workers = new Workers(options);
     for (let worker = 1; worker <= options.count; worker += 1) {
-      const bornMs = options.clock.monotonicMs();
+      const { listener = null, missed = [] } = options.loans[worker - 1] ?? {};
       workers.#places.set(worker, {
-        process: workers.#spawn(worker, []),
-        bornMs,
+        process: workers.#spawn(worker, missed, listener),
+        bornMs: options.clock.monotonicMs(),
         shortLives: 0,
-        missed: [],
-        isLending: false,
+        missed: new MissedOrders(),
+        hasLent: false,
       });
     }
     try {
@@ -115,78 +117,62 @@ export class Workers implements AsyncDisposable {
 
   /** Tells all of them that there are no orders but those that they had. */
   heard(): void {
-    for (const process of [...this.#processes(), ...this.#besides]) process.tell({ kind: 'heard' });
-  }
-
-  /** Has them read their certificates anew. */
-  hangUp(): void {
-    for (const process of this.#processes()) process.hangUp();
+    for (const process of this.#processes()) process.tell({ kind: 'heard' });
   }
 
   /** Reads all of them into the ledger. */
   async read(): Promise<void> {
-    const besides = [...this.#besides].filter(({ isServing }) => isServing);
-    await Promise.all([...this.#processes(), ...besides].map((process) => this.#readOne(process)));
+    await Promise.all(this.#processes().map((process) => this.#readOne(process)));
   }
 
-  /**
-   * Replaces all workers, one after the other, by such as run what the program is now. No request is lost: each takes over the
-   * socket of the one before it, which ends when it has answered all that it has begun. Comes back when new ones serve.
-   */
-  restart(): Promise<void> {
-    this.#restarting ??= this.#replaceAll().finally(() => (this.#restarting = null));
-    return this.#restarting;
+  /** Lets others have each worker's disk and the socket that it listens on. All go on meanwhile. */
+  async lend(): Promise<readonly Loan[]> {
+    this.#hasLent = true;
+    for (const pause of this.#pauses) clearTimeout(pause);
+    this.#pauses.clear();
+    return Promise.all(
+      [...this.#places.values()].map(async (place) => {
+        const { pages } = place.missed;
+        place.hasLent = true;
+        const listener = await place.process.lend();
+        return { listener, missed: pages, release: () => listener?.close() };
+      }),
+    );
+  }
+
+  /** Nobody took up what was lent. */
+  keepOn(): void {
+    this.#hasLent = false;
+    for (const [worker, place] of this.#places) if (place.process.hasEnded) this.#replaceSoon(worker, place);
+  }
+
+  /** Each answers on the connections that it has once more; comes back when all are closed. */
+  async retire(): Promise<void> {
+    await Promise.all(this.#processes().map((process) => process.retire()));
+  }
+
+  /** Has all of them forget objects, twice, as {@link carryOut} says. */
+  async forget(objects: readonly NamedObject[]): Promise<void> {
+    for (let round = 0; round < 2; round += 1) {
+      await Promise.all(
+        [...this.#places.values()].map(async (place) => {
+          const isDone = await place.process.forget(objects);
+          if (!isDone || place.hasLent) place.missed.noteAnything();
+        }),
+      );
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#timer);
     for (const pause of this.#pauses) clearTimeout(pause);
-    await Promise.all([...this.#processes(), ...this.#besides].map((process) => process.stop(STOP_MS)));
+    await Promise.all(this.#processes().map((process) => process.stop(STOP_MS)));
   }
 
   async #readOne(process: WorkerProcess): Promise<void> {
     const report = await process.report();
     if (report !== null) this.ledger.note(process, report);
-  }
-
-  async #replaceAll(): Promise<void> {
-    for (const [worker, place] of this.#places) {
-      if (!(await this.#replace(worker, place))) return;
-    }
-  }
-
-  /** False when it could not be: then the one that is there goes on. */
-  async #replace(worker: number, place: Place): Promise<boolean> {
-    const old = place.process;
-    place.isLending = true;
-    const listener = await old.lend();
-    place.isLending = false;
-    if (listener === null || this.#isStopping) return false;
-    const heir = this.#spawn(worker, place.missed, listener);
-    this.#besides.add(heir);
-    const serves = await heir.begun;
-    listener.close();
-    this.#besides.delete(heir);
-    if (!serves || this.#isStopping || place.process !== old) {
-      heir.kill();
-      return false;
-    }
-    place.process = heir;
-    place.missed = [];
-    place.bornMs = this.#options.clock.monotonicMs();
-    this.#besides.add(old);
-    this.#tellServing();
-    this.#options.events.workerServes(worker);
-    void this.#retire(old);
-    return true;
-  }
-
-  /** Lets one that was replaced end what it has begun, and takes down what it counted until then. */
-  async #retire(old: WorkerProcess): Promise<void> {
-    await old.retire();
-    await this.#readOne(old);
-    await old.stop(STOP_MS);
   }
 
   #processes(): WorkerProcess[] {
@@ -197,19 +183,15 @@ export class Workers implements AsyncDisposable {
     const all = await Promise.all(
       [...this.#places.values()].map(async (place) => {
         const purged = await place.process.carryOut(page, isNew);
-        if (purged === null || place.isLending) miss(place, page);
+        if (purged === null || place.hasLent) place.missed.note(page);
         return purged ?? [];
       }),
     );
-    const besides = await Promise.all([...this.#besides].map((process) => process.carryOut(page, isNew)));
-    return [...all, ...besides.map((purged) => purged ?? [])].flat();
+    return all.flat();
   }
 
-  /** Twice, as {@link carryOut} says. */
-  async #forget(asker: WorkerProcess, wish: number, objects: readonly NamedObject[]): Promise<void> {
-    for (let round = 0; round < 2; round += 1) {
-      await Promise.all([...this.#processes(), ...this.#besides].map((process) => process.forget(objects)));
-    }
+  async #grant(asker: WorkerProcess, wish: number, objects: readonly NamedObject[]): Promise<void> {
+    await this.#options.onForget(objects, () => this.forget(objects));
     asker.tell({ kind: 'forgotten', wish });
   }
 
@@ -220,7 +202,7 @@ export class Workers implements AsyncDisposable {
       begin: { kind: 'begin', worker, config, directory, known: known(), missed, isHeir: listener !== null },
       listener,
       onServing: (process) => this.#onServing(process),
-      onWish: (process, wish, objects) => void this.#forget(process, wish, objects),
+      onWish: (process, wish, objects) => void this.#grant(process, wish, objects),
       onEnd: (process, how) => this.#onEnd(process, how),
     });
   }
@@ -228,9 +210,7 @@ export class Workers implements AsyncDisposable {
   #onServing(process: WorkerProcess): void {
     const worker = process.number;
     const place = this.#places.get(worker);
-    // An heir takes its place when the one before it is told so.
-    if (this.#besides.has(process)) return;
-    if (place !== undefined) place.missed = [];
+    place?.missed.clear();
     this.#tellServing();
     this.#options.events.workerServes(worker);
     if (!this.areServing) return;
@@ -241,40 +221,32 @@ export class Workers implements AsyncDisposable {
   #onEnd(process: WorkerProcess, how: string): void {
     const worker = process.number;
     this.ledger.close(process);
-    if (this.#besides.delete(process) || this.#isStopping) return;
+    if (this.#isStopping) return;
     if (this.#isStarting) return this.#started.reject(new Error(`worker ${worker} ended as it started: ${how}`));
-    const { clock, random, events } = this.#options;
-    events.workerEnded(worker, how);
+    this.#options.events.workerEnded(worker, how);
     this.#tellServing();
     const place = this.#places.get(worker);
-    if (place === undefined) return;
+    if (place !== undefined && !this.#hasLent) this.#replaceSoon(worker, place);
+  }
+
+  #replaceSoon(worker: number, place: Place): void {
+    const { clock, random } = this.#options;
     place.shortLives = clock.monotonicMs() - place.bornMs < LONG_LIFE_MS ? place.shortLives + 1 : 0;
     const pauseMs = place.shortLives === 0 ? 0 : backoffMs(place.shortLives - 1, { ...PAUSE, random });
     const pause = setTimeout(() => {
       this.#pauses.delete(pause);
       place.bornMs = clock.monotonicMs();
-      place.process = this.#spawn(worker, place.missed);
+      place.hasLent = false;
+      place.process = this.#spawn(worker, place.missed.pages);
     }, pauseMs);
     this.#pauses.add(pause);
   }
 
   #tellServing(): void {
-    const processes = [...this.#processes(), ...this.#besides];
-    const workers = this.#processes()
-      .filter(({ isServing }) => isServing)
-      .map(({ number }) => number);
+    const processes = this.#processes();
+    const workers = processes.filter(({ isServing }) => isServing).map(({ number }) => number);
     for (const process of processes) process.tell({ kind: 'serving', workers });
   }
-}
-
-function miss(place: Place, page: FeedPage): void {
-  if (!dropsAnything(page)) return;
-  if (place.missed.length < MISSED_LIMIT) place.missed.push(page);
-  else place.missed = [ANYTHING];
-}
-
-function dropsAnything({ snapshot, messages }: FeedPage): boolean {
-  return snapshot || messages.some(({ type }) => type === 'purge' || type === 'zone-removed');
 }
 
 /** By purge, what went in all workers. */

@@ -12,7 +12,7 @@ import type { Parents } from '../upstream/parents.ts';
 import { UpstreamClient } from '../upstream/upstream-client.ts';
 import type { UpstreamEvents } from '../upstream/upstream-events.ts';
 import type { Waiters } from '../waiters.ts';
-import type { NamedObject, Team } from '../workers/team.ts';
+import type { NamedObject, OnForget, Team } from '../workers/team.ts';
 import { TeamUpstream } from '../workers/team-upstream.ts';
 import type { Fetching, Upstream } from './fetching.ts';
 import { MemoryBudget } from './memory-budget.ts';
@@ -38,6 +38,8 @@ interface Surroundings {
   readonly share: RamShare;
   /** the other workers, where there are any */
   readonly team: Team | undefined;
+  /** has others forget as well what a request has changed; workers are told by their node */
+  readonly onForget: OnForget | undefined;
 }
 
 export interface Zones {
@@ -58,7 +60,7 @@ export interface Zones {
 
 export async function assembleZones(config: EdgeConfig, around: Surroundings): Promise<Zones> {
   const { limits } = config;
-  const { clock, feed, log, metrics, waiters, scheme, team } = around;
+  const { clock, feed, log, metrics, waiters, scheme, team, onForget } = around;
   const events = createZoneEvents(log, metrics);
   const budget = new MemoryBudget(limits.fillBytes);
   const zoneTiers = await openTiers({ config, share: around.share, clock, events });
@@ -111,7 +113,7 @@ export async function assembleZones(config: EdgeConfig, around: Surroundings): P
       clock,
       waiters,
       events,
-      forget: team === undefined ? forget : (objects) => team.forget(objects),
+      forget: forgetting({ team, onForget, forget }),
       deadlineMs: limits.deadlineMs,
     },
     ramBytes: () => tiers.ram.bytes,
@@ -125,6 +127,16 @@ export async function assembleZones(config: EdgeConfig, around: Surroundings): P
       await tiers.close();
     },
   };
+}
+
+interface Forgetting extends Pick<Surroundings, 'team' | 'onForget'> {
+  readonly forget: (objects: readonly NamedObject[]) => Promise<void>;
+}
+
+/** How all forget what a request has changed: here, or wherever the edge has it. */
+function forgetting({ team, onForget, forget }: Forgetting): Forgetting['forget'] {
+  if (team !== undefined) return (objects) => team.forget(objects);
+  return onForget === undefined ? forget : (objects) => onForget(objects, () => forget(objects));
 }
 
 interface Upstreams extends Upstream {

@@ -5,6 +5,7 @@
 
 import type { FeedPage } from '@headwater/protocol/feed';
 import type { NodeSession } from '@headwater/protocol/node';
+import type { ProblemCode } from '@headwater/protocol/problem';
 import type { ControlAnswer } from './control-client.ts';
 
 /** The session of a node that was let in, or null. */
@@ -26,4 +27,13 @@ export function pageOf(answer: ControlAnswer): FeedPage | null {
 
 function fieldsOf(body: unknown): Readonly<Record<string, unknown>> {
   return typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
+}
+
+/** The control plane does not take this credential (any more): show the key again. */
+export function isRefused(answer: ControlAnswer): boolean {
+  return answer.kind === 'answer' && answer.status === 401;
+}
+
+export function hasCode(answer: ControlAnswer, code: ProblemCode): boolean {
+  return answer.kind === 'answer' && (answer.body as { readonly code?: unknown } | null)?.code === code;
 }

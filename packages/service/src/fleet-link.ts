@@ -20,7 +20,7 @@ import { nodeKeyOf, signNodeProof } from '@headwater/protocol/node-credential';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import { backoffMs } from './backoff.ts';
 import type { Clock } from './clock.ts';
-import { pageOf, sessionOf } from './control-answers.ts';
+import { hasCode, isRefused, pageOf, sessionOf } from './control-answers.ts';
 import { type ControlAnswer, ControlClient } from './control-client.ts';
 import type { Log } from './log.ts';
 import { readNodeState, writeNodeState } from './node-state-file.ts';
@@ -37,7 +37,7 @@ export interface FleetLinkOptions {
   readonly draining?: () => boolean;
   /** origin only */
   readonly streams?: () => NonNullable<Heartbeat['streams']>;
-  /** filled from disk before `startFleetLink` returns, then by the feed */
+  /** filled from disk before `startFleetLink` returns, unless something is in it already; then by the feed */
   readonly state: FeedState;
   readonly stateFile: string;
   /** how long changes are gathered before they are written, at least; half a second unless given */
@@ -136,6 +136,12 @@ class Link implements FleetLink {
       this.#privateKey = kept.privateKey;
       this.#isKeyKept = true;
       this.#isEnrolled = kept.isEnrolled;
+      // It takes over from another process of this node, which has told it all, and done what was ordered.
+      if (state.cursor !== null) {
+        this.#doneCursor = state.cursor;
+        this.#isStarting = false;
+        return;
+      }
       if (kept.page === null) return;
       state.apply(kept.page);
       await onPage?.(kept.page);
@@ -373,15 +379,6 @@ class Link implements FleetLink {
       .catch((error: unknown) => log('error', 'fleet_state_not_saved', { file: stateFile, reason: String(error) }));
     return this.#saving;
   }
-}
-
-/** The control plane does not take this credential (any more): show the key again. */
-function isRefused(answer: ControlAnswer): boolean {
-  return answer.kind === 'answer' && answer.status === 401;
-}
-
-function hasCode(answer: ControlAnswer, code: ProblemCode): boolean {
-  return answer.kind === 'answer' && (answer.body as { readonly code?: unknown } | null)?.code === code;
 }
 
 function describe(answer: ControlAnswer): { reason: string } {

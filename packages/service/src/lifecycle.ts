@@ -6,14 +6,20 @@ import { ListenError } from './listen.ts';
 /** A service may take this long to stop before the process ends anyway. */
 const STOP_DEADLINE_MS = 8_000;
 
+/** What a process runs. */
+export interface Service extends AsyncDisposable {
+  /** fails when it ends by itself */
+  readonly ended?: Promise<never>;
+}
+
 /**
  * Runs a service's `start` until SIGINT or SIGTERM, then disposes of what it returned. A supervisor that started the process
  * with an IPC channel and is gone counts as SIGTERM: nobody would ever send one.
  * @param start the composition root, with the configuration already bound
- * @returns the process's exit code: 0 after a clean stop, 1 when starting or stopping failed, 78 (`EX_CONFIG`) for a bad
+ * @returns the process's exit code: 0 after a clean stop, 1 when starting or stopping failed or it ended by itself, 78 (`EX_CONFIG`) for a bad
  *   variable. The caller, `main.ts`, exits with it.
  */
-export async function run(start: () => Promise<AsyncDisposable>): Promise<number> {
+export async function run(start: () => Promise<Service>): Promise<number> {
   const stopped = new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve());
     process.once('SIGTERM', () => resolve());
@@ -21,7 +27,7 @@ export async function run(start: () => Promise<AsyncDisposable>): Promise<number
   });
   try {
     const service = await start();
-    await stopped;
+    await Promise.race([stopped, ...(service.ended === undefined ? [] : [service.ended])]);
     await within(service[Symbol.asyncDispose](), STOP_DEADLINE_MS);
     return 0;
   } catch (error) {

@@ -1,0 +1,192 @@
+/** An edge is replaced under load, the node's own process with it: no request fails, and no answer is cut. */
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { Agent, type IncomingMessage, createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { type LoneEdge, startLoneEdge } from '../fleet/lone-edge.ts';
+import { until } from '../fleet/until.ts';
+import { type LoadObject, startLoad } from '../fleet/steady-load.ts';
+
+const PER_SECOND = 500;
+const RESTARTS = 2;
+/** On a machine that is busy elsewhere the client itself comes to no more. */
+const LEAST_PER_SECOND = 100;
+
+const SMALL: LoadObject = { path: '/object/1500', body: Buffer.alloc(1_500, 'headwater ') };
+const OBJECTS: readonly LoadObject[] = [
+  SMALL,
+  { path: '/object/20000', body: Buffer.alloc(20_000, 'twenty thousand ') },
+  { path: '/object/100000', body: Buffer.alloc(100_000, 'a hundred thousand ') },
+];
+
+/** Bigger than what sockets take in without anybody reading. */
+const FILM = Buffer.alloc(24 * 1024 * 1024, 'a film ');
+const SLOW = Buffer.alloc(400_000, 'slowly ');
+
+interface Origin extends AsyncDisposable {
+  readonly url: string;
+  /** what it was asked for, in order */
+  readonly asked: string[];
+  /** of what it has begun and not ended: sends the rest */
+  finish(): void;
+}
+
+async function startOrigin(): Promise<Origin> {
+  const asked: string[] = [];
+  const unfinished: (() => void)[] = [];
+  const server = createServer(({ url = '' }, response) => {
+    asked.push(url);
+    const body = OBJECTS.find(({ path }) => path === url)?.body ?? (url === '/film' ? FILM : SLOW);
+    response.writeHead(200, { 'cache-control': 'max-age=600', 'content-length': body.length });
+    if (!url.startsWith('/slow')) return void response.end(body);
+    response.write(body.subarray(0, body.length / 2));
+    unfinished.push(() => response.end(body.subarray(body.length / 2)));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url,
+    asked,
+    finish() {
+      for (const end of unfinished.splice(0)) end();
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** An answer that has begun. */
+async function begin(edge: LoneEdge, path: string, agent = new Agent()): Promise<IncomingMessage> {
+  const outgoing = request({ host: '127.0.0.1', port: edge.port, path, agent });
+  outgoing.end();
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  assert.equal(response.statusCode, 200);
+  return response;
+}
+
+/** Of processes, those that answer viewers. */
+async function workersAmong(pids: readonly number[]): Promise<number[]> {
+  const commands = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8')));
+  return pids.filter((_, index) => commands[index]?.split('\0').includes('worker'));
+}
+
+async function readToEnd(response: IncomingMessage): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of response) pieces.push(piece as Buffer);
+  assert.ok(response.complete);
+  return Buffer.concat(pieces);
+}
+
+for (const workers of [1, 2]) {
+  describe(`an edge of ${workers}`, () => {
+    let origin: Origin;
+    let edge: LoneEdge;
+
+    before(async () => {
+      origin = await startOrigin();
+      edge = await startLoneEdge({ originUrl: origin.url, workers });
+    });
+    after(async () => {
+      await edge[Symbol.asyncDispose]();
+      await origin[Symbol.asyncDispose]();
+    });
+
+    test(`is replaced ${RESTARTS} times under ${PER_SECOND} requests a second`, async (context) => {
+      const load = startLoad({ port: edge.port, objects: OBJECTS, perSecond: PER_SECOND });
+      for (let restart = 0; restart < RESTARTS; restart += 1) await edge.restart();
+      const { answered, onFresh, failures, truncated, slowestMs, seconds } = await load.stop();
+      context.diagnostic(
+        `${Math.round(answered / seconds)} requests/s for ${seconds.toFixed(1)} s, ${onFresh} on connections of their own; ` +
+          `${failures.length} failed, ${truncated} truncated; the slowest took ${Math.round(slowestMs)} ms`,
+      );
+      assert.deepEqual(failures, []);
+      assert.ok(answered / seconds > LEAST_PER_SECOND, 'there was load');
+      // Those that were replaced tell what they count until they end.
+      await until('all answers to be counted', 10_000, async () => {
+        return (await edge.metric('headwater_edge_zone_requests_total')) >= answered;
+      });
+      assert.equal(edge.child.exit, undefined);
+    });
+
+    test('answers that take their time come to their end, whoever is slow', async () => {
+      const films = await Promise.all(Array.from({ length: 4 }, () => begin(edge, '/film')));
+      const slow = await Promise.all(Array.from({ length: 8 }, (_, number) => begin(edge, `/slow/${number % 2}`)));
+      await edge.restart();
+      await edge.restart();
+      origin.finish();
+      for (const response of slow) assert.ok((await readToEnd(response)).equals(SLOW));
+      for (const response of films) assert.ok((await readToEnd(response)).equals(FILM));
+      assert.deepEqual(origin.asked.filter((path) => path.startsWith('/slow')).sort(), ['/slow/0', '/slow/1']);
+    });
+
+    test('what was on disk is there again; an idle connection has one more answer, and is told that it is the last', async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      for (const { path } of OBJECTS) await readToEnd(await begin(edge, path, agent));
+      await until('the connection to be idle', 5_000, () => Object.values(agent.freeSockets).flat().length === 1);
+      await edge.restart();
+      origin.asked.length = 0;
+      const response = await begin(edge, SMALL.path, agent);
+      assert.ok((await readToEnd(response)).equals(SMALL.body));
+      assert.equal(response.headers.connection, 'close');
+      agent.destroy();
+      for (const { path, body } of OBJECTS) assert.ok((await readToEnd(await begin(edge, path))).equals(body));
+      assert.deepEqual(origin.asked, []);
+    });
+
+    if (workers > 1) {
+      test('while those that are replaced take no connection, their successors take all that come', async () => {
+        const before = await until('those that were replaced before to be gone', 10_000, async () => {
+          const [, ...below] = await edge.processes();
+          return below.length === 1 + workers && below;
+        });
+        const [served, done] = [edge.said('worker_serves'), edge.said('restart_done')];
+        edge.child.signal('SIGHUP');
+        await edge.untilSaid('worker_serves', served + 1);
+        const old = await workersAmong(before);
+        assert.equal(old.length, workers);
+        for (const pid of old) process.kill(pid, 'SIGSTOP');
+        await edge.untilSaid('worker_serves', served + workers);
+        const load = startLoad({ port: edge.port, objects: OBJECTS, perSecond: PER_SECOND });
+        const heard = await Promise.all(Array.from({ length: 100 }, () => begin(edge, SMALL.path).then(readToEnd)));
+        assert.equal(heard.length, 100);
+        for (const pid of old) process.kill(pid, 'SIGCONT');
+        await edge.untilSaid('restart_done', done + 1);
+        assert.deepEqual((await load.stop()).failures, []);
+      });
+    }
+
+    test('one that cannot start is given up, and the one that is there goes on and says so', async () => {
+      const zones = await readFile(edge.zonesFile);
+      const refused = edge.said('restart_failed');
+      const load = startLoad({ port: edge.port, objects: OBJECTS, perSecond: PER_SECOND });
+      await writeFile(edge.zonesFile, 'no zones');
+      edge.child.signal('SIGHUP');
+      await edge.untilSaid('restart_failed', refused + 1);
+      assert.match(edge.child.output, /"event":"restart_failed","reason":"HEADWATER_ZONES_FILE/);
+      await writeFile(edge.zonesFile, zones);
+      await edge.restart();
+      assert.deepEqual((await load.stop()).failures, []);
+    });
+
+    test('signals while it is under way make one more, and it ends in order with all that it started', async () => {
+      const before = edge.said('restart_done');
+      const begun = edge.said('restart_begun');
+      edge.child.signal('SIGHUP');
+      await edge.untilSaid('restart_begun', begun + 1);
+      for (let signal = 0; signal < 5; signal += 1) edge.child.signal('SIGHUP');
+      await edge.untilSaid('restart_done', before + 2);
+      const processes = await edge.processes();
+      edge.child.signal('SIGTERM');
+      assert.deepEqual(await edge.child.exited, { code: 0, signal: null });
+      assert.equal(edge.said('restart_done'), before + 2);
+      await until('all of its processes to end', 10_000, () => processes.every((pid) => !existsSync(`/proc/${pid}`)));
+    });
+  });
+}

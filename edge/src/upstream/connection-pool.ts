@@ -74,13 +74,21 @@ export class ConnectionPool {
     this.#serveQueue();
   }
 
+  /** Whether nobody uses it, or is about to. */
+  get isIdle(): boolean {
+    return this.#open.size === this.#idle.length && this.#dials + this.#queue.size === 0;
+  }
+
   close(): void {
     this.#isClosed = true;
     for (const connection of this.#open) connection.close();
   }
 
   #takeIdle(): Connection | undefined {
-    for (let one = this.#idle.pop(); one !== undefined; one = this.#idle.pop()) if (one.isOpen) return one;
+    for (let one = this.#idle.pop(); one !== undefined; one = this.#idle.pop()) {
+      if (one.isOpen) return one;
+      one.close();
+    }
     return undefined;
   }
 

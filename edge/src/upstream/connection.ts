@@ -52,8 +52,10 @@ export class Connection {
     });
   }
 
+  /** Whether a request may go out on it. What has come and was not read is the answer to none (RFC 9112 §9.2). */
   get isOpen(): boolean {
-    return !this.#socket.destroyed && this.#socket.readable && this.#socket.writable;
+    const { destroyed, readable, writable, readableLength } = this.#socket;
+    return !destroyed && readable && writable && readableLength === 0;
   }
 
   /** The other end closed it in the open, having sent all that it wanted (RFC 9112 §8). */

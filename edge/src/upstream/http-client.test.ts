@@ -406,6 +406,23 @@ suite('connections', () => {
     assert.equal(rig.server.connections, 1);
   });
 
+  // As proxies do where no request comes: the answer is to none.
+  test('one on which something came before it was ever used is not used', async () => {
+    await using rig = await startRig((socket) => void socket.write(OK));
+    const heard = await record((handler) => {
+      const fetching = rig.client.fetch(rig.server.url, GET, handler);
+      // It has begun to dial by then.
+      queueMicrotask(() => fetching.abort());
+      return fetching;
+    });
+    assert.equal(heard.error?.code, 'aborted');
+    while (rig.server.open === 0) await new Promise(setImmediate);
+    await rig.server.write(Buffer.from('HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n'));
+    for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
+    assert.equal((await rig.get()).head?.status, 200);
+    assert.deepEqual([rig.server.connections, rig.server.requests.length], [2, 1]);
+  });
+
   test('one that closes as the request goes out costs no request that may be sent twice', async () => {
     await using rig = await startRig((socket, _request, nth) => {
       if (nth % 2 === 1) socket.write(OK);
@@ -448,12 +465,17 @@ suite('connections', () => {
     assert.equal(heard.error?.code, 'overloaded');
   });
 
-  test('targets are bounded', async () => {
-    await using rig = await startRig((socket) => void socket.write(OK), { targets: 1 });
-    await using other = await startRawServer(() => undefined);
+  test('targets are bounded, and one that nobody uses makes room', async () => {
+    await using rig = await startRig((socket, _request, nth) => void (nth === 1 && socket.write(OK)), { targets: 1 });
+    await using other = await startRawServer((socket) => void socket.write(OK));
+    const ask = (url: string): Promise<Heard> => record((handler) => rig.client.fetch(url, GET, handler));
     assert.equal((await rig.get()).error, null);
-    const heard = await record((handler) => rig.client.fetch(other.url, GET, handler));
-    assert.equal(heard.error?.code, 'overloaded');
+    assert.equal((await ask(other.url)).error, null);
+    const waiting = rig.get();
+    while (rig.server.requests.length < 2) await new Promise(setImmediate);
+    assert.equal((await ask(other.url)).error?.code, 'overloaded');
+    rig.client.close();
+    await waiting;
   });
 });
 

@@ -75,17 +75,28 @@ export class HttpClient {
     for (const pool of this.#pools.values()) pool.close();
   }
 
-  /** @returns null above the limit of targets */
+  /** @returns null when as many other targets as may be are in use */
   #poolOf(target: string): ConnectionPool | null {
     const origin = new URL(target);
     const key = origin.origin;
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
-    if (this.#pools.size >= this.#limits.targets) return null;
-    const onEmpty = (): void => void this.#pools.delete(key);
-    const pool = new ConnectionPool(origin, { dial: this.#dial, limits: this.#limits, onEmpty });
+    if (this.#pools.size >= this.#limits.targets && !this.#leaveOne()) return null;
+    const onEmpty = (): void => void (this.#pools.get(key) === pool && this.#pools.delete(key));
+    const pool: ConnectionPool = new ConnectionPool(origin, { dial: this.#dial, limits: this.#limits, onEmpty });
     this.#pools.set(key, pool);
     return pool;
+  }
+
+  /** Closes the connections to a target that nobody uses; false when all are used. */
+  #leaveOne(): boolean {
+    for (const [key, pool] of this.#pools) {
+      if (!pool.isIdle) continue;
+      this.#pools.delete(key);
+      pool.close();
+      return true;
+    }
+    return false;
   }
 }
 

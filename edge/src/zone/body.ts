@@ -7,7 +7,7 @@
 
 import type { FieldList } from '../http-cache/fields.ts';
 import type { ProblemCode } from '@headwater/protocol/problem';
-import type { Patience } from '../patience.ts';
+import { type Patience, waitUntil } from '../patience.ts';
 import { SLICE_BYTES, type SliceExtent } from '../tiers/tier-entry.ts';
 import { GrowingExtent } from './growing-extent.ts';
 import type { MemoryBudget } from './memory-budget.ts';
@@ -322,19 +322,20 @@ export class Body {
     for (const watcher of this.#watchers) watcher();
   }
 
-  #change({ withinMs, signal }: Patience): Promise<boolean> {
-    return new Promise((resolve) => {
-      const finish = (changed: boolean): void => {
-        clearTimeout(timer);
-        this.#watchers.delete(onChange);
-        signal?.removeEventListener('abort', giveUp);
-        resolve(changed);
-      };
-      const onChange = (): void => finish(true);
-      const giveUp = (): void => finish(false);
-      const timer = setTimeout(giveUp, withinMs);
-      signal?.addEventListener('abort', giveUp, { once: true });
-      this.#watchers.add(onChange);
-    });
+  /** Whether anything has changed by then. */
+  #change(patience: Patience): Promise<boolean> {
+    let hasChanged = false;
+    return waitUntil(
+      () => hasChanged,
+      patience,
+      (check) => {
+        const watcher = (): void => {
+          hasChanged = true;
+          check();
+        };
+        this.#watchers.add(watcher);
+        return () => this.#watchers.delete(watcher);
+      },
+    );
   }
 }

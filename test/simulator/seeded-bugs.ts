@@ -233,7 +233,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   {
     name: 'fields of a connection go on',
     file: 'edge/src/http-cache/fields.ts',
-    text: 'if (!NEVER_HOP_BY_HOP.has(name)) dropped.add(name);',
+    text: 'if (!DECIDING_FIELDS.has(name)) dropped.add(name);',
     replacement: "if (name === '') dropped.add(name);",
     within: USUAL,
   },

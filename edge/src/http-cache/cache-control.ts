@@ -1,7 +1,7 @@
 /** The directives of Cache-Control (RFC 9111 §5.2), read so that nothing odd makes a response fresher or more public. */
 
 import { parseDeltaSeconds } from './delta-seconds.ts';
-import { membersOf } from './fields.ts';
+import { DECIDING_FIELDS, membersOf } from './fields.ts';
 
 /** The arguments of each directive, by its name in lower case: null for one without, several where it stands repeatedly. */
 export type Directives = ReadonlyMap<string, readonly (string | null)[]>;
@@ -56,6 +56,8 @@ export function reachOf(directives: Directives, name: string): 'absent' | 'whole
     const named = argument === null ? [] : membersOf(argument);
     if (named.length === 0 || !named.every((field) => NAME.test(field))) return 'whole';
     for (const field of named) fields.add(field.toLowerCase());
+    // Nobody knows what the rest of it is good for without these.
+    if ([...fields].some((field) => DECIDING_FIELDS.has(field))) return 'whole';
   }
   return fields;
 }

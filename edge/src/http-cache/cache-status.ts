@@ -1,6 +1,6 @@
 /** Cache-Status: what each cache on the way did (RFC 9211). */
 
-export type ForwardReason = 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'miss' | 'request' | 'stale' | 'partial';
+export type ForwardReason = 'method' | 'uri-miss' | 'vary-miss' | 'request' | 'stale';
 
 export type CacheOutcome =
   | { readonly kind: 'hit'; readonly ttlS?: number; readonly detail?: string }

@@ -48,9 +48,8 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-// RFC 9110 §7.6.1: no sender may name a field that is meant for every recipient. Dropping one of these would make an answer
-// storable, or one viewer's answer another's.
-const NEVER_HOP_BY_HOP: ReadonlySet<string> = new Set([
+/** What decides on storing and reuse: without one of them a response would be fresher or more public than its origin said. */
+export const DECIDING_FIELDS: ReadonlySet<string> = new Set([
   'age',
   'cache-control',
   'date',
@@ -66,7 +65,8 @@ export function endToEnd(fields: FieldList): FieldList {
   const dropped = new Set(HOP_BY_HOP);
   for (const option of membersOf(named)) {
     const name = option.toLowerCase();
-    if (!NEVER_HOP_BY_HOP.has(name)) dropped.add(name);
+    // RFC 9110 §7.6.1: no sender may name a field that is meant for every recipient.
+    if (!DECIDING_FIELDS.has(name)) dropped.add(name);
   }
   return without(fields, dropped);
 }

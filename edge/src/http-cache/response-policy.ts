@@ -127,11 +127,11 @@ function initialAgeMs(head: StoredHead): number {
   // Date has whole seconds, so that a part of one says nothing.
   const apparentMs = Math.max(0, Math.floor((head.responseMs - dateMsOf(head)) / 1000) * 1000);
   const responseDelayMs = Math.max(0, head.responseMs - head.requestMs);
-  return Math.max(apparentMs, ageFieldS(head.fields) * 1000 + responseDelayMs);
+  return Math.max(apparentMs, (ageFieldS(head.fields) ?? 0) * 1000 + responseDelayMs);
 }
 
-/** RFC 9111 §5.1: the first member counts; one that is no count of seconds is ignored. */
-function ageFieldS(fields: FieldList): number {
+/** The Age that came with it: the first member counts; null where there is none, or it is no count of seconds (RFC 9111 §5.1). */
+export function ageFieldS(fields: FieldList): number | null {
   const first = valueOf(fields, 'age')?.split(',', 1)[0];
-  return first === undefined ? 0 : (parseDeltaSeconds(first.trim()) ?? 0);
+  return first === undefined ? null : parseDeltaSeconds(first.trim());
 }

@@ -14,6 +14,3 @@ export const UNDERSTOOD_STATUSES: ReadonlySet<number> = new Set([...HEURISTIC_ST
 
 /** Errors of a server on which a stale response may stand in (RFC 5861 §4). */
 export const STALE_IF_ERROR_STATUSES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
-
-/** The answer to only-if-cached without a usable stored response (RFC 9111 §5.2.1.7). */
-export const ONLY_IF_CACHED_STATUS = 504;

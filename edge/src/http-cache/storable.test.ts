@@ -53,6 +53,10 @@ test('private forbids it, unless it names fields', () => {
   assert.equal(refused(['Cache-Control', 'private, max-age=60']), 'private');
   assert.equal(refused(['Cache-Control', 'private="", max-age=60']), 'private');
   assert.equal(refused(['Cache-Control', 'private="a", max-age=60']), null);
+  // Without those that decide on reuse the rest would be more public, or fresher, than its origin said.
+  for (const name of ['Vary', 'cache-control', 'a, Date', 'age', 'expires', 'CDN-Cache-Control']) {
+    assert.equal(refused(['Cache-Control', `private="${name}", max-age=60`]), 'private', name);
+  }
 });
 
 test('must-understand: an unknown status is not stored, a known one in spite of no-store', () => {

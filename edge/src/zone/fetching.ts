@@ -4,6 +4,7 @@ import type { ProblemCode } from '@headwater/protocol/problem';
 import type { Clock } from '@headwater/service/clock';
 import { type FieldList, endToEnd, valueOf, without } from '../http-cache/fields.ts';
 import { parseContentRange } from '../http-cache/ranges.ts';
+import { STALE_IF_ERROR_STATUSES } from '../http-cache/status.ts';
 import { judgeStorage } from '../http-cache/storable.ts';
 import { ownFields } from '../http-cache/own-fields.ts';
 import { type StoredHead, storedHead } from '../http-cache/stored-head.ts';
@@ -60,6 +61,8 @@ export type Outcome =
 export interface Question {
   /** what is stored and is to be confirmed */
   readonly stale: Candidate | null;
+  /** that is to be answered with if the upstream is in trouble, whose word of that is not stored in its place */
+  readonly mayStandIn: boolean;
   /** where what it brings will stand among the purges */
   readonly purge: PurgeMark;
   /** asks as the viewer did, conditions and ranges included: the answer is for nobody else */
@@ -85,7 +88,7 @@ export async function fetchObject(fetching: Fetching, ask: Ask, question: Questi
 async function askAndJudge(
   fetching: Fetching,
   ask: Ask,
-  { stale, isAlone, purge, onInformation }: Question,
+  { stale, mayStandIn, isAlone, purge, onInformation }: Question,
 ): Promise<Outcome | 'unlike'> {
   const { shelf, clock } = fetching;
   const requestMs = clock.nowMs();
@@ -112,6 +115,7 @@ async function askAndJudge(
     const own = ownFields({ status: confirmed.status, fields: head.fields }, times.responseMs);
     return { kind: 'object', object: { ...stale, head: confirmed, tags, purge, variant }, status: 304, own };
   }
+  if (mayStandIn && STALE_IF_ERROR_STATUSES.has(response.status)) return { kind: 'answer', answer, head };
   const object = await newObject(fetching, ask, { response, times, isAlone, purge });
   if (object === null) return { kind: 'answer', answer, head };
   const growing = shelf.grow(ask, object);

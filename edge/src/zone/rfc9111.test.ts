@@ -406,6 +406,9 @@ suite('RFC 9110 over the wire', () => {
     assert.ok(text.endsWith(`--${boundary}--\r\n`));
     assert.equal(headers['content-length'], String(text.length));
     assert.equal(headers['content-range'], undefined);
+    // Who could foresee it could put it into an object, and parts of their own with it.
+    const other = await again(path, { range: 'bytes=300-303,0-7' });
+    assert.notEqual(other.headers['content-type'], headers['content-type']);
   });
 
   test('a range that there is not is 416, one that does not parse is the whole', async () => {

@@ -377,6 +377,33 @@ test('HEAD is answered from what is stored, and its news bring that up to date',
   assert.match(statusOf(await ask(rig.edge, '/a')), /hit/);
 });
 
+test('HEAD that goes on says why', async () => {
+  await using rig = await startZoneRig(always({ ...MINUTE, vary: 'x' }));
+  const why = async (headers: OutgoingHttpHeaders = {}) =>
+    statusOf(await ask(rig.edge, '/a', { method: 'HEAD', headers }));
+  assert.match(await why(), /fwd=uri-miss/);
+  await ask(rig.edge, '/a');
+  assert.match(await why({ 'cache-control': 'no-cache' }), /fwd=request/);
+  assert.match(await why({ x: '1' }), /fwd=vary-miss/);
+  rig.clock.nowAtMs += 61_000;
+  assert.match(await why(), /fwd=stale/);
+});
+
+test('an error does not take the place of what may stand in for it, however long it may be kept', async () => {
+  await using rig = await startZoneRig(always({ 'cache-control': 'max-age=10, stale-if-error=600' }));
+  await ask(rig.edge, '/a');
+  rig.clock.nowAtMs += 30_000;
+  rig.answering = always(MINUTE, 'sorry', 503);
+  for (let turn = 0; turn < 2; turn += 1) {
+    const { text, headers } = await ask(rig.edge, '/a');
+    assert.equal(text, 'hello');
+    assert.match(statusOf({ headers }), /fwd=stale; fwd-status=503; .*detail=stale-if-error/);
+  }
+  // RFC 5861 §4 has a list of errors, on which this is not: it is the origin's answer.
+  rig.answering = always({}, 'what?', 501);
+  assert.deepEqual([(await ask(rig.edge, '/a')).text, (await ask(rig.edge, '/none')).text], ['what?', 'what?']);
+});
+
 test('a hard purge is the end of an object, stored or on its way in; a soft one of its freshness', async () => {
   await using rig = await startZoneRig(always({ ...MINUTE, 'cache-tag': 'news, front', etag: '"1"' }, 'old'));
   const order = async (purge: Readonly<Record<string, unknown>>): Promise<void> => {
@@ -513,6 +540,19 @@ test('a request that goes wrong takes nobody else’s fetch apart', async () => 
   assert.equal(held.length, 1);
   always(MINUTE)(rig.asked[0] as IncomingMessage, held[0] as ServerResponse);
   await Promise.all(together);
+});
+
+test('an Age that is none is not handed on', async () => {
+  await using rig = await startZoneRig(always({ age: '0x10' }));
+  for (const [given, told] of [
+    ['0x10', undefined],
+    ['1.5', undefined],
+    ['7, 9', '7'],
+    ['99999999999', '2147483648'],
+  ] as const) {
+    rig.answering = always({ 'cache-control': 'no-store', age: given });
+    assert.equal((await ask(rig.edge, '/a')).headers.age, told, given);
+  }
 });
 
 test('the age that a response comes with is told from the first', async () => {

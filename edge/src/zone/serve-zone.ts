@@ -211,9 +211,10 @@ async function hand(edge: ZoneEdge, exchange: Exchange, ask: Ask, obtained: Obta
 async function forward(edge: ZoneEdge, exchange: Exchange, ask: Ask, signal: AbortSignal): Promise<void> {
   const { method } = ask.request;
   if (method === 'HEAD' && edge.desk.isNowhere(ask)) {
-    const obtained = { kind: 'failed', code: 'not_cached', how: forwarded('request', null) } as const;
+    const obtained = { kind: 'failed', code: 'not_cached', how: forwarded('request') } as const;
     return hand(edge, exchange, ask, obtained);
   }
+  const why = method === 'HEAD' ? edge.desk.whyForwarded(ask) : forwarded('method');
   const requestMs = edge.clock.nowMs();
   const answer = new Answer(
     (handler) => edge.upstream.fetch(upstreamRequest(exchange, ask), handler),
@@ -221,7 +222,7 @@ async function forward(edge: ZoneEdge, exchange: Exchange, ask: Ask, signal: Abo
   );
   signal.addEventListener('abort', () => answer.abort(), { once: true });
   const head = await answer.head;
-  const how = forwarded(method === 'HEAD' ? 'uri-miss' : 'method', 'code' in head ? null : head.status);
+  const how = { ...(await why), fwdStatus: 'code' in head ? null : head.status };
   const telling = { edgeId: edge.id, how, isPrivate: ask.isPrivate };
   // What it has changed at the origin it has changed: of that the viewer hears.
   if (isSafe(method) && isRefusedBy(edge, exchange, ask)) return answer.abort();
@@ -264,8 +265,8 @@ function informed({ response, request }: Exchange, status: number, fields: Field
   if (!response.headersSent && request.httpVersion !== '1.0') response.writeInformation(status, endToEnd(fields));
 }
 
-function forwarded(fwd: Provenance['fwd'], fwdStatus: number | null): Provenance {
-  return { fwd, fwdStatus, isStored: false, isCollapsed: false, isStale: false, ageS: 0, ttlS: 0 };
+function forwarded(fwd: Provenance['fwd']): Provenance {
+  return { fwd, fwdStatus: null, isStored: false, isCollapsed: false, isStale: false, ageS: 0, ttlS: 0 };
 }
 
 function outcomeOf({ fwd, isCollapsed }: Provenance, { isWhole, status }: Sent): Parameters<ZoneEvents['answered']>[0] {

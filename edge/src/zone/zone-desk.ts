@@ -5,12 +5,14 @@
  */
 
 import type { ProblemCode } from '@headwater/protocol/problem';
+import type { ForwardReason } from '../http-cache/cache-status.ts';
 import { LRUCache } from 'lru-cache';
 import { valueOf } from '../http-cache/fields.ts';
 import type { FieldList } from '../http-cache/fields.ts';
 import { freshnessOf } from '../http-cache/freshness.ts';
 import { type ReuseVerdict, asksAlone, isOnlyIfCached, judgeReuse } from '../http-cache/reuse.ts';
 import { policyOf } from '../http-cache/response-policy.ts';
+import { STALE_IF_ERROR_STATUSES } from '../http-cache/status.ts';
 import { selectVariant, selectingOf, varyOf } from '../http-cache/vary.ts';
 import { conditionalFields } from '../http-cache/validation.ts';
 import { type Patience, waitUntil } from '../patience.ts';
@@ -24,7 +26,7 @@ import { type Fetching, type Outcome, fetchObject, refetchOf } from './fetching.
 /** How an answer came about, for Cache-Status (RFC 9211) and the metrics. */
 export interface Provenance {
   /** why an upstream was asked; null for a hit */
-  readonly fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'request' | 'bypass' | 'method' | null;
+  readonly fwd: ForwardReason | null;
   readonly fwdStatus: number | null;
   readonly isStored: boolean;
   readonly isCollapsed: boolean;
@@ -111,6 +113,11 @@ export class ZoneDesk {
     return this.#running;
   }
 
+  /** Why a request goes on that nothing stored answers. */
+  async whyForwarded(ask: Ask): Promise<Provenance> {
+    return missOf(this.#look(ask, await this.#fetching.shelf.candidates(ask)), false, null);
+  }
+
   /** What is stored and may be used: at once from RAM, later from disk, null when it must be fetched. */
   hit(ask: Ask): Obtained | null | Promise<Obtained | null> {
     const candidates = this.#fetching.shelf.candidates(ask);
@@ -179,7 +186,8 @@ export class ZoneDesk {
         return 'again';
       }
       const isError = status >= SHARED_ERROR_STATUS;
-      const stale = isError ? await this.#staleInstead(ask, seen, { ...how, fwdStatus: status }) : null;
+      const mayStandIn = STALE_IF_ERROR_STATUSES.has(status);
+      const stale = mayStandIn ? await this.#staleInstead(ask, seen, { ...how, fwdStatus: status }) : null;
       if (isFirst && stale === null) return { kind: 'answer', answer: outcome.answer, head: outcome.head, how };
       if (isFirst) outcome.answer.abort();
       if (stale !== null) return stale;
@@ -269,11 +277,12 @@ export class ZoneDesk {
       return { flight: running, isFirst: false };
     if (this.#running >= this.#limit) return null;
     this.#running += 1;
-    const { selected } = seen;
+    const { selected, reuse } = seen;
     const stale = selected === null || selected.variant === null ? null : selected;
+    const mayStandIn = stale !== null && reuse?.onErrorServe === true;
     const { shelf } = this.#fetching;
     const mark = shelf.openQuestion(ask);
-    const question = { stale, isAlone, purge: mark, onInformation: wait.onInformation };
+    const question = { stale, mayStandIn, isAlone, purge: mark, onInformation: wait.onInformation };
     const outcome = fetchObject(this.#fetching, ask, question).catch((error: unknown): Outcome => {
       this.#fetching.onThrown(ask.key, error);
       return { kind: 'failed', code: 'internal' };

@@ -22,7 +22,7 @@ let originUrl = '';
 const origin = createServer((request, response) => {
   asked.push(request);
   if (request.url?.startsWith('/late/') === true) return void held.push(response);
-  response.writeHead(200, { 'cache-control': 'max-age=60' }).end(`${request.url}`);
+  response.writeHead(200, { 'cache-control': 'max-age=60', 'cdn-cache-control': 'max-age=50' }).end(`${request.url}`);
 });
 
 /** On vip.example and on any host tokens are wanted; all but /vip of open.example is public. */
@@ -76,6 +76,8 @@ test('a path token opens its zone, and neither the key nor the origin sees it', 
   const first = await get('vip.example', `/t/${zoneToken('vip')}/a?x=1`);
   assert.deepEqual([first.status, first.text], [200, '/a?x=1']);
   assert.match(String(first.headers['cache-control']), /private/);
+  // A CDN behind us would read that and nothing else (RFC 9213 §2.2).
+  assert.equal(first.headers['cdn-cache-control'], undefined);
   const second = await get('VIP.example:80', `/t/${zoneToken('vip', { session: 's2' })}/a?x=1`);
   assert.deepEqual([second.status, second.text, asked.length], [200, '/a?x=1', 1], 'one object for both');
   const anyHost = await get('unnamed.example', `/t/${zoneToken('show')}/b`);

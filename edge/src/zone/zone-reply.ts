@@ -1,9 +1,11 @@
 /** Answers for pull zones: a stored or growing object as its viewer wants it, or an upstream's answer handed on as it comes. */
 
+import { randomUUID } from 'node:crypto';
 import { EDGE_ID } from '@headwater/protocol/headers';
 import type { CacheOutcome } from '../http-cache/cache-status.ts';
-import { type FieldList, endToEnd, valueOf, without } from '../http-cache/fields.ts';
+import { type FieldList, TARGETED_FIELDS, endToEnd, valueOf, without } from '../http-cache/fields.ts';
 import { evaluatePreconditions, notModifiedFields } from '../http-cache/preconditions.ts';
+import { ageFieldS } from '../http-cache/response-policy.ts';
 import { type ByteRange, requestedRanges } from '../http-cache/ranges.ts';
 import type { RequestHead } from '../http-cache/request-head.ts';
 import type { UpstreamHead } from '../upstream/upstream-handler.ts';
@@ -54,12 +56,12 @@ export async function replyObject(
   if (evaluatePreconditions(request, head) === 'not-modified') {
     letGo(hold);
     return replyHead(exchange, 304, [
-      ...without(notModifiedFields(head.fields), OURS),
+      ...theirs(notModifiedFields(head.fields), OURS, telling),
       ...own,
       ...ours(head.fields, telling),
     ]);
   }
-  const described = [...without(head.fields, OURS), ...own, ...ours(head.fields, telling)];
+  const described = [...theirs(head.fields, OURS, telling), ...own, ...ours(head.fields, telling)];
   const wanted = lengthBytes === null ? WHOLE : requestedRanges(request, head, lengthBytes);
   if (wanted.kind === 'unsatisfiable') {
     letGo(hold);
@@ -102,7 +104,7 @@ function replyParts(exchange: Exchange, hold: Hold, { ranges, lengthBytes, descr
     response.writeHead(206, [...withLength(without(described, OF_PART), last - first + 1), ...span]);
     return sendBody(exchange, hold, [{ before: '', first, end: last + 1 }], { status: 206, after: '' });
   }
-  const boundary = `headwater-${lengthBytes.toString(36)}-${ranges.length}-${(only?.[0] ?? 0).toString(36)}`;
+  const boundary = randomUUID();
   const type = valueOf(described, 'content-type');
   const pieces = ranges.map(([first, last]) => ({
     before: `\r\n--${boundary}\r\n${type === undefined ? '' : `Content-Type: ${type}\r\n`}Content-Range: bytes ${first}-${last}/${lengthBytes}\r\n\r\n`,
@@ -212,7 +214,7 @@ export function replyAnswer(
   telling: ZoneTelling,
 ): Promise<Sent> {
   const { request, response } = exchange;
-  const fields = [...without(endToEnd(head.fields), OURS_OF_ANSWER), ...ours(head.fields, telling)];
+  const fields = [...theirs(endToEnd(head.fields), OURS_OF_ANSWER, telling), ...ours(head.fields, telling)];
   watchQueue(exchange);
   response.writeHead(head.status, fields);
   return new Promise((resolve) => {
@@ -255,19 +257,24 @@ function replyHead({ response }: Exchange, status: number, fields: FieldList): S
   return { status, bytes: 0, isWhole: true };
 }
 
+/** What goes on of an upstream's fields. To one viewer's answer no word of theirs about other CDNs applies (RFC 9213 §2.2). */
+function theirs(fields: FieldList, ours: ReadonlySet<string>, { isPrivate }: ZoneTelling): FieldList {
+  return without(fields, isPrivate ? new Set([...ours, ...TARGETED_FIELDS]) : ours);
+}
+
 /** Age, where it came out of the cache; Cache-Status after those of the caches behind us (RFC 9211 §2). */
 function ours(fields: FieldList, { edgeId, how, isPrivate }: ZoneTelling): string[] {
   // What stands in for an answer came by another request, of which its caches spoke.
   const before = how.isStale && how.fwd !== null ? undefined : valueOf(fields, 'cache-status');
   const status = ['Cache-Status', nodeStatus(edgeId, outcomeOf(how), before)];
   // What was forwarded is as old as who answered said (RFC 9111 §5.1), and out of a cache where they said anything.
-  const given = valueOf(fields, 'age');
-  const ageS = how.fwd === null ? how.ageS : Math.max(how.ageS, Number(given ?? 0) || 0);
+  const given = ageFieldS(fields);
+  const ageS = how.fwd === null ? how.ageS : Math.max(how.ageS, given ?? 0);
   const age = ['Age', String(ageS)];
   // Beside what the origin says: of two directives the stricter counts (RFC 9111 §4.2.1).
   const reach = isPrivate ? ['Cache-Control', 'private'] : [];
   return [
-    ...(given !== undefined || ageS > 0 || how.fwd === null || how.isStale ? age : []),
+    ...(given !== null || ageS > 0 || how.fwd === null || how.isStale ? age : []),
     ...reach,
     ...status,
     EDGE_ID,

@@ -48,6 +48,8 @@ interface Try {
 
 /** Hedging against a parent that is this fast would double requests over noise. */
 const HEDGE_LEAST_MS = 5;
+/** An origin that changes its processes refuses or resets for a moment. */
+const SECOND_TRY_AFTER_MS = 100;
 /** By which a parent says that it has to ask in its turn (RFC 2518 §10.1). */
 const PROCESSING = 102;
 
@@ -69,7 +71,9 @@ export class FetchRun implements UpstreamFetch {
   readonly #tries = new Set<Try>();
   #winner: Try | null = null;
   #isOver = false;
+  #hasAskedTwice = false;
   #deadline: NodeJS.Timeout | undefined;
+  #second: NodeJS.Timeout | undefined;
   #hedge: NodeJS.Timeout | undefined;
 
   constructor(options: RunOptions) {
@@ -230,12 +234,23 @@ export class FetchRun implements UpstreamFetch {
     if (this.#tries.size > 0) return;
     const { retries, events } = this.#options;
     const isThere = this.#waiting.some(({ health }) => health.isAvailable);
-    if (!isThere) return this.#fail(error);
+    if (!isThere && !this.#mayAskTwice(target, error)) return this.#fail(error);
     if (target.kind === 'origin' && !retries.spend()) {
       events.retryDenied();
       return this.#fail(error);
     }
-    this.#try(this.#nextAvailable() as Target, 'retry');
+    if (isThere) return this.#try(this.#nextAvailable() as Target, 'retry');
+    this.#hasAskedTwice = true;
+    this.#second = setTimeout(() => {
+      if (target.health.isAvailable) this.#try(target, 'retry');
+      else this.#fail(error);
+    }, SECOND_TRY_AFTER_MS);
+  }
+
+  /** An origin beside which there is nobody, and that closed the door rather than being slow, has a second try. */
+  #mayAskTwice({ kind }: Target, { code }: UpstreamError): boolean {
+    const isClosed = code === 'connect' || code === 'reset';
+    return kind === 'origin' && isClosed && !this.#hasAskedTwice;
   }
 
   #giveUp(code: UpstreamErrorCode, detail: string): void {
@@ -257,6 +272,7 @@ export class FetchRun implements UpstreamFetch {
     this.#isOver = true;
     clearTimeout(this.#deadline);
     clearTimeout(this.#hedge);
+    clearTimeout(this.#second);
     this.#options.onOver();
   }
 }

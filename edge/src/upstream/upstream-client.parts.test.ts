@@ -17,6 +17,8 @@ const SLOW_MS = 60;
 
 class Server implements AsyncDisposable {
   mood: Mood = 'well';
+  /** of each request, where it changes from one to the next */
+  moodOf = (): Mood => this.mood;
   isReady: boolean | null = true;
   #raw: RawServer | undefined;
 
@@ -50,7 +52,7 @@ class Server implements AsyncDisposable {
       void socket.write(`HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
     if (request.includes(' /readyz '))
       return this.isReady === null ? undefined : say(this.isReady ? '200 OK' : '503 No', '');
-    switch (this.mood) {
+    switch (this.moodOf()) {
       case 'well':
         return say('200 OK', this.url);
       // Answers when it has the whole request.
@@ -224,6 +226,41 @@ suite('failover', () => {
     assert.equal(rig.origins[0]?.requests.length, 1);
   });
 
+  test('an origin beside which there is nobody has a second try after a reset, not after a silence, nor for what is unsafe', async () => {
+    await using rig = await startRig({}, { headMs: 50 });
+    const [origin] = rig.origins as [Server];
+    const once = { mood: 'resets' as Mood };
+    origin.moodOf = () => {
+      const { mood } = once;
+      once.mood = 'well';
+      return mood;
+    };
+    assert.equal((await rig.get('a')).head?.status, 200);
+    assert.equal(origin.requests.length, 2);
+    once.mood = 'resets';
+    assert.equal((await rig.get('a', { method: 'POST', isIdempotent: false })).error?.code, 'reset');
+    assert.equal(origin.requests.length, 3);
+    once.mood = 'silent';
+    assert.equal((await rig.get('a')).error?.code, 'timeout_head');
+    assert.equal(origin.requests.length, 4);
+    assert.equal(rig.counts.tries['origin retry'], 1);
+  });
+
+  test('giving up during the wait for a second try ends it', async () => {
+    await using rig = await startRig({});
+    const [origin] = rig.origins as [Server];
+    origin.mood = 'resets';
+    const waiting = rig.get('a');
+    await until(() => rig.counts.ends['origin reset'] === 1);
+    rig.client.close();
+    assert.equal((await waiting).error?.code, 'aborted');
+    // Longer than the wait.
+    await using other = await startRig({});
+    (other.origins[0] as Server).mood = 'working';
+    await other.get('b');
+    assert.equal(rig.counts.tries['origin retry'], undefined);
+  });
+
   test('kill -9 of a parent under load: no request fails, and only its keys move', async () => {
     await using rig = await startRig({ parents: 4 });
     const keys = Array.from({ length: 400 }, (_, nth) => `key-${nth}`);
@@ -292,7 +329,8 @@ suite('limits', () => {
     await using rig = await startRig({});
     const origin = rig.origins[0] as Server;
     origin.mood = 'resets';
-    for (let nth = 0; nth < 5; nth += 1) assert.equal((await rig.get('a')).error?.code, 'reset');
+    // Two tries each; in the third the breaker opens.
+    for (let nth = 0; nth < 3; nth += 1) assert.equal((await rig.get('a')).error?.code, 'reset');
     assert.equal((await rig.get('a')).error?.code, 'unavailable');
     assert.equal(origin.requests.length, 5);
     origin.mood = 'well';

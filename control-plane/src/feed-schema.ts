@@ -56,5 +56,9 @@ export const FEED_PAGE = z
     cursor: z.string(),
     snapshot: z.boolean().describe('the messages are everything, and replace what the node knew'),
     messages: z.array(MESSAGE),
+    lastPurge: z
+      .strictObject({ id: z.string(), atMs: z.int() })
+      .exactOptional()
+      .describe('of a snapshot: the last purge before it'),
   })
   .meta({ id: 'FeedPage' });

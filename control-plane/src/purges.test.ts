@@ -35,6 +35,18 @@ test('a purge reaches the edges by the feed, and each acknowledges it by its nex
   assert.equal(typeof done['ms'], 'number');
 });
 
+test('a snapshot tells the last purge before it, as an edge that starts anew would not hear of it', async () => {
+  await using plane = await startTestPlane({ feedWaitMs: 50 });
+  const edge = await joinAs(plane, { id: 'edge-1' });
+  assert.equal((await poll(plane, edge)).lastPurge, undefined);
+  let last: unknown;
+  for (const tag of ['a', 'b']) {
+    plane.clock.advance(1);
+    last = (await plane.call('POST', '/v1/purges', { tag })).body['id'];
+  }
+  assert.equal((await poll(plane, edge)).lastPurge?.id, last);
+});
+
 test('an order that is none, or two, is refused', async () => {
   await using plane = await startTestPlane();
   for (const body of [

@@ -1,9 +1,10 @@
 /** Another edge of the fleet that asks this one: how it is known, and what it must not be given. */
 
+import type { PurgePoint } from '@headwater/protocol/feed';
 import { LAST_PURGE, NODE_PASS } from '@headwater/protocol/headers';
 import type { PassPurpose } from '@headwater/protocol/node-pass';
 import type { Edge } from './edge.ts';
-import { type PurgePoint, parsePurgePoint } from './purge-ledger.ts';
+import { parsePurgePoint } from './purge-ledger.ts';
 import type { ViewerRequest } from './viewer-exchange.ts';
 
 /** So long an edge waits for its own feed, when a child was told to forget something that it was not. */

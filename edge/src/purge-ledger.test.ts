@@ -45,6 +45,16 @@ test('a page tells as much, if nothing can be behind it', () => {
   assert.deepEqual([short.covers(point), full.covers(point)], [true, false]);
 });
 
+test('a snapshot tells the last purge before it, and not that this is all that there is by now', () => {
+  const known = { id: 'a', atMs: START_MS };
+  const snapshot = { cursor: '1', snapshot: true, messages: [], lastPurge: known };
+  const ledger = new PurgeLedger(new ManualClock(START_MS + 60_000));
+  ledger.take(snapshot);
+  assert.deepEqual(ledger.last, known);
+  assert.deepEqual([ledger.covers(known), ledger.covers({ id: 'b', atMs: START_MS })], [true, false]);
+  assert.deepEqual(new PurgeLedger(new ManualClock(START_MS), known).last, known);
+});
+
 test('the ledger is bounded', () => {
   const ledger = new PurgeLedger(new ManualClock(START_MS));
   ledger.take(page(...Array.from({ length: 10_001 }, (_, nth) => `p${nth}`)));

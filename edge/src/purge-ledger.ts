@@ -3,15 +3,9 @@
  * moment for its own feed, and then rather answers nothing than what the child was told to forget.
  */
 
-import type { FeedPage } from '@headwater/protocol/feed';
+import type { FeedPage, PurgePoint } from '@headwater/protocol/feed';
 import type { Clock } from '@headwater/service/clock';
 import { type Patience, waitUntil } from './patience.ts';
-
-/** A place in the order of purges. `atMs` is when it was ordered. */
-export interface PurgePoint {
-  readonly id: string;
-  readonly atMs: number;
-}
 
 const LEDGER_LIMIT = 10_000;
 /** A fuller page may have others behind it. */
@@ -28,8 +22,10 @@ export class PurgeLedger {
   #last: PurgePoint | null = null;
   #heardMs = -Infinity;
 
-  constructor(clock: Clock) {
+  /** @param known the last purge before this edge, or this process of it, began: of what it stores nothing is older */
+  constructor(clock: Clock, known: PurgePoint | null = null) {
     this.#clock = clock;
+    if (known !== null) this.#note(known);
   }
 
   /** The last purge that was carried out; null before the first. */
@@ -38,17 +34,19 @@ export class PurgeLedger {
   }
 
   /** A page of the feed has been carried out. */
-  take({ messages }: FeedPage): void {
-    for (const message of messages) {
-      if (message.type !== 'purge') continue;
-      const { id, atMs } = message.purge;
-      this.#last = { id, atMs: Math.floor(atMs) };
-      this.#ids.add(id);
-      const oldest = this.#ids.values().next().value;
-      if (this.#ids.size > LEDGER_LIMIT && oldest !== undefined) this.#ids.delete(oldest);
-    }
-    if (messages.length < PAGE_LIMIT) this.#heardMs = this.#clock.nowMs();
+  take({ snapshot, lastPurge, messages }: FeedPage): void {
+    if (lastPurge !== undefined) this.#note(lastPurge);
+    for (const message of messages) if (message.type === 'purge') this.#note(message.purge);
+    // A snapshot may be the node's own, from before it was away.
+    if (!snapshot && messages.length < PAGE_LIMIT) this.#heardMs = this.#clock.nowMs();
     for (const watcher of this.#watchers) watcher();
+  }
+
+  #note({ id, atMs }: PurgePoint): void {
+    this.#last = { id, atMs: Math.floor(atMs) };
+    this.#ids.add(id);
+    const oldest = this.#ids.values().next().value;
+    if (this.#ids.size > LEDGER_LIMIT && oldest !== undefined) this.#ids.delete(oldest);
   }
 
   /** All that was ordered up to now has been carried out. */

@@ -3,7 +3,7 @@
  * step of the store.
  */
 
-import type { FeedMessage, FeedPage, Issuer, Ladder, PathKey, StreamEntry } from '@headwater/protocol/feed';
+import type { FeedMessage, FeedPage, Issuer, Ladder, PathKey, Purge, StreamEntry } from '@headwater/protocol/feed';
 import type { ConfigEntry } from '@headwater/protocol/settings';
 import type { ZoneEntry } from '@headwater/protocol/zone';
 import { streamEntry } from '../stream-entry.ts';
@@ -207,7 +207,8 @@ export class State {
     for (const revocation of revocations.toSorted((a, b) => a.atMs - b.atMs)) {
       messages.push({ type: 'revocation', ...revocation });
     }
-    return { cursor, snapshot: true, messages };
+    const last = (await this.#bodies<{ readonly purge: Purge }>('purge')).at(-1)?.purge;
+    return { cursor, snapshot: true, messages, ...(last && { lastPurge: { id: last.id, atMs: last.atMs } }) };
   }
 
   /** The log after a cursor; null when a snapshot is needed. See {@link Store.changesSince}. */

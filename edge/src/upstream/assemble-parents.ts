@@ -32,7 +32,7 @@ export function assembleParents(
   ownUrl: string | null,
 ): Neighbours {
   const passes = new Passes(config.nodeId, feed, clock);
-  const purges = new PurgeLedger(clock);
+  const purges = new PurgeLedger(clock, feed.lastPurge);
   const events = createUpstreamEvents(log, metrics);
   const parents = new Parents({ parents: config.parents, ownUrl, clock, events, passes, purges });
   return { parents, passes, purges, upstreamEvents: events };

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import { HEDGE, NODE_PASS } from '@headwater/protocol/headers';
 import { mintNodePass } from '@headwater/protocol/node-pass';
+import type { PurgePoint } from '@headwater/protocol/feed';
 import type { ZoneEntry } from '@headwater/protocol/zone';
 import { FOREIGN_KEYS, KEYS, ask, feedOf, mint, startRig } from '../edge-rig.ts';
 import type { RunningEdge } from '../start-edge.ts';
@@ -27,6 +28,8 @@ interface RigOptions {
   readonly zone?: Partial<ZoneEntry>;
   /** the parents' own, where it differs */
   readonly parentZone?: Partial<ZoneEntry>;
+  /** the last purge before the children began, of which the parents have not heard */
+  readonly lastPurge?: PurgePoint;
 }
 
 async function startTwoTiers(answering: Answering, options: RigOptions = {}): Promise<Rig> {
@@ -55,8 +58,14 @@ async function startTwoTiers(answering: Answering, options: RigOptions = {}): Pr
   );
   const fronts = await Promise.all(above.map(({ port }) => startTcpFront(port)));
   const urls = fronts.map((front) => front.url);
+  const childrensFeed = feedOf('http://127.0.0.1:9');
+  const known = childrensFeed.snapshot();
+  if (options.lastPurge !== undefined && known !== null)
+    childrensFeed.apply({ ...known, lastPurge: options.lastPurge });
   const below = await Promise.all(
-    Array.from({ length: children }, (_, nth) => startRig(feed, { id: `edge-${nth}`, zones: [entry], parents: urls })),
+    Array.from({ length: children }, (_, nth) =>
+      startRig(childrensFeed, { id: `edge-${nth}`, zones: [entry], parents: urls }),
+    ),
   );
   return {
     origin,
@@ -253,6 +262,15 @@ suite('a parent that is of no use', () => {
 });
 
 suite('what was purged does not come back', () => {
+  test('to a child that began after it, from a parent whose feed lags', { timeout: 30_000 }, async () => {
+    await using rig = await startTwoTiers(fresh, { lastPurge: { id: 'p1', atMs: Date.now() } });
+    const [[child], [parent]] = [rig.children as [RunningEdge], rig.parents as [RunningEdge]];
+    await ask(parent, '/film', HOST);
+    assert.ok((await ask(child, '/film', HOST)).body.equals(VIDEO));
+    assert.equal(rig.origin.asked.length, 2, 'not what the parent still has');
+    assert.equal(rig.origin.asked[1]?.headers.via, '1.1 edge-0');
+  });
+
   test('from a parent whose feed lags', { timeout: 30_000 }, async () => {
     await using rig = await startTwoTiers(fresh);
     const [[child], [parent]] = [rig.children as [RunningEdge], rig.parents as [RunningEdge]];

@@ -41,6 +41,7 @@ test('messages fold into look-ups, and a snapshot of the state gives an equal st
       { type: 'stream', stream: { ...SHOW, origin: 'origin-1' } },
       { type: 'revocation', session: 's1', atMs: 5 },
       { type: 'revocation', stream: 'show', atMs: 10_000 },
+      { type: 'purge', purge: { id: 'p1', all: true, soft: true, atMs: 20_000 } },
     ],
   });
   const copy = new FeedState();
@@ -57,6 +58,7 @@ test('messages fold into look-ups, and a snapshot of the state gives an equal st
     assert.ok(each.isRevoked('s2', 'live/show', 10_000));
     assert.ok(!each.isRevoked('s2', 'live/show', 10_001));
     assert.ok(!each.isRevoked('s2', 'live/other'));
+    assert.deepEqual(each.lastPurge, { id: 'p1', atMs: 20_000 });
   }
   state.apply({
     cursor: 'c.7',

@@ -1,6 +1,6 @@
 /** What a node knows from the feed: the messages, folded. Pages go in; look-ups come out; nothing here waits or talks. */
 
-import type { FeedMessage, FeedPage, Issuer, PathKey, StreamEntry } from './feed.ts';
+import type { FeedMessage, FeedPage, Issuer, PathKey, PurgePoint, StreamEntry } from './feed.ts';
 import type { NodeRecord } from './node.ts';
 import { type PathKeyring, makeKeyring } from './path-token.ts';
 import { ALL_STREAMS, type ConfigEntry, type Settings, runningVersion } from './settings.ts';
@@ -25,6 +25,7 @@ export class FeedState {
   #pathKeys: readonly PathKey[] = [];
   #keyring: PathKeyring = makeKeyring([]);
   #cursor: string | null = null;
+  #lastPurge: PurgePoint | null = null;
   #securityRevision = 0;
 
   /** Streams by name. */
@@ -74,6 +75,11 @@ export class FeedState {
     return this.#cursor;
   }
 
+  /** The last purge that was ordered, as far as the feed has come. */
+  get lastPurge(): PurgePoint | null {
+    return this.#lastPurge;
+  }
+
   /** Grows whenever keys, issuers, revocations, zones or a stream's policy changed: a cache of verdicts older than this is stale. */
   get securityRevision(): number {
     return this.#securityRevision;
@@ -82,6 +88,7 @@ export class FeedState {
   /** Takes in a page. */
   apply(page: FeedPage): void {
     if (page.snapshot) this.#forget(page.messages);
+    if (page.lastPurge !== undefined) this.#lastPurge = page.lastPurge;
     for (const message of page.messages) this.#take(message);
     this.#cursor = page.cursor;
   }
@@ -100,7 +107,8 @@ export class FeedState {
       const kind = key.startsWith(SESSION_KEY) ? 'session' : key === streamScope(name) ? 'stream' : 'zone';
       messages.push({ type: 'revocation', [kind]: name, atMs });
     }
-    return { cursor: this.#cursor, snapshot: true, messages };
+    const told = this.#lastPurge === null ? {} : { lastPurge: this.#lastPurge };
+    return { cursor: this.#cursor, snapshot: true, messages, ...told };
   }
 
   /**
@@ -160,9 +168,11 @@ export class FeedState {
       case 'config-removed':
         this.#configs.delete(message.scope);
         return;
-      case 'node-changed':
       case 'purge':
-        // Not something to know: a purge is an order, which the edge that follows the feed carries out.
+        // An order, which the edge that follows the feed carries out; what there is to know is how far it has come.
+        this.#lastPurge = { id: message.purge.id, atMs: message.purge.atMs };
+        return;
+      case 'node-changed':
         return;
     }
   }

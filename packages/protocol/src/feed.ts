@@ -83,9 +83,14 @@ export interface Purge {
   readonly atMs: number;
 }
 
+/** A place in the order of purges. `atMs` is when it was ordered. */
+export type PurgePoint = Pick<Purge, 'id' | 'atMs'>;
+
 /** The answer of `GET /v1/feed?cursor=C`. With `snapshot`, `messages` is everything and replaces what the node knew. */
 export interface FeedPage {
   readonly cursor: string;
   readonly snapshot: boolean;
   readonly messages: readonly FeedMessage[];
+  /** of a snapshot: the last purge before it; there is nothing left to purge by it */
+  readonly lastPurge?: PurgePoint;
 }

@@ -92,8 +92,8 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   {
     name: 'who joins late misses the first bytes',
     file: 'edge/src/zone/zone-reply.ts',
-    text: '  reader.position = first;\n',
-    replacement: '  reader.position = end === null && body.read(48) !== null ? 48 : first;\n',
+    text: '  body.seek(reader, first);\n',
+    replacement: '  body.seek(reader, end === null && body.read(48) !== null ? 48 : first);\n',
     within: USUAL,
   },
   {

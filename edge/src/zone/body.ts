@@ -69,6 +69,7 @@ export class Body {
   #pinnedBytes = 0;
   #isStored: boolean;
   #holds = 0;
+  #isLoading = false;
   #failure: ProblemCode | null = null;
   #trailers: FieldList = [];
 
@@ -77,6 +78,7 @@ export class Body {
     this.#options = options;
     this.#lengthBytes = options.lengthBytes;
     this.#isStored = options.isStored;
+    options.budget.enter(this);
   }
 
   /** The complete length; null while it is not known. */
@@ -112,6 +114,21 @@ export class Body {
   release(): void {
     this.#holds -= 1;
     this.#settle();
+  }
+
+  /**
+   * Others need the memory: slices that are whole go. Who reads them later finds them in the tiers, or has them fetched again. What
+   * can be had from nowhere stays while it comes in, unless it is its own readers that it waits for.
+   */
+  giveBack(): void {
+    if (this.#isLoading) return;
+    const runs = [...this.#runs];
+    if (this.#options.refetch === null && runs.length > 0) {
+      if (!runs.every((run) => this.#isAhead(run))) return;
+      this.#isStored = false;
+    }
+    const growing = new Set(runs.map(({ position }) => Math.floor(position / SLICE_BYTES)));
+    for (const [index, extent] of this.#pinned) if (!growing.has(index)) this.#unpin(index, extent);
   }
 
   begin(span: Span): void {
@@ -210,6 +227,15 @@ export class Body {
 
   /** Pins what the tiers have of it; false when a byte is missing. For bodies that cannot be fetched again. */
   async load(): Promise<boolean> {
+    this.#isLoading = true;
+    try {
+      return await this.#loadAll();
+    } finally {
+      this.#isLoading = false;
+    }
+  }
+
+  async #loadAll(): Promise<boolean> {
     for (let position = 0; position < (this.#lengthBytes ?? 0);) {
       const bytes = this.read(position) ?? (await this.#stored(position));
       if (bytes === null) return false;
@@ -315,6 +341,7 @@ export class Body {
   #settle(): void {
     if (this.#runs.size > 0 || this.#readers.size > 0 || this.#holds > 0) return;
     for (const [index, extent] of this.#pinned) this.#unpin(index, extent);
+    this.#options.budget.leave(this);
     this.#options.onIdle(this);
   }
 

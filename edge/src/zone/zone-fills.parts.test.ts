@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdtempDisposable } from 'node:fs/promises';
 import { type ClientRequest, type IncomingMessage, type ServerResponse, request } from 'node:http';
 import { tmpdir } from 'node:os';
+import { buffer } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ask, until } from '../edge-rig.ts';
@@ -149,6 +150,49 @@ test('a body for which there is no memory is cut off, never ended short', async 
   held[0]?.end(BODY.subarray(1_000));
   assert.equal((await going).complete, false);
   await until(rig.edge, /^headwater_edge_zone_pinned_bytes 0$/m);
+});
+
+for (const headers of [{ etag: '"1"' }, {}] as const) {
+  const what = 'etag' in headers ? 'can be fetched again' : 'cannot be fetched again';
+  test(`readers who take nothing of what ${what} leave memory for others, and get the whole of it`, async () => {
+    const limits = { fillBytes: 3 * LENGTH };
+    await using rig = await startZoneRig(
+      (_, response) => void response.writeHead(200, { ...MINUTE, ...headers, 'content-length': LENGTH }).end(BODY),
+      { limits },
+    );
+    const stopped: Open[] = [];
+    for (let at = 0; at < 8; at += 1) {
+      stopped.push(await open(rig, `/${at}`));
+      await until(rig.edge, /^headwater_edge_zone_fetches 0$/m);
+      const { body } = await ask(rig.edge, `/other/${at}`);
+      assert.ok(body.equals(BODY), `beside ${at + 1}`);
+    }
+    for (const { response } of stopped) assert.ok((await buffer(response)).equals(BODY));
+    assert.equal(rig.asked.length, 16, 'nothing was fetched again');
+  });
+}
+
+test('who reads nothing of what has no end is cut off before others go without', async () => {
+  const limits = { fillBytes: 4 * SLICE_BYTES, objectBytes: 2 * SLICE_BYTES };
+  await using rig = await startZoneRig(
+    ({ url }, response) => {
+      response.writeHead(200, MINUTE);
+      if (url === '/short') return void response.end(BODY.subarray(0, SLICE_BYTES));
+      const more = (): void => {
+        while (!response.destroyed && response.write(BODY)) continue;
+      };
+      response.on('drain', more);
+      more();
+    },
+    { limits },
+  );
+  const stopped: Open[] = [];
+  for (let at = 0; at < 4; at += 1) {
+    stopped.push(await open(rig, `/endless/${at}`));
+    const { complete, body } = await ask(rig.edge, '/short', { headers: { 'cache-control': 'no-cache' } });
+    assert.ok(complete && body.length === SLICE_BYTES, `beside ${at + 1}`);
+  }
+  for (const { outgoing } of stopped) outgoing.destroy();
 });
 
 test('an origin that answers a resumption with the whole is read from where it stopped', async () => {

@@ -114,6 +114,7 @@ export class WorkerProcess {
 
   /** The socket that it listens on; null when it is dead by then. Whoever has it closes it. */
   lend(): Promise<Listener | null> {
+    if (this.#hasEnded) return Promise.resolve(null);
     return new Promise((resolve) => {
       const late = setTimeout(() => this.kill(), ANSWER_MS);
       this.#onLent = (listener) => {
@@ -127,6 +128,7 @@ export class WorkerProcess {
 
   /** Another has its socket: it ends what it has begun, and comes back when nothing is left of that. */
   retire(): Promise<void> {
+    if (this.#hasEnded) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onRetired = resolve;
       this.tell({ kind: 'retire' });

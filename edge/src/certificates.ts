@@ -26,6 +26,8 @@ interface Certificate {
 const CHECK_MS = 2_000;
 /** A name, a MAC key and a key, as OpenSSL has them. */
 export const TICKET_KEY_BYTES = 48;
+/** Node would take the command line, which is another in each process. */
+const SESSIONS = 'headwater-edge';
 
 /**
  * Reads the files.
@@ -83,7 +85,12 @@ export class Certificates implements Disposable {
     this.#judged = this.#noticed = await this.#look();
     const pairs = await Promise.all(this.#options.files.map((files) => loadTlsFiles(files)));
     this.#certificates = pairs.map((pair) => {
-      const options: SecureContextOptions = { ...pair, minVersion: 'TLSv1.2', ticketKeys: this.#ticketKeys };
+      const options: SecureContextOptions = {
+        ...pair,
+        minVersion: 'TLSv1.2',
+        ticketKeys: this.#ticketKeys,
+        sessionIdContext: SESSIONS,
+      };
       return { options, context: createSecureContext(options), x509: new X509Certificate(pair.cert) };
     });
     for (const server of this.#servers) server.setSecureContext(this.contextOptions);

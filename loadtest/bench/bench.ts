@@ -20,6 +20,7 @@ import { jitTs } from './jit-ts.ts';
 import { publishStart } from './publish-start.ts';
 import { purgeEffect } from './purge-effect.ts';
 import { rangeFlood } from './range-flood.ts';
+import { restart } from './restart.ts';
 import { secureHit } from './secure-hit.ts';
 import { segmentHit } from './segment-hit.ts';
 import { workers } from './workers.ts';
@@ -40,6 +41,7 @@ const FIGURES: readonly Figure[] = [
   admission,
   diskRestart,
   diskRead,
+  restart,
 ];
 
 interface Report {

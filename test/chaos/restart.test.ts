@@ -3,10 +3,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, type IncomingMessage, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { connect } from 'node:tls';
+import { makeSelfSigned } from '@headwater/service/self-signed';
+import { startFleet } from '../fleet/fleet.ts';
 import { type LoneEdge, startLoneEdge } from '../fleet/lone-edge.ts';
 import { until } from '../fleet/until.ts';
 import { type LoadObject, startLoad } from '../fleet/steady-load.ts';
@@ -15,6 +20,8 @@ const PER_SECOND = 500;
 const RESTARTS = 2;
 /** On a machine that is busy elsewhere the client itself comes to no more. */
 const LEAST_PER_SECOND = 100;
+/** Handshakes cost both sides a millisecond or two. */
+const SECURE_PER_SECOND = 100;
 
 const SMALL: LoadObject = { path: '/object/1500', body: Buffer.alloc(1_500, 'headwater ') };
 const OBJECTS: readonly LoadObject[] = [
@@ -60,6 +67,27 @@ async function startOrigin(): Promise<Origin> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+interface Listed {
+  readonly healthy: boolean;
+  readonly servingSinceMs: number | null;
+}
+
+interface Acknowledged {
+  readonly acked: number;
+  readonly total: number;
+}
+
+/** Asks, so that a ticket has come, and hangs up. */
+async function shake(port: number, session?: Buffer): Promise<{ session?: Buffer | undefined; isReused: boolean }> {
+  const where = { port, host: '127.0.0.1', rejectUnauthorized: false };
+  const socket = connect(session === undefined ? where : { ...where, session });
+  socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(socket, 'data');
+  const shaken = { session: socket.getSession(), isReused: socket.isSessionReused() };
+  socket.destroy();
+  return shaken;
 }
 
 /** An answer that has begun. */
@@ -190,3 +218,66 @@ for (const workers of [1, 2]) {
     });
   });
 }
+
+describe('an edge with certificates', () => {
+  test('is replaced under load by TLS; sessions are taken up again by the next one', async (context) => {
+    const directory = await mkdtemp(join(tmpdir(), 'headwater-restart-tls-'));
+    context.after(() => rm(directory, { recursive: true, force: true }));
+    const [certFile, keyFile] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+    const pair = makeSelfSigned(['edge.example'], Date.now());
+    await writeFile(certFile, pair.cert);
+    await writeFile(keyFile, pair.key);
+    const environment = { HEADWATER_TLS_CERT_FILE: certFile, HEADWATER_TLS_KEY_FILE: keyFile };
+    await using origin = await startOrigin();
+    await using edge = await startLoneEdge({ originUrl: origin.url, workers: 1, environment });
+    const { session } = await shake(edge.port);
+    const load = startLoad({ port: edge.port, objects: OBJECTS, perSecond: SECURE_PER_SECOND, isSecure: true });
+    await edge.restart();
+    const { answered, failures, seconds } = await load.stop();
+    context.diagnostic(`${Math.round(answered / seconds)} requests/s for ${seconds.toFixed(1)} s`);
+    assert.deepEqual(failures, []);
+    assert.ok(answered > 0);
+    assert.equal((await shake(edge.port, session)).isReused, true);
+  });
+});
+
+describe('an edge in its fleet', () => {
+  test('is there all the time, and what is purged after its restart is gone', async (context) => {
+    await using origin = await startOrigin();
+    await using fleet = await startFleet({ edges: 1, without: ['origin', 'geo'] });
+    const { api } = fleet;
+    const zone = { name: 'site', hosts: ['*'], pathPrefix: '/', origins: [origin.url], policy: 'public' };
+    assert.equal((await api.request('POST', '/v1/zones', zone)).status, 201);
+    const url = `${fleet.plan.edgeUrls[0]}${SMALL.path}`;
+    await until('the zone to be served', 10_000, async () => (await fetch(url)).status === 200);
+    const child = fleet.services.get('edge-1');
+    assert.ok(child !== undefined);
+    const describeNode = async (): Promise<string> => {
+      const { healthy, servingSinceMs } = (await (await api.request('GET', '/v1/nodes/edge-1')).json()) as Listed;
+      return `${healthy} ${servingSinceMs}`;
+    };
+    const before = await until('the edge to be tried', 20_000, async () => {
+      const described = await describeNode();
+      return /^true \d/.test(described) && described;
+    });
+    const seen = new Set<string>();
+    child.signal('SIGHUP');
+    await until('another to serve', 30_000, async () => {
+      seen.add(await describeNode());
+      return child.output.includes('"event":"restart_done"');
+    });
+    origin.asked.length = 0;
+    assert.equal((await fetch(url)).status, 200);
+    assert.deepEqual(origin.asked, [], 'what was on disk may be served');
+    const order = (await (await api.request('POST', '/v1/purges', { url: SMALL.path })).json()) as { id: string };
+    await until('the purge to be acknowledged', 10_000, async () => {
+      seen.add(await describeNode());
+      const purge = (await (await api.request('GET', `/v1/purges/${order.id}`)).json()) as Acknowledged;
+      return purge.acked === purge.total && purge.total > 0;
+    });
+    assert.equal((await fetch(url)).status, 200);
+    assert.deepEqual(origin.asked, [SMALL.path]);
+    assert.deepEqual([...seen], [before]);
+    context.diagnostic(`it was ${before} all the time`);
+  });
+});

@@ -19,7 +19,7 @@ interface LoadOptions {
   readonly isSecure?: boolean;
 }
 
-interface Tally {
+export interface Tally {
   /** whole answers, every byte as it should be */
   readonly answered: number;
   /** of them, those that came on a connection of their own */

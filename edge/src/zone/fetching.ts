@@ -77,12 +77,23 @@ const REFETCH_BYTES = 8 * SLICE_BYTES;
 
 /** Asks, and judges the answer. What may be stored begins to grow. */
 export async function fetchObject(fetching: Fetching, ask: Ask, question: Question): Promise<Outcome> {
-  const outcome = await askAndJudge(fetching, ask, question);
-  if (outcome !== 'unlike') return outcome;
-  // The upstream confirms something else than what was asked about, or what it now keeps from others: it is asked for the
-  // whole, without a condition.
-  const plain = await askAndJudge(fetching, ask, { ...question, stale: null });
-  return plain === 'unlike' ? { kind: 'failed', code: 'upstream_failed' } : plain;
+  let outcome = await askAndJudge(fetching, ask, question);
+  // The upstream confirms something else than what was asked about, or what it now keeps from others: it is asked without a
+  // condition.
+  if (outcome === 'unlike') outcome = await askAndJudge(fetching, ask, { ...question, stale: null });
+  if (outcome === 'unlike') return { kind: 'failed', code: 'upstream_failed' };
+  if (question.isAlone || !isBeyond(ask, outcome)) return outcome;
+  outcome.answer.abort();
+  const fields = without(ask.request.fields, CONDITIONS_AND_RANGE);
+  return fetchObject(fetching, { ...ask, request: { ...ask.request, fields } }, { ...question, stale: null });
+}
+
+/**
+ * Whether the range of a viewer who has an If-Range is beyond the end. What there is now is shorter than what they have of it,
+ * so it is another version, and they want the whole of it (RFC 9110 §13.1.5).
+ */
+function isBeyond({ request }: Ask, outcome: Outcome): outcome is Extract<Outcome, { kind: 'answer' }> {
+  return outcome.kind === 'answer' && outcome.head.status === 416 && valueOf(request.fields, 'if-range') !== undefined;
 }
 
 async function askAndJudge(

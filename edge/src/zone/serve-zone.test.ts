@@ -32,6 +32,9 @@ function ranged(body: Buffer, headers: OutgoingHttpHeaders) {
       response.writeHead(200, { 'content-length': body.length, ...headers });
       return void response.end(method === 'HEAD' ? undefined : body);
     }
+    if (Number(first) >= body.length) {
+      return void response.writeHead(416, { 'content-range': `bytes */${body.length}` }).end('no such range');
+    }
     const end = Math.min(last === '' ? body.length : Number(last) + 1, body.length);
     const range = `bytes ${first}-${end - 1}/${body.length}`;
     response.writeHead(206, { 'content-length': end - Number(first), 'content-range': range, ...headers });
@@ -280,6 +283,19 @@ test('a part that nobody has is fetched in whole slices, and the rest when it is
   const beyond = await ask(rig.edge, '/film', { headers: { range: `bytes=${body.length}-` } });
   assert.equal(beyond.status, 416);
   assert.equal(beyond.headers['content-range'], `bytes */${body.length}`);
+});
+
+test('who goes on with another version gets all of this one, however short it is now', async () => {
+  const old = { range: `bytes=${SLICE_BYTES + 10}-`, 'if-range': '"v1"' };
+  for (const lengthBytes of [10, 2 * SLICE_BYTES]) {
+    const body = bytesOf(lengthBytes);
+    await using rig = await startZoneRig(ranged(body, { ...MINUTE, etag: '"v2"' }));
+    const answer = await ask(rig.edge, '/film', { headers: old });
+    assert.deepEqual([answer.status, answer.headers['content-range'], answer.complete], [200, undefined, true]);
+    assert.ok(answer.body.equals(body));
+    const { status } = await ask(rig.edge, '/film', { headers: { range: `bytes=${2 * SLICE_BYTES}-` } });
+    assert.equal(status, 416);
+  }
 });
 
 test('what is one viewer’s alone is fetched by each, and never waits', async () => {

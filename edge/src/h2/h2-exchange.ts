@@ -102,9 +102,12 @@ function addField({ headers, rawHeaders }: ReadFields, name: string, value: stri
   const before = headers[name] as string | undefined;
   // RFC 9113 §8.3.1: Host says the same as the authority, or the request is malformed.
   if (name === 'host' && before === value) return;
-  rawHeaders.push(name, value);
-  // RFC 9113 §8.2.3: a cookie may come in crumbs.
-  headers[name] = before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
+  // RFC 9113 §8.2.3: a cookie may come in crumbs, and is put together before HTTP/1.1 has it.
+  const isCrumb = name === 'cookie' && before !== undefined;
+  const whole = before === undefined ? value : `${before}${isCrumb ? '; ' : ', '}${value}`;
+  if (isCrumb) rawHeaders[rawHeaders.findIndex((field, at) => at % 2 === 0 && field === name) + 1] = whole;
+  else rawHeaders.push(name, value);
+  headers[name] = whole;
 }
 
 export class H2Response extends EventEmitter implements ViewerResponse {

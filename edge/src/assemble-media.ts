@@ -9,7 +9,6 @@ import { MediaDesk } from './media-desk.ts';
 import { OriginClient } from './origin-client.ts';
 import { RamShare } from './ram-share.ts';
 import { SegmentsAhead } from './segments-ahead.ts';
-import { nameOf } from './stored.ts';
 import { Unsent } from './unsent.ts';
 import type { LiveSources } from './upstream/live-sources.ts';
 import { Views } from './views.ts';
@@ -73,13 +72,10 @@ export function assembleMedia({ limits, sources, socketOf, clock, events }: Medi
 function holdStreams(limits: EdgeLimits, events: EdgeEvents) {
   const share = new RamShare(limits.ramBytes);
   const cache = createCache(limits.ramBytes, {
-    onDropped: (stored) => unsent.drop(stored),
+    onKept: (stored) => unsent.keep(stored),
+    onDropped: (stored) => unsent.release(stored),
     onGrown: () => share.settle(),
   });
-  const unsent = new Unsent({
-    limitBytes: limits.unsentBytes,
-    isKept: (stored) => cache.peek(nameOf(stored)) === stored,
-    onCut: () => events.slowReaderCut(),
-  });
+  const unsent = new Unsent({ limitBytes: limits.unsentBytes, onCut: () => events.slowReaderCut() });
   return { share, cache, unsent };
 }

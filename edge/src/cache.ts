@@ -9,6 +9,8 @@ export type Cache = LRUCache<string, Stored>;
 const ENTRY_BYTES = 1_024;
 
 interface Watching {
+  /** called with what it has now */
+  readonly onKept?: (stored: Stored) => void;
   /** called with what it has no more */
   readonly onDropped?: (stored: Stored) => void;
   /** called when it has taken something */
@@ -16,11 +18,14 @@ interface Watching {
 }
 
 /** An empty cache. An object larger than the whole is not kept. */
-export function createCache(limitBytes: number, { onDropped, onGrown }: Watching = {}): Cache {
+export function createCache(limitBytes: number, { onKept, onDropped, onGrown }: Watching = {}): Cache {
   return new LRUCache<string, Stored>({
     maxSize: limitBytes,
     sizeCalculation: (stored) => stored.body.length + ENTRY_BYTES,
     dispose: (stored) => onDropped?.(stored),
-    onInsert: () => onGrown?.(),
+    onInsert: (stored, _, how) => {
+      if (how !== 'update') onKept?.(stored);
+      onGrown?.();
+    },
   });
 }

@@ -39,6 +39,7 @@ export interface EdgeGauges {
   readonly fills: () => number;
   readonly fillBytes: () => number;
   readonly unsentBytes: () => number;
+  readonly unsentAnswers: () => number;
   readonly streams: () => number;
   readonly tracksFollowed: () => number;
   readonly waiting: () => number;
@@ -169,6 +170,8 @@ function exposeGauges(metrics: Metrics, read: EdgeGauges): void {
   metrics.gaugeFrom('headwater_edge_cache_objects', 'Objects in the RAM tier.', read.cacheObjects);
   metrics.gaugeFrom('headwater_edge_fills', 'Fills under way.', read.fills);
   metrics.gaugeFrom('headwater_edge_fill_bytes', 'Memory of the fills under way.', read.fillBytes);
+  const waiting = 'Answers that wait for their connections to take more.';
+  metrics.gaugeFrom('headwater_edge_unsent_answers', waiting, read.unsentAnswers);
   metrics.gaugeFrom('headwater_edge_unsent_bytes', 'Memory of what slow readers alone hold.', read.unsentBytes);
   metrics.gaugeFrom('headwater_edge_streams', 'Streams followed.', read.streams);
   metrics.gaugeFrom('headwater_edge_tracks_followed', 'Tracks whose parts are fetched ahead.', read.tracksFollowed);

@@ -15,7 +15,7 @@ import type { RunningEdge } from './start-edge.ts';
 import { storeMedia } from './stored.ts';
 import { Unsent } from './unsent.ts';
 
-const UNBOUND = new Unsent({ limitBytes: Infinity, isKept: () => true, onCut: () => undefined });
+const UNBOUND = new Unsent({ limitBytes: Infinity, onCut: () => undefined });
 const PATIENT = { withinMs: 5_000 };
 
 function fillsOf(

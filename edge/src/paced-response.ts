@@ -47,6 +47,10 @@ export class PacedResponse extends EventEmitter implements ViewerResponse {
     return this.#body.queuedBytes + this.#response.writableLength;
   }
 
+  get copiedBytes(): number {
+    return PIECE_BYTES;
+  }
+
   get shouldKeepAlive(): boolean {
     return this.#response.shouldKeepAlive;
   }

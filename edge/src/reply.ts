@@ -102,7 +102,7 @@ export function replyStored(exchange: Exchange, stored: Stored, telling: Telling
         return 0;
       }
       response.end(stored.body);
-      exchange.unsent.add(stored, response);
+      exchange.unsent.add(stored, stored.body.length, response);
       return size;
     case 'unsatisfiable':
       replyProblem(exchange, 'bad_range', { edgeId: telling.edgeId, more: ['Content-Range', `bytes */${size}`] });
@@ -114,7 +114,7 @@ export function replyStored(exchange: Exchange, stored: Stored, telling: Telling
       const head = [...described(stored, lastByte - firstByte + 1), 'Content-Range', span, ...told(exchange, telling)];
       response.writeHead(206, head);
       response.end(stored.body.subarray(firstByte, lastByte + 1));
-      exchange.unsent.add(stored, response);
+      exchange.unsent.add(stored, stored.body.length, response);
       return lastByte - firstByte + 1;
     }
   }
@@ -190,7 +190,7 @@ export function replyGrowing(
       bytes = stored.body.length;
       leave(true);
       response.end(rest);
-      exchange.unsent.add(stored, response);
+      exchange.unsent.add(stored, stored.body.length, response);
     }
     function cut(): void {
       leave(false);

@@ -197,7 +197,7 @@ async function assemble(
   const scheme = schemeOf(config);
   const waiters = new Waiters(limits.waiters);
   const around = { clock, feed, log, metrics, waiters, parents, upstreamEvents, scheme, team, onForget };
-  const zones = await assembleZones(config, { ...around, share: media.share });
+  const zones = await assembleZones(config, { ...around, share: media.share, unsent: media.unsent });
   media.share.divide(media.cache, zones);
   const edge: Edge = {
     id: config.nodeId,
@@ -252,6 +252,7 @@ function exposeGauges(edge: Edge, events: EdgeEvents, open: { readonly count: nu
     fills: () => edge.fills.count,
     fillBytes: () => edge.fills.heldBytes,
     unsentBytes: () => edge.unsent.heldBytes,
+    unsentAnswers: () => edge.unsent.waiting,
     streams: () => edge.views.count,
     tracksFollowed: () => edge.views.followedTracks,
     waiting: () => edge.waiters.count,

@@ -9,6 +9,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 export interface ViewerSocket {
   readonly remoteAddress?: string | undefined;
   readonly destroyed: boolean;
+  /** true for a connection of TLS */
+  readonly encrypted?: boolean;
   /** set by {@link setTimeout}; it is over when nothing moves for so long */
   readonly timeout?: number | undefined;
   /** where requests share a connection and do not wait for one another: that connection */
@@ -16,7 +18,7 @@ export interface ViewerSocket {
   setTimeout(ms: number): unknown;
   /** Cuts it: an answer that is not over never looks whole. */
   destroy(): unknown;
-  /** Cuts it so that nobody takes the end for a good one. */
+  /** Cuts a connection of TCP so that nobody takes the end for a good one. */
   resetAndDestroy?(): unknown;
 }
 
@@ -41,6 +43,8 @@ export interface ViewerResponse {
   readonly writableEnded: boolean;
   /** bytes that were handed over and not taken yet */
   readonly writableLength: number;
+  /** of that, what is copied for this connection alone, at most; where nothing is copied there is no such number */
+  readonly copiedBytes?: number;
   /** false: the connection ends when those who have requests on it are answered */
   shouldKeepAlive: boolean;
   /** An interim answer (RFC 9110 §15.2), before the head. */

@@ -131,7 +131,7 @@ export class H2Response extends EventEmitter implements ViewerResponse {
     this.#session = session;
     const mayEnd = (this.#mayEnd = endOnlyWhole(stream));
     this.#body = new PacedBody({
-      pieceBytes: () => Math.max(FRAME_BYTES, Math.floor(PIECES_BYTES / Math.max(1, session.openStreams))),
+      pieceBytes: () => this.copiedBytes,
       write(piece) {
         session.sent(piece.length);
         return stream.write(piece);
@@ -163,6 +163,10 @@ export class H2Response extends EventEmitter implements ViewerResponse {
 
   get writableLength(): number {
     return this.#body.queuedBytes + this.#stream.writableLength;
+  }
+
+  get copiedBytes(): number {
+    return Math.max(FRAME_BYTES, Math.floor(PIECES_BYTES / Math.max(1, this.#session.openStreams)));
   }
 
   writeInformation(status: number, fields: readonly string[]): void {

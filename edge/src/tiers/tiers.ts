@@ -11,6 +11,7 @@ import { distrust, type NumberedRule, PurgeLog } from './disk/purge-log.ts';
 import type { DiskRecord } from './disk/record.ts';
 import { bytesOf, entryName, entryOf, extentOf, type Kept, nameOf, recordOf, sliceName } from './kept.ts';
 import { RamTier, type WhyDropped } from './ram.ts';
+import type { Ledger } from '../unsent.ts';
 import { SLICE_BYTES, type SliceExtent, type TierEntry } from './tier-entry.ts';
 import { Variants } from './variants.ts';
 
@@ -21,6 +22,8 @@ export interface TiersOptions<E> {
   readonly ramLimitBytes?: () => number;
   /** called when RAM has taken something */
   readonly onRamGrown?: () => void;
+  /** told of the memory of slices that RAM has */
+  readonly ledger?: Ledger;
   /** 32 random bits: the names' hashes depend on them, so that nobody can choose names that collide */
   readonly seed: number;
   /** null: no disk tier */
@@ -331,10 +334,13 @@ export class Tiers<E extends TierEntry, R = unknown> {
   }
 
   #keepSlice(kept: Kept<E> & { readonly kind: 'slice' }): void {
-    const { variantId, index } = kept;
+    const { variantId, index, extent } = kept;
     const hash = this.#variants.hashOf(variantId, index);
     this.#variants.add(variantId, index);
+    const replaced = this.#ram.peek(nameOf(kept));
+    this.#options.ledger?.keep(extent.bytes.buffer);
     this.#ram.put(nameOf(kept), kept, { bytes: bytesOf(kept), hash });
+    if (replaced?.kind === 'slice') this.#options.ledger?.release(replaced.extent.bytes.buffer);
     this.#options.onRamGrown?.();
   }
 
@@ -350,8 +356,10 @@ export class Tiers<E extends TierEntry, R = unknown> {
   }
 
   #leftRam(kept: Kept<E>, why: WhyDropped): void {
-    if (kept.kind === 'slice') this.#variants.remove(kept.variantId, kept.index);
-    else for (const { id } of kept.entry.variants) this.#unlist(id);
+    if (kept.kind === 'slice') {
+      this.#variants.remove(kept.variantId, kept.index);
+      this.#options.ledger?.release(kept.extent.bytes.buffer);
+    } else for (const { id } of kept.entry.variants) this.#unlist(id);
     // It was popular: when its volume goes it stays, and if that has gone already it is written again.
     if (why !== 'evicted' || this.#disk === null) return;
     if (this.#disk.has(nameOf(kept))) this.#disk.markUsed(nameOf(kept));

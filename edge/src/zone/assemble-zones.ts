@@ -7,6 +7,7 @@ import type { Log } from '@headwater/service/log';
 import type { Metrics } from '@headwater/service/metrics';
 import type { EdgeConfig } from '../config.ts';
 import type { RamShare } from '../ram-share.ts';
+import type { Unsent } from '../unsent.ts';
 import { HTTP_CLIENT_LIMITS } from '../upstream/http-client.ts';
 import type { Parents } from '../upstream/parents.ts';
 import { UpstreamClient } from '../upstream/upstream-client.ts';
@@ -36,6 +37,8 @@ interface Surroundings {
   readonly scheme: 'http' | 'https';
   /** of the RAM, with our own streams */
   readonly share: RamShare;
+  /** of memory that readers hold, with our own streams */
+  readonly unsent: Unsent;
   /** the other workers, where there are any */
   readonly team: Team | undefined;
   /** has others forget as well what a request has changed; workers are told by their node */
@@ -62,8 +65,8 @@ export async function assembleZones(config: EdgeConfig, around: Surroundings): P
   const { limits } = config;
   const { clock, feed, log, metrics, waiters, scheme, team, onForget } = around;
   const events = createZoneEvents(log, metrics);
-  const budget = new MemoryBudget(limits.fillBytes);
-  const zoneTiers = await openTiers({ config, share: around.share, clock, events });
+  const budget = new MemoryBudget(limits.fillBytes, around.unsent);
+  const zoneTiers = await openTiers({ config, share: around.share, ledger: around.unsent, clock, events });
   const { tiers, purges } = zoneTiers;
   const upstream = assembleUpstream(config, around, events);
   const shelf = new Shelf({

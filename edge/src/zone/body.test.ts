@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Unsent } from '../unsent.ts';
 import { Body } from './body.ts';
 import { MemoryBudget } from './memory-budget.ts';
 
@@ -8,7 +9,7 @@ test('who has left waits for no byte', async () => {
     id: 'a',
     lengthBytes: 10,
     store: { slice: () => undefined, putSlice: () => undefined },
-    budget: new MemoryBudget(0),
+    budget: new MemoryBudget(0, new Unsent({ limitBytes: 0, onCut: () => undefined })),
     pinLimitBytes: 1_000,
     aloneMs: 1_000,
     isStored: true,

@@ -11,10 +11,10 @@ export class GrowingExtent {
   #buffer: Buffer;
   #filled = 0;
 
-  private constructor(budget: MemoryBudget, offset: number, capacity: number) {
+  private constructor(budget: MemoryBudget, offset: number, buffer: Buffer) {
     this.offset = offset;
     this.#budget = budget;
-    this.#buffer = Buffer.allocUnsafeSlow(capacity);
+    this.#buffer = buffer;
   }
 
   /**
@@ -25,7 +25,8 @@ export class GrowingExtent {
    */
   static begin(budget: MemoryBudget, offset: number, expectedBytes: number | null): GrowingExtent | null {
     const capacity = Math.min(SLICE_BYTES - offset, expectedBytes ?? FIRST_CAPACITY_BYTES);
-    return budget.reserve(capacity) ? new GrowingExtent(budget, offset, capacity) : null;
+    const buffer = budget.take(capacity);
+    return buffer === null ? null : new GrowingExtent(budget, offset, buffer);
   }
 
   /** Where it ends in its slice, exclusive. */
@@ -42,9 +43,10 @@ export class GrowingExtent {
     const needed = this.#filled + bytes.length;
     if (needed > this.#buffer.length) {
       const capacity = Math.min(SLICE_BYTES - this.offset, Math.max(needed, this.#buffer.length * 2));
-      if (!this.#budget.reserve(capacity - this.#buffer.length)) return false;
-      const larger = Buffer.allocUnsafeSlow(capacity);
+      const larger = this.#budget.take(capacity);
+      if (larger === null) return false;
       this.#buffer.copy(larger, 0, 0, this.#filled);
+      this.#budget.release(this.#buffer);
       this.#buffer = larger;
     }
     this.#buffer.set(bytes, this.#filled);
@@ -67,6 +69,6 @@ export class GrowingExtent {
 
   /** Gives its memory back to the budget. */
   release(): void {
-    this.#budget.release(this.#buffer.length);
+    this.#budget.release(this.#buffer);
   }
 }

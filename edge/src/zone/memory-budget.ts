@@ -1,5 +1,7 @@
 /** Memory that several share: each asks before it takes. Who needs none of it this moment gives it back when it runs out. */
 
+import type { Ledger } from '../unsent.ts';
+
 /** Has taken some of it. */
 interface Holder {
   /** Lets go of what can be had again. */
@@ -8,12 +10,15 @@ interface Holder {
 
 export class MemoryBudget {
   readonly #limitBytes: number;
+  readonly #ledger: Ledger;
   /** in the order in which they came */
   readonly #holders = new Set<Holder>();
   #heldBytes = 0;
 
-  constructor(limitBytes: number) {
+  /** @param ledger knows of memory that readers hold, too */
+  constructor(limitBytes: number, ledger: Ledger) {
     this.#limitBytes = limitBytes;
+    this.#ledger = ledger;
   }
 
   get heldBytes(): number {
@@ -29,18 +34,21 @@ export class MemoryBudget {
     this.#holders.delete(holder);
   }
 
-  /** False when there is not so much left, nor to be had back. */
-  reserve(bytes: number): boolean {
+  /** Memory to be {@link release}d; null when there is not so much left, nor to be had back. */
+  take(bytes: number): Buffer | null {
     for (const holder of this.#holders) {
       if (this.#heldBytes + bytes <= this.#limitBytes) break;
       holder.giveBack();
     }
-    if (this.#heldBytes + bytes > this.#limitBytes) return false;
+    if (this.#heldBytes + bytes > this.#limitBytes) return null;
     this.#heldBytes += bytes;
-    return true;
+    const memory = Buffer.allocUnsafeSlow(bytes);
+    this.#ledger.keep(memory.buffer);
+    return memory;
   }
 
-  release(bytes: number): void {
-    this.#heldBytes -= bytes;
+  release(memory: Buffer): void {
+    this.#heldBytes -= memory.length;
+    this.#ledger.release(memory.buffer);
   }
 }

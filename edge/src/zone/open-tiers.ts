@@ -6,6 +6,7 @@ import type { Clock } from '@headwater/service/clock';
 import type { EdgeConfig } from '../config.ts';
 import type { RamShare } from '../ram-share.ts';
 import { Tiers, type TiersOptions } from '../tiers/tiers.ts';
+import type { Ledger } from '../unsent.ts';
 import type { Entry, Variant } from './entry.ts';
 import { type PurgeOrder, PurgeRules } from './purge-rules.ts';
 import type { ZoneEvents } from './zone-events.ts';
@@ -14,6 +15,8 @@ interface Surroundings {
   readonly config: Pick<EdgeConfig, 'limits' | 'cacheDirectory'>;
   /** of the RAM, with our own streams */
   readonly share: RamShare;
+  /** told of what RAM has */
+  readonly ledger: Ledger;
   readonly clock: Clock;
   readonly events: Pick<ZoneEvents, 'diskLost' | 'purgeNotNoted'>;
 }
@@ -28,13 +31,14 @@ export interface ZoneTiers {
 const EVERYTHING: PurgeOrder = { all: true, soft: false };
 
 /** Takes up what is on disk. Without a disk that can be used it is RAM alone. */
-export async function openTiers({ config, share, clock, events }: Surroundings): Promise<ZoneTiers> {
+export async function openTiers({ config, share, ledger, clock, events }: Surroundings): Promise<ZoneTiers> {
   const { ramBytes, diskBytes } = config.limits;
   let purges = new PurgeRules();
   const inMemory: TiersOptions<Entry> = {
     ramBytes,
     ramLimitBytes: () => share.objectsLimitBytes(),
     onRamGrown: () => share.settle(),
+    ledger,
     seed: Math.floor(Math.random() * 2 ** 32),
     disk: null,
     judge: {

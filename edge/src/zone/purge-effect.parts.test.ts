@@ -11,6 +11,7 @@ import { ManualClock } from '@headwater/service/clock';
 import { storedHead } from '../http-cache/stored-head.ts';
 import { RamShare } from '../ram-share.ts';
 import type { Entry } from './entry.ts';
+import { Unsent } from '../unsent.ts';
 import { type ZoneTiers, openTiers } from './open-tiers.ts';
 
 const OBJECTS = 100_000;
@@ -54,7 +55,9 @@ test('a purge holds within 5 ms with 100,000 objects in RAM and on disk', async 
   const config = { limits, cacheDirectory: join(directory.path, 'cache') } as Parameters<typeof openTiers>[0]['config'];
   const fail = (error: unknown): never => assert.fail(String(error));
   const events = { diskLost: fail, purgeNotNoted: fail };
-  const zone = await openTiers({ config, share: new RamShare(limits.ramBytes), clock: new ManualClock(0), events });
+  const ledger = new Unsent({ limitBytes: Infinity, onCut: () => undefined });
+  const share = new RamShare(limits.ramBytes);
+  const zone = await openTiers({ config, share, ledger, clock: new ManualClock(0), events });
   const entries = Array.from({ length: OBJECTS }, (_, n) => entryOf(n));
   for (const [n, entry] of entries.entries()) {
     zone.tiers.putEntry(entry);

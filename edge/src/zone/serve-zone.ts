@@ -16,7 +16,6 @@ import { waitUntil } from '../patience.ts';
 import type { Waiters } from '../waiters.ts';
 import { Answer } from './answer.ts';
 import type { Ask } from './ask.ts';
-import { letGo } from './candidate.ts';
 import { fieldsForUpstream } from './forwarded-fields.ts';
 import type { NamedNext } from './named-next.ts';
 import type { Shelf } from './shelf.ts';
@@ -110,34 +109,45 @@ function replyHere(edge: ZoneEdge, { response }: Exchange): void {
   edge.events.answered('declined', 0);
 }
 
+/** A request's wait for the head of its answer. What comes after that is bounded by what connections may hold. */
+interface Wait {
+  readonly signal: AbortSignal;
+  readonly over: () => void;
+}
+
 function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask, child: Child | null): void {
   const { method } = ask.request;
+  const { socket } = exchange.request;
   const hit = method === 'GET' || method === 'HEAD' ? edge.desk.hit(ask) : null;
   const mustWait = hit === null || hit instanceof Promise;
-  const work = async (signal: AbortSignal): Promise<void> => {
-    const ready = await hit;
-    if (ready !== null && !mustWait) return hand(edge, exchange, ask, ready);
-    if (ready !== null) return handLate(edge, exchange, ask, ready);
-    if (child !== null && !(await mayGoOn(exchange, child, signal))) return edge.events.answered('left', 0);
-    if (method === 'GET') return serveGet(edge, exchange, ask, signal);
-    return forward(edge, exchange, ask, signal);
-  };
-  if (mustWait && !edge.waiters.enter(exchange.request.socket)) {
+  if (mustWait && !edge.waiters.enter(socket)) {
     hit?.then(dismiss).catch((error: unknown) => edge.events.threw(ask.key, error));
     replyProblem(exchange, 'too_many_waiters', { edgeId: edge.id });
     return edge.events.answered('failed', 0);
   }
+  let isWaiting = mustWait;
+  const over = (): void => {
+    if (isWaiting) edge.waiters.leave(socket);
+    isWaiting = false;
+  };
   const left = new AbortController();
   const leave = (): void => left.abort();
   exchange.response.once('close', leave);
-  work(left.signal)
+  const work = async (wait: Wait): Promise<void> => {
+    const ready = await hit;
+    if (ready !== null && !mustWait) return hand(edge, exchange, ask, ready);
+    if (ready !== null) return handLate(edge, exchange, ask, { ready, wait });
+    if (child !== null && !(await mayGoOn(exchange, child, wait.signal))) return edge.events.answered('left', 0);
+    return method === 'GET' ? serveGet(edge, exchange, ask, wait) : forward(edge, exchange, ask, wait);
+  };
+  work({ signal: left.signal, over })
     .catch((error: unknown) => {
       edge.events.threw(ask.key, error);
       replyProblem(exchange, 'internal', { edgeId: edge.id });
     })
     .finally(() => {
       exchange.response.off('close', leave);
-      if (mustWait) edge.waiters.leave(exchange.request.socket);
+      over();
     });
   // The request's own fetch begins first.
   if (method === 'GET') setImmediate(() => edge.namedNext.follow(exchange.request, ask));
@@ -172,17 +182,23 @@ function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
   };
 }
 
-async function serveGet(edge: ZoneEdge, exchange: Exchange, ask: Ask, signal: AbortSignal): Promise<void> {
+async function serveGet(edge: ZoneEdge, exchange: Exchange, ask: Ask, wait: Wait): Promise<void> {
+  const { signal } = wait;
   const onInformation = (status: number, fields: FieldList): void => informed(exchange, status, fields);
-  const obtained = await edge.desk.obtain(ask, { withinMs: edge.deadlineMs, signal, onInformation });
-  await handLate(edge, exchange, ask, obtained);
+  const ready = await edge.desk.obtain(ask, { withinMs: edge.deadlineMs, signal, onInformation });
+  await handLate(edge, exchange, ask, { ready, wait });
 }
 
 /** Gives what had to be waited for, to whom may still have it. */
-async function handLate(edge: ZoneEdge, exchange: Exchange, ask: Ask, obtained: Obtained): Promise<void> {
-  if (!isRefusedBy(edge, exchange, ask)) return hand(edge, exchange, ask, obtained);
-  if (obtained.kind === 'object') letGo(obtained.hold);
-  if (obtained.kind === 'answer') obtained.answer.abort();
+async function handLate(
+  edge: ZoneEdge,
+  exchange: Exchange,
+  ask: Ask,
+  { ready, wait }: { readonly ready: Obtained; readonly wait: Wait },
+): Promise<void> {
+  wait.over();
+  if (!isRefusedBy(edge, exchange, ask)) return hand(edge, exchange, ask, ready);
+  dismiss(ready);
 }
 
 /** Failures before any upstream was asked. */
@@ -208,7 +224,7 @@ async function hand(edge: ZoneEdge, exchange: Exchange, ask: Ask, obtained: Obta
 }
 
 /** Whatever is not a GET goes to the upstream, and what that changes is forgotten (RFC 9111 §4.4). */
-async function forward(edge: ZoneEdge, exchange: Exchange, ask: Ask, signal: AbortSignal): Promise<void> {
+async function forward(edge: ZoneEdge, exchange: Exchange, ask: Ask, wait: Wait): Promise<void> {
   const { method } = ask.request;
   if (method === 'HEAD' && edge.desk.isNowhere(ask)) {
     const obtained = { kind: 'failed', code: 'not_cached', how: forwarded('request') } as const;
@@ -220,8 +236,9 @@ async function forward(edge: ZoneEdge, exchange: Exchange, ask: Ask, signal: Abo
     (handler) => edge.upstream.fetch(upstreamRequest(exchange, ask), handler),
     (status, fields) => informed(exchange, status, fields),
   );
-  signal.addEventListener('abort', () => answer.abort(), { once: true });
+  wait.signal.addEventListener('abort', () => answer.abort(), { once: true });
   const head = await answer.head;
+  wait.over();
   const how = { ...(await why), fwdStatus: 'code' in head ? null : head.status };
   const telling = { edgeId: edge.id, how, isPrivate: ask.isPrivate };
   // What it has changed at the origin it has changed: of that the viewer hears.

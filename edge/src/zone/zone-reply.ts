@@ -10,6 +10,7 @@ import { type ByteRange, requestedRanges } from '../http-cache/ranges.ts';
 import type { RequestHead } from '../http-cache/request-head.ts';
 import type { UpstreamHead } from '../upstream/upstream-handler.ts';
 import { type Exchange, LONG_BODY_BYTES, replyProblem, watchQueue } from '../reply.ts';
+import { cutSocket } from '../cut.ts';
 import type { ViewerResponse } from '../viewer-exchange.ts';
 import type { Answer } from './answer.ts';
 import { type Hold, letGo } from './candidate.ts';
@@ -150,6 +151,7 @@ async function sendBody(
     const bytes = hold.bytes.subarray(piece?.first ?? 0, piece?.end ?? undefined);
     if (bytes.length > LONG_BODY_BYTES) watchQueue(exchange);
     response.end(bytes);
+    exchange.unsent.add(bytes.buffer, bytes.buffer.byteLength, response);
     return { status, bytes: bytes.length, isWhole: true };
   }
   watchQueue(exchange);
@@ -161,7 +163,7 @@ async function sendBody(
   try {
     for (const piece of pieces) {
       if (piece.before !== '') response.write(Buffer.from(piece.before, 'latin1'));
-      const sent = await sendStretch(response, hold, piece, left.signal);
+      const sent = await sendStretch(exchange, hold, piece, left.signal);
       bytes += sent.bytes;
       isWhole &&= sent.isWhole;
       if (!isWhole) break;
@@ -182,14 +184,15 @@ function finish(response: ViewerResponse, hold: Hold, after: string): void {
 }
 
 async function sendStretch(
-  response: ViewerResponse,
+  exchange: Exchange,
   hold: Hold,
   { first, end }: Piece,
   signal: AbortSignal,
 ): Promise<{ readonly bytes: number; readonly isWhole: boolean }> {
+  const { response } = exchange;
   if ('bytes' in hold) {
     const bytes = hold.bytes.subarray(first, end ?? undefined);
-    if (!response.write(bytes)) await drained(response, signal);
+    if (!response.write(bytes)) await taken(exchange, bytes, signal);
     return { bytes: bytes.length, isWhole: !signal.aborted };
   }
   const { body, reader } = hold;
@@ -203,7 +206,7 @@ async function sendStretch(
     if (signal.aborted) return { bytes: reader.position - first, isWhole: false };
     const isRoom = response.write(bytes);
     body.seek(reader, reader.position + bytes.length);
-    if (!isRoom) await drained(response, signal);
+    if (!isRoom) await taken(exchange, bytes, signal);
   }
 }
 
@@ -225,7 +228,11 @@ export function replyAnswer(
       response.off('close', onClose);
       resolve({ status: head.status, bytes, isWhole });
     };
-    const onDrain = (): void => answer.resume();
+    const held: (() => void)[] = [];
+    const onDrain = (): void => {
+      for (const leave of held.splice(0)) leave();
+      answer.resume();
+    };
     const onClose = (): void => {
       over(false);
       answer.abort();
@@ -236,7 +243,9 @@ export function replyAnswer(
       data(chunk) {
         if (isBodyless || response.destroyed) return true;
         bytes += chunk.length;
-        return response.write(chunk);
+        if (response.write(chunk)) return true;
+        held.push(exchange.unsent.add(chunk.buffer, chunk.buffer.byteLength, response));
+        return false;
       },
       end(trailers) {
         over(true);
@@ -301,9 +310,15 @@ function addTrailers(response: ViewerResponse, trailers: FieldList): void {
 
 /** To HTTP/1.0 the end of the connection may be the end of the body: there only a reset says that it is not whole. */
 function cut({ request, response }: Exchange): void {
-  const { socket } = request;
-  if (request.httpVersion === '1.0' && socket.resetAndDestroy !== undefined) socket.resetAndDestroy();
+  if (request.httpVersion === '1.0') cutSocket(request.socket);
   else response.destroy();
+}
+
+/** Until the connection has taken what it was given; as long it is held for that. */
+async function taken({ response, unsent }: Exchange, { buffer }: Buffer, signal: AbortSignal): Promise<void> {
+  const leave = unsent.add(buffer, buffer.byteLength, response);
+  await drained(response, signal);
+  leave();
 }
 
 function drained(response: ViewerResponse, signal: AbortSignal): Promise<void> {

@@ -4,6 +4,7 @@ import { type IncomingMessage, type ServerResponse, createServer } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { FeedState } from '@headwater/protocol/feed-state';
 import type { ZoneEntry } from '@headwater/protocol/zone';
+import type { TlsFiles } from '@headwater/service/tls-files';
 import type { Clock } from '@headwater/service/clock';
 import type { EdgeLimits } from '../config.ts';
 import { startRig } from '../edge-rig.ts';
@@ -28,12 +29,13 @@ interface ZoneRigOptions {
   readonly zone?: Partial<ZoneEntry>;
   /** for an edge with a disk */
   readonly cacheDirectory?: string;
+  readonly tlsFiles?: readonly TlsFiles[];
 }
 
 /** One zone for every host, in front of one origin; the clock stands still unless the test moves it. */
 export async function startZoneRig(
   answering: Answering,
-  { limits = {}, zone = {}, cacheDirectory = '' }: ZoneRigOptions = {},
+  { limits = {}, zone = {}, cacheDirectory = '', tlsFiles = [] }: ZoneRigOptions = {},
 ): Promise<ZoneRig> {
   const asked: IncomingMessage[] = [];
   const origin = createServer((request, response) => {
@@ -48,7 +50,7 @@ export async function startZoneRig(
   const clock = { nowAtMs: Date.UTC(2030, 0, 1), nowMs: () => clock.nowAtMs, monotonicMs: () => clock.nowAtMs };
   const entry: ZoneEntry = { name: 'site', hosts: ['*'], pathPrefix: '/', origins: [url], policy: 'public', ...zone };
   const start = (): Promise<RunningEdge> =>
-    startRig(new FeedState(), { limits, clock, zones: [entry], cacheDirectory });
+    startRig(new FeedState(), { limits, clock, zones: [entry], cacheDirectory, tlsFiles });
   const rig: ZoneRig = {
     edge: await start(),
     async restart() {

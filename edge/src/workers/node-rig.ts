@@ -16,6 +16,7 @@ interface NodeRigOptions {
   readonly port?: number;
   readonly zones?: EdgeConfig['zones'];
   readonly tlsFiles?: EdgeConfig['tlsFiles'];
+  readonly headerBytes?: number;
   /** without it there is no disk tier */
   readonly cacheDirectory?: string;
   readonly onEvent?: (event: string) => void;
@@ -26,7 +27,8 @@ export function startNodeRig(feed: FeedState, options: NodeRigOptions = {}): Pro
   const config = readConfig({ HEADWATER_EDGE_PORT: String(port), HEADWATER_EDGE_WORKERS: String(workers) });
   // What is fetched ahead of anybody's request, or was stored in an earlier run, would be counted with the rest.
   const diskBytes = cacheDirectory === undefined ? 0 : config.limits.diskBytes;
-  const limits = { ...config.limits, prefetches: 0, diskBytes };
+  const { headerBytes = config.limits.headerBytes } = options;
+  const limits = { ...config.limits, prefetches: 0, diskBytes, headerBytes };
   const log = (_: string, event: string): void => onEvent(event);
   const own = { zones, tlsFiles, adminPort: 0, logLevel: 'error', limits } as const;
   const directory = cacheDirectory === undefined ? {} : { cacheDirectory };

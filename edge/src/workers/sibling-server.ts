@@ -21,6 +21,8 @@ import { TimelineRelay } from './timeline-relay.ts';
 
 /** A little more than an origin lets a request wait, so that its word is heard. */
 const PATIENCE_MS = WAIT_LIMIT_MS + 500;
+/** Where a viewer's fields come in they are bounded already, and a worker adds a few of its own. */
+const HEADER_BYTES = 256 * 1024;
 
 type ObjectPath = Exclude<CmafPath, { kind: 'timeline' }>;
 
@@ -37,7 +39,8 @@ interface Exchange {
 export function createSiblingServer(edge: Edge, ownership: Ownership): Server {
   const relay = new TimelineRelay();
   // Its clients are this node's own, who close what they do not need.
-  const server = createServer({ keepAliveTimeout: 0, noDelay: true }, (request, response) => {
+  const options = { keepAliveTimeout: 0, noDelay: true, maxHeaderSize: HEADER_BYTES };
+  const server = createServer(options, (request, response) => {
     const left = new AbortController();
     response.once('close', () => left.abort());
     const asViewers = { request, response, isPrivate: false, isMedia: true, unsent: edge.unsent };

@@ -18,9 +18,12 @@ interface Rig extends AsyncDisposable {
   readonly asked: string[];
 }
 
-async function startRig(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<Rig> {
+async function startRig(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  headerBytes?: number,
+): Promise<Rig> {
   const asked: string[] = [];
-  const origin = createServer((request, response) => {
+  const origin = createServer({ maxHeaderSize: 131_072 }, (request, response) => {
     asked.push(`${request.method} ${request.url}`);
     answer(request, response);
   });
@@ -29,7 +32,7 @@ async function startRig(answer: (request: IncomingMessage, response: ServerRespo
   const origins = [`http://127.0.0.1:${(origin.address() as AddressInfo).port}`];
   const feed = new FeedState();
   const zones = [{ name: 'site', hosts: ['*'], pathPrefix: '/', origins, policy: 'public' }] as const;
-  const node = await startNodeRig(feed, { zones });
+  const node = await startNodeRig(feed, { zones, ...(headerBytes === undefined ? {} : { headerBytes }) });
   return {
     node,
     feed,
@@ -65,6 +68,13 @@ test('a thousand who ask at once for what nobody has cost the origin one request
   assert.equal(rig.asked.length, 1);
   assert.equal(await metric(rig.node, 'headwater_edge_zone_fetches_total'), 1);
   assert.equal(await metric(rig.node, 'headwater_edge_zone_requests_total'), 1_000 + MANY);
+});
+
+test('fields that a viewer may send are not too many for the worker that owns the object', async () => {
+  await using rig = await startRig(cacheable, 65_536);
+  const headers = { 'x-large': 'x'.repeat(60_000), connection: 'close' };
+  const statuses = Array.from({ length: 20 }, async () => (await ask(rig.node, '/film', { headers })).status);
+  assert.deepEqual(new Set(await Promise.all(statuses)), new Set([200]));
 });
 
 test('every key has one owner: of many keys each is fetched once, with its query and its ranges', async () => {

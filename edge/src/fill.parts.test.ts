@@ -338,6 +338,7 @@ test('a reader that is slow is not taken for an idle one, however much is ready 
   const telling = { edgeId: 'e', cacheStatus: '', timing: '', freshness: 'max-age=1' };
   const { server } = createViewerServer({
     certificates: null,
+    mayShakeHands: () => true,
     headerBytes: 4_096,
     connections: 10,
     connectionsPerAddress: { loopback: 0, elsewhere: 0 },

@@ -22,6 +22,8 @@ interface ViewerServerOptions {
   readonly headerBytes: number;
   readonly connections: number;
   readonly connectionsPerAddress: AddressCap;
+  /** whether the address of a connection may begin a TLS handshake */
+  readonly mayShakeHands: (socket: Socket) => boolean;
   /** a connection on which nothing moves for so long is closed; longer than any blocked request */
   readonly idleMs: number;
   /** null: no TLS */
@@ -61,6 +63,11 @@ export function createViewerServer(options: ViewerServerOptions): ViewerServer {
   const server = limit(createSecureServer(httpOptions(options), certificates, h2.server), answer, {
     ...options,
     bodies,
+  });
+  server.on('connection', (socket: Socket) => {
+    if (socket.destroyed || options.mayShakeHands(socket)) return;
+    options.onConnectionRefused();
+    socket.destroy();
   });
   const end = async (http1: typeof closeServer, withinMs: number): Promise<void> => {
     h2.close();

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { ManualClock } from '@headwater/service/clock';
 import { ask, feedOf, startRig } from './edge-rig.ts';
-import { BURST_SECONDS, RequestRate } from './request-rate.ts';
+import { BURST_SECONDS, RequestRate, handshakesPerSecond } from './request-rate.ts';
+import { TlsFolder } from './secure-rig.ts';
 import type { ViewerSocket } from './viewer-exchange.ts';
 
 function from(remoteAddress: string, shared?: object): ViewerSocket {
@@ -66,4 +70,28 @@ test('an edge tells who sends too many to come back', async () => {
   clock.advance(1_000);
   assert.equal((await ask(edge, '/healthz')).status, 200);
   assert.match((await ask({ port: edge.adminPort }, '/metrics')).text, /headwater_edge_requests_refused_total 1\n/);
+});
+
+test('handshakes have a rate of their own, a twentieth of that of requests', async () => {
+  assert.deepEqual(handshakesPerSecond({ loopback: 0, elsewhere: 5_000 }), { loopback: 0, elsewhere: 250 });
+  assert.deepEqual(handshakesPerSecond({ loopback: 1, elsewhere: 200 }), { loopback: 10, elsewhere: 10 });
+  const clock = new ManualClock(Date.UTC(2026, 0, 1));
+  await using folder = await TlsFolder.make();
+  const limits = { requestsPerSecondPerAddress: { loopback: 240, elsewhere: 240 } };
+  const tlsFiles = [await folder.add('edge.example')];
+  await using edge = await startRig(feedOf('http://127.0.0.1:1'), { limits, clock, tlsFiles });
+  const isLetIn = async (localAddress: string): Promise<boolean> => {
+    const plain = connect({ port: edge.port, host: '127.0.0.1', localAddress });
+    const socket = connectTls({ socket: plain, rejectUnauthorized: false });
+    const outcome = await Promise.race([once(socket, 'secureConnect'), once(socket, 'close')]).catch(() => null);
+    const isIn = outcome !== null && !socket.destroyed;
+    socket.on('error', () => undefined).destroy();
+    return isIn;
+  };
+  for (let at = 0; at < 12 * BURST_SECONDS; at += 1) assert.ok(await isLetIn('127.0.0.1'), `handshake ${at}`);
+  assert.equal(await isLetIn('127.0.0.1'), false);
+  assert.equal(await isLetIn('127.0.0.2'), true);
+  clock.advance(1_000);
+  assert.equal(await isLetIn('127.0.0.1'), true);
+  assert.match((await ask({ port: edge.adminPort }, '/metrics')).text, /headwater_edge_connections_refused_total 1\n/);
 });

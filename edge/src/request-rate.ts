@@ -7,10 +7,21 @@ import type { ViewerSocket } from './viewer-exchange.ts';
 
 /** So many seconds' requests may come at once, after as many without any. */
 export const BURST_SECONDS = 2;
+/** A TLS handshake costs as much as so many small answers: 0.7 ms with a key of P-256. */
+const ANSWERS_PER_HANDSHAKE = 20;
+/** What any client may, however few requests are let in. */
+const LEAST_HANDSHAKES = 10;
 /** Addresses that are remembered. */
 const ADDRESSES = 100_000;
 /** So many of the oldest are looked at for one that can be forgotten; then the oldest is. */
 const FORGET_AMONG = 8;
+
+/** How many handshakes an address may begin a second, by the requests that it may send. */
+export function handshakesPerSecond({ loopback, elsewhere }: AddressCap): AddressCap {
+  const of = (requests: number): number =>
+    requests === 0 ? 0 : Math.max(LEAST_HANDSHAKES, requests / ANSWERS_PER_HANDSHAKE);
+  return { loopback: of(loopback), elsewhere: of(elsewhere) };
+}
 
 interface Counted extends Bucket, CellRate {}
 
@@ -34,8 +45,8 @@ export class RequestRate {
     return this.#byCustomer.size;
   }
 
-  /** Counts a request, unless its address has sent too many. */
-  admit(socket: ViewerSocket): boolean {
+  /** Counts a request, or a handshake, unless its address has sent too many. */
+  admit(socket: Pick<ViewerSocket, 'remoteAddress' | 'shared'>): boolean {
     const connection = socket.shared ?? socket;
     let bucket = this.#byConnection.get(connection);
     if (bucket === undefined) {

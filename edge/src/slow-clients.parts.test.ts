@@ -78,6 +78,12 @@ suite('what is too slow is over in time', { concurrency: true }, () => {
     assert.ok(performance.now() - startedMs < 2 * AT_THE_LATEST_MS);
   });
 
+  test('half of a handshake, byte by byte', async () => {
+    // The head of a record of 512 bytes.
+    const record = String.fromCharCode(22, 3, 1, 2, 0);
+    assert.equal(await trickle(connect(secure.port, '127.0.0.1'), record, '1'), '');
+  });
+
   test('a preface of HTTP/2 and nothing after it, or fields without an end', async () => {
     for (const begun of [Buffer.alloc(0), raw.frame(FRAME.headers, 0, 1, raw.get('/'))]) {
       using client = await RawH2.open(secure.port);

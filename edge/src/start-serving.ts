@@ -20,7 +20,7 @@ import type { Readings } from './join-fleet.ts';
 import { Peers } from './peers.ts';
 import { type Purged, purgeAfter } from './purge.ts';
 import { cacheStatuses } from './reply.ts';
-import { RequestRate } from './request-rate.ts';
+import { RequestRate, handshakesPerSecond } from './request-rate.ts';
 import { serve } from './serve.ts';
 import { assembleParents } from './upstream/assemble-parents.ts';
 import { LiveSources } from './upstream/live-sources.ts';
@@ -82,11 +82,13 @@ export async function startServing(config: EdgeConfig, surroundings: Surrounding
   const isReady = (): boolean => !state.draining && knowsEnough(config, feed.cursor !== null);
   const parts = { clock, feed, log, metrics, events, isReady, team, onForget };
   const { edge, zones, closeMedia } = await assemble(config, parts);
-  const { connections, connectionsPerAddress, headerBytes, idleMs } = config.limits;
+  const { connections, connectionsPerAddress, headerBytes, idleMs, requestsPerSecondPerAddress } = config.limits;
+  const handshakes = new RequestRate(handshakesPerSecond(requestsPerSecondPerAddress), clock);
   const certificates = await loadCertificates(config, createFrontEvents(log, metrics));
   const viewers = createViewerServer({
     connections,
     connectionsPerAddress,
+    mayShakeHands: (socket) => handshakes.admit(socket),
     headerBytes,
     idleMs,
     certificates,

@@ -41,6 +41,7 @@ before(async () => {
     connections: 100,
     connectionsPerAddress: { loopback: 0, elsewhere: 0 },
     idleMs: IDLE_MS,
+    mayShakeHands: () => true,
     certificates,
     onRequest(request, response) {
       requests += 1;
@@ -289,13 +290,23 @@ const FLOODS: readonly (readonly [string, Buffer])[] = [
   ['pings', raw.frame(FRAME.ping, 0, 0, Buffer.alloc(8))],
   ['answers to pings that nobody sent', raw.frame(FRAME.ping, raw.ACK, 0, Buffer.alloc(8))],
   ['settings', raw.frame(FRAME.settings, 0, 0, raw.setting(raw.INITIAL_WINDOW, 65_535))],
+  [
+    'settings of many values',
+    raw.frame(FRAME.settings, 0, 0, Buffer.alloc(12_000, raw.setting(raw.INITIAL_WINDOW, 9))),
+  ],
   ['window updates', raw.frame(FRAME.windowUpdate, 0, 0, raw.uint32(1))],
   ['priorities', raw.frame(FRAME.priority, 0, 99, Buffer.alloc(5, 1))],
   ['frames of unknown kinds', raw.frame(0xbe, 0, 0, Buffer.alloc(100))],
+  ['requests on a stream that is over', raw.frame(FRAME.headers, raw.END_HEADERS | raw.END_STREAM, 1, raw.get('/'))],
+  ['nothing on a stream that is over', raw.frame(FRAME.data, 0, 1)],
+  ['resets of a stream that is over', raw.frame(FRAME.reset, 0, 1, raw.uint32(8))],
+  ['window updates of a stream that is over', raw.frame(FRAME.windowUpdate, 0, 1, raw.uint32(1))],
 ];
 for (const [what, one] of FLOODS) {
   test(`a flood of ${what} is cut off`, async () => {
     using client = await RawH2.open(port);
+    client.ask(1, raw.get('/'));
+    await client.until('an answer', () => client.of(FRAME.data, 1).length > 0);
     const many = Buffer.concat(Array.from({ length: Math.ceil(4_096 / one.length) }, () => one));
     while (!client.isClosed) {
       client.send(many);
@@ -338,17 +349,17 @@ test('a body in frames of a byte, or of none, is cut off', async () => {
   }
 });
 
-test('fields without an end are cut off', async () => {
-  using client = await RawH2.open(port);
-  const piece = raw.block([['x-filler', 'y'.repeat(1_000)]]);
-  client.send(raw.frame(FRAME.headers, raw.END_STREAM, 1, raw.get('/')));
-  for (let at = 0; at < 1_000 && !client.isClosed; at += 1) {
-    client.send(raw.frame(FRAME.continuation, 0, 1, piece));
-    await new Promise(setImmediate);
-  }
-  await client.closed();
-  assert.equal(requests, 0);
-});
+for (const piece of [raw.block([['x-filler', 'y'.repeat(1_000)]]), Buffer.alloc(0)])
+  test(`fields without an end, ${piece.length} bytes a frame, are cut off`, async () => {
+    using client = await RawH2.open(port);
+    client.send(raw.frame(FRAME.headers, raw.END_STREAM, 1, raw.get('/')));
+    for (let at = 0; at < 1_000 && !client.isClosed; at += 1) {
+      client.send(raw.frame(FRAME.continuation, 0, 1, piece));
+      await new Promise(setImmediate);
+    }
+    await client.closed();
+    assert.equal(requests, 0);
+  });
 
 test('fields beyond the limit reach nobody, however small they come', async () => {
   using client = await RawH2.open(port);
@@ -375,6 +386,18 @@ test('a connection without streams is closed, however many pings it sends', asyn
   assert.equal(await client.closed(), 0);
   clearInterval(pinger);
   assert.ok(performance.now() - startedMs > IDLE_MS - 1_000);
+});
+
+test('streams that nobody reads, or a byte at a time, are over in time', async () => {
+  handle = answerBig;
+  for (const byte of [raw.uint32(8), raw.uint32(1)]) {
+    using client = await RawH2.open(port, raw.setting(raw.INITIAL_WINDOW, 0));
+    for (let at = 0; at < 10; at += 1) client.ask(2 * at + 1, raw.get('/'));
+    const trickle = setInterval(() => client.send(raw.frame(FRAME.windowUpdate, 0, 1, byte)), 100);
+    await client.closed();
+    clearInterval(trickle);
+    while (open.size > 0) await new Promise(setImmediate);
+  }
 });
 
 test('an answer that says the connection is to end lets the others end', async () => {

@@ -34,3 +34,21 @@ export function waitUntil(
     });
   });
 }
+
+/** What a promise comes to, or null when there is no more patience. */
+export async function within<T>(promise: Promise<T>, patience: Patience): Promise<T | null> {
+  const got: { value?: T } = {};
+  const settle = async (check: () => void): Promise<void> => {
+    got.value = await promise;
+    check();
+  };
+  await waitUntil(
+    () => 'value' in got,
+    patience,
+    (check) => {
+      void settle(check);
+      return () => undefined;
+    },
+  );
+  return got.value ?? null;
+}

@@ -24,6 +24,8 @@ export interface Span {
   position: number;
   /** exclusive; null: to the end of the object, wherever that is */
   readonly end: number | null;
+  /** an upstream has answered */
+  readonly isOpen: boolean;
   /** lets a run that was told to wait go on */
   resume(): void;
   abort(): void;
@@ -71,6 +73,7 @@ export class Body {
   #holds = 0;
   #isLoading = false;
   #failure: ProblemCode | null = null;
+  #hasChanged = false;
   #trailers: FieldList = [];
 
   constructor(options: BodyOptions) {
@@ -94,6 +97,11 @@ export class Body {
   /** Whether a run has failed for good; who comes now needs another body. */
   get hasFailed(): boolean {
     return this.#failure !== null;
+  }
+
+  /** Whether an upstream has shown that there is another version by now. */
+  get hasChanged(): boolean {
+    return this.#hasChanged;
   }
 
   /** What came after the last byte. */
@@ -169,9 +177,10 @@ export class Body {
   }
 
   /** A run could not go on. What it brought stands. */
-  fail(span: Span, code: ProblemCode): void {
+  fail(span: Span, code: ProblemCode, hasChanged = false): void {
     if (this.#options.refetch !== null) this.#sealAt(span.position);
     this.#failure = code;
+    this.#hasChanged ||= hasChanged;
     this.#leave(span);
   }
 
@@ -198,6 +207,17 @@ export class Body {
   read(position: number): Buffer | null {
     const index = Math.floor(position / SLICE_BYTES);
     return this.#pinned.get(index)?.from(position - index * SLICE_BYTES) ?? null;
+  }
+
+  /** Whether a byte is here, or an upstream has begun to bring it. */
+  isAtHand(position: number): boolean {
+    return (
+      this.read(position) !== null ||
+      this.#isComing(
+        position,
+        [...this.#runs].filter(({ isOpen }) => isOpen),
+      )
+    );
   }
 
   /**
@@ -323,8 +343,8 @@ export class Body {
     return span.position - foremost > this.#options.pinLimitBytes / 2;
   }
 
-  #isComing(position: number): boolean {
-    for (const run of this.#runs) {
+  #isComing(position: number, runs: Iterable<Span> = this.#runs): boolean {
+    for (const run of runs) {
       const isWithin = position >= run.position && (run.end === null || position < run.end);
       const isOnly = this.#options.refetch === null;
       if (isWithin && (isOnly || position - run.position <= JOIN_WITHIN_BYTES)) return true;

@@ -15,10 +15,11 @@ import type { UpstreamFetch, UpstreamHandler, UpstreamHead } from '../upstream/u
 import { Answer } from './answer.ts';
 import type { Ask } from './ask.ts';
 import { askedRange } from './asked-range.ts';
+import type { Body } from './body.ts';
 import type { Candidate } from './candidate.ts';
 import { SLICE_BYTES } from '../tiers/tier-entry.ts';
 import type { PurgeMark } from './entry.ts';
-import { type Continuation, startRun } from './run.ts';
+import { type Continuation, type RunOptions, startRun } from './run.ts';
 import type { Growing, NewObject, Refetch, Shelf } from './shelf.ts';
 import { tagsOf } from './tags.ts';
 import { codeOfUpstream } from './upstream-code.ts';
@@ -144,7 +145,7 @@ export function refetchOf(fetching: Fetching, ask: Ask, head: StoredHead, length
     const from = isWidened ? Math.floor(first / SLICE_BYTES) * SLICE_BYTES : first;
     const widenedEnd = Math.ceil(Math.min(end, from + REFETCH_BYTES) / SLICE_BYTES) * SLICE_BYTES;
     const to = isWidened ? Math.min(widenedEnd, lengthBytes) : end;
-    void startRun(body, null, {
+    void bringAgain(fetching, ask, body, {
       first: from,
       end: to,
       reopen: (fromByte) => goOn(fetching, ask, { head, lengthBytes, fromByte, end: to }),
@@ -152,6 +153,11 @@ export function refetchOf(fetching: Fetching, ask: Ask, head: StoredHead, length
       onResumed: fetching.onResumed,
     });
   };
+}
+
+/** What has become another version is not used any more: of those who ask from now on nobody is cut off for it. */
+async function bringAgain(fetching: Fetching, ask: Ask, body: Body, options: RunOptions): Promise<void> {
+  if ((await startRun(body, null, options)) === 'changed') await fetching.shelf.forget(ask, body);
 }
 
 interface Arrived {

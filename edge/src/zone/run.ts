@@ -15,7 +15,7 @@ import { codeOfUpstream } from './upstream-code.ts';
 /** An answer that goes on from a byte, or why there is none: `changed` is for good. */
 export type Continuation = { readonly answer: Answer; readonly skipBytes: number } | 'unreachable' | 'changed';
 
-interface RunOptions {
+export interface RunOptions {
   readonly first: number;
   /** exclusive; null: to the object's end */
   readonly end: number | null;
@@ -44,6 +44,7 @@ class RunSpan implements Span {
   readonly end: number | null;
   #answer: Answer | null = null;
   isAborted = false;
+  isOpen = false;
 
   constructor(first: number, end: number | null) {
     this.position = first;
@@ -52,6 +53,7 @@ class RunSpan implements Span {
 
   follow(answer: Answer): void {
     this.#answer = answer;
+    this.isOpen = true;
     if (this.isAborted) answer.abort();
   }
 
@@ -99,7 +101,7 @@ async function carry(body: Body, span: RunSpan, opened: Answer | null, options: 
     options.onResumed();
     next = await reopen(span, options);
   }
-  body.fail(span, code);
+  body.fail(span, code, next === 'changed');
   return next === 'changed' ? 'changed' : 'broken';
 }
 

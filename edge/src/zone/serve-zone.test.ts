@@ -298,6 +298,43 @@ test('who goes on with another version gets all of this one, however short it is
   }
 });
 
+test('where a stored object’s first byte is missing and the origin has another version, the answer is that', async () => {
+  const [old, now] = [bytesOf(2 * SLICE_BYTES + 100), Buffer.alloc(SLICE_BYTES + 50, 'new ')];
+  for (const headers of [{}, { range: 'bytes=0-99' }]) {
+    await using rig = await startZoneRig(ranged(old, { ...MINUTE, etag: '"old"' }));
+    const part = await ask(rig.edge, '/film', { headers: { range: `bytes=${SLICE_BYTES}-${SLICE_BYTES + 9}` } });
+    assert.ok(part.body.equals(old.subarray(SLICE_BYTES, SLICE_BYTES + 10)));
+
+    rig.answering = ({ socket }) => void socket.destroy();
+    const failed = await ask(rig.edge, '/film', { headers });
+    assert.deepEqual([failed.status, failed.code], [502, 'upstream_failed'], 'said before the head of another answer');
+    const kept = await ask(rig.edge, '/film', { headers: { range: `bytes=${SLICE_BYTES}-${SLICE_BYTES + 9}` } });
+    assert.match(statusOf(kept), /hit/, 'what is there is still of use');
+
+    // An origin that failed is left alone for a while.
+    rig.clock.nowAtMs += 30_000;
+    rig.answering = ranged(now, { ...MINUTE, etag: '"now"' });
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask(rig.edge, '/film', { headers })));
+    const expected = headers.range === undefined ? now : now.subarray(0, 100);
+    for (const { headers: fields, body, complete } of answers) {
+      assert.deepEqual([fields.etag, complete], ['"now"', true]);
+      assert.ok(body.equals(expected));
+    }
+  }
+});
+
+test('where a later byte is missing and the origin has another version, one is cut off and the next gets that', async () => {
+  const [old, now] = [bytesOf(2 * SLICE_BYTES + 100), Buffer.alloc(SLICE_BYTES + 50, 'new ')];
+  await using rig = await startZoneRig(ranged(old, { ...MINUTE, etag: '"old"' }));
+  await ask(rig.edge, '/film', { headers: { range: 'bytes=0-9' } });
+  rig.answering = ranged(now, { ...MINUTE, etag: '"now"' });
+  const cut = await ask(rig.edge, '/film');
+  assert.deepEqual([cut.headers.etag, cut.complete], ['"old"', false]);
+  const next = await ask(rig.edge, '/film');
+  assert.deepEqual([next.headers.etag, next.complete], ['"now"', true]);
+  assert.ok(next.body.equals(now));
+});
+
 test('what is one viewer’s alone is fetched by each, and never waits', async () => {
   await using rig = await startZoneRig((incoming, response) => {
     always({ 'cache-control': 'private' }, String(incoming.headers['x-who']))(incoming, response);

@@ -118,7 +118,9 @@ interface Wait {
 function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask, child: Child | null): void {
   const { method } = ask.request;
   const { socket } = exchange.request;
-  const hit = method === 'GET' || method === 'HEAD' ? edge.desk.hit(ask) : null;
+  const left = new AbortController();
+  const patience = { withinMs: edge.deadlineMs, signal: left.signal };
+  const hit = method === 'GET' || method === 'HEAD' ? edge.desk.hit(ask, patience) : null;
   const mustWait = hit === null || hit instanceof Promise;
   if (mustWait && !edge.waiters.enter(socket)) {
     hit?.then(dismiss).catch((error: unknown) => edge.events.threw(ask.key, error));
@@ -130,7 +132,6 @@ function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask, child: Child |
     if (isWaiting) edge.waiters.leave(socket);
     isWaiting = false;
   };
-  const left = new AbortController();
   const leave = (): void => left.abort();
   exchange.response.once('close', leave);
   const work = async (wait: Wait): Promise<void> => {

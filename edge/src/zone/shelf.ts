@@ -170,8 +170,8 @@ export class Shelf {
   }
 
   /** A stored response is not to be used any more. */
-  forget(named: Named, variant: Variant): Promise<void> {
-    return this.#edit(named, (variants) => variants.filter(({ id }) => id !== variant.id));
+  forget(named: Named, gone: Pick<Variant, 'id'>): Promise<void> {
+    return this.#edit(named, (variants) => variants.filter(({ id }) => id !== gone.id));
   }
 
   /** Nothing under a key is to be used any more, what is on its way in included (RFC 9111 §4.4). */

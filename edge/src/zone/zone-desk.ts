@@ -15,12 +15,13 @@ import { policyOf } from '../http-cache/response-policy.ts';
 import { STALE_IF_ERROR_STATUSES } from '../http-cache/status.ts';
 import { selectVariant, selectingOf, varyOf } from '../http-cache/vary.ts';
 import { conditionalFields } from '../http-cache/validation.ts';
-import { type Patience, waitUntil } from '../patience.ts';
+import { type Patience, within } from '../patience.ts';
 import type { UpstreamHead } from '../upstream/upstream-handler.ts';
 import type { Answer } from './answer.ts';
 import type { Ask } from './ask.ts';
 import { type Candidate, type Hold, letGo } from './candidate.ts';
 import type { PurgeMark } from './entry.ts';
+import { type Opened, withFirstByte } from './first-byte.ts';
 import { type Fetching, type Outcome, fetchObject, refetchOf } from './fetching.ts';
 
 /** How an answer came about, for Cache-Status (RFC 9211) and the metrics. */
@@ -87,6 +88,7 @@ interface Landed {
   readonly isAlone: boolean;
   /** the flight began after this request came */
   readonly isValidated: boolean;
+  readonly wait: Patience;
 }
 
 interface Seen {
@@ -119,23 +121,28 @@ export class ZoneDesk {
   }
 
   /** What is stored and may be used: at once from RAM, later from disk, null when it must be fetched. */
-  hit(ask: Ask): Obtained | null | Promise<Obtained | null> {
+  hit(ask: Ask, patience: Patience): Obtained | null | Promise<Obtained | null> {
     const candidates = this.#fetching.shelf.candidates(ask);
     return candidates instanceof Promise
-      ? candidates.then((late) => this.#hitAmong(ask, late))
-      : this.#hitAmong(ask, candidates);
+      ? candidates.then((late) => this.#hitAmong(ask, late, patience))
+      : this.#hitAmong(ask, candidates, patience);
   }
 
-  #hitAmong(ask: Ask, candidates: readonly Candidate[]): Obtained | null | Promise<Obtained | null> {
+  #hitAmong(
+    ask: Ask,
+    candidates: readonly Candidate[],
+    patience: Patience,
+  ): Obtained | null | Promise<Obtained | null> {
     const seen = this.#look(ask, candidates);
     const { selected, reuse } = seen;
     if (selected === null || reuse === null || reuse.verdict === 'validate') return null;
-    const give = (hold: Hold | null): Obtained | null => {
+    const give = (hold: Opened): Obtained | null => {
       if (hold === null) return null;
+      if ('failed' in hold) return { kind: 'failed', code: hold.failed, how: missOf(seen, false, null) };
       if (reuse.verdict === 'serve-and-refresh') this.#refresh(ask, seen);
       return { kind: 'object', object: selected, hold, own: [], how: hitOf(reuse) };
     };
-    const hold = this.#open(ask, selected);
+    const hold = this.#open(ask, selected, patience);
     return hold instanceof Promise ? hold.then(give) : give(hold);
   }
 
@@ -147,7 +154,7 @@ export class ZoneDesk {
       const seen = this.#look(ask, await this.#fetching.shelf.candidates(ask));
       const { selected, reuse } = seen;
       if (selected !== null && reuse !== null && reuse.verdict !== 'validate') {
-        const hit = await this.#hitAmong(ask, seen.candidates);
+        const hit = await this.#hitAmong(ask, seen.candidates, wait);
         if (hit !== null) return hit;
         // Not whole any more: it must not be confirmed either.
         await this.#forget(ask, selected);
@@ -161,7 +168,7 @@ export class ZoneDesk {
       const outcome = await within(joined.flight.outcome, wait);
       if (outcome === null && joined.isFirst) abandon(joined.flight);
       const isValidated = joined.flight.number > begunBefore;
-      const obtained = await this.#use(ask, seen, { ...joined, outcome, isAlone, isValidated });
+      const obtained = await this.#use(ask, seen, { ...joined, outcome, isAlone, isValidated, wait });
       if (obtained !== 'again') return obtained;
     }
   }
@@ -171,12 +178,13 @@ export class ZoneDesk {
     return isOnlyIfCached(ask.request) && !this.#fetching.isElsewhere(ask.key);
   }
 
-  async #use(ask: Ask, seen: Seen, { outcome, isFirst, isAlone, isValidated }: Landed): Promise<Obtained | 'again'> {
+  async #use(ask: Ask, seen: Seen, landed: Landed): Promise<Obtained | 'again'> {
+    const { outcome, isFirst, isAlone, isValidated, wait } = landed;
     const how = missOf(seen, !isFirst, outcome === null ? null : statusBehind(outcome));
     if (outcome === null || outcome.kind === 'failed') {
       // The worker that might have had it is gone, and nobody else may be asked.
       const code = isOnlyIfCached(ask.request) ? 'not_cached' : (outcome?.code ?? 'upstream_timeout');
-      return (await this.#staleInstead(ask, seen, how)) ?? { kind: 'failed', code, how };
+      return (await this.#staleInstead(ask, seen, { how, wait })) ?? { kind: 'failed', code, how };
     }
     if (outcome.kind === 'answer') {
       const { status } = outcome.head;
@@ -187,7 +195,9 @@ export class ZoneDesk {
       }
       const isError = status >= SHARED_ERROR_STATUS;
       const mayStandIn = STALE_IF_ERROR_STATUSES.has(status);
-      const stale = mayStandIn ? await this.#staleInstead(ask, seen, { ...how, fwdStatus: status }) : null;
+      const stale = mayStandIn
+        ? await this.#staleInstead(ask, seen, { how: { ...how, fwdStatus: status }, wait })
+        : null;
       if (isFirst && stale === null) return { kind: 'answer', answer: outcome.answer, head: outcome.head, how };
       if (isFirst) outcome.answer.abort();
       if (stale !== null) return stale;
@@ -196,7 +206,8 @@ export class ZoneDesk {
     }
     const { object } = outcome;
     if (!isFirst && !this.#mayShare(ask, outcome, isValidated)) return 'again';
-    const hold = await this.#open(ask, object);
+    const hold = await this.#open(ask, object, wait);
+    if (hold !== null && 'failed' in hold) return { kind: 'failed', code: hold.failed, how };
     // What a 304 confirmed may have been purged meanwhile, and then is asked for as if it had never been there.
     if (hold === null) {
       await this.#forget(ask, object);
@@ -218,10 +229,14 @@ export class ZoneDesk {
   }
 
   /** RFC 5861 §4 and RFC 9111 §4.2.4: what is stale may stand in for an upstream that does not answer. */
-  async #staleInstead(ask: Ask, { selected, reuse }: Seen, how: Provenance): Promise<Obtained | null> {
+  async #staleInstead(
+    ask: Ask,
+    { selected, reuse }: Seen,
+    { how, wait }: { readonly how: Provenance; readonly wait: Patience },
+  ): Promise<Obtained | null> {
     if (selected === null || reuse === null || !reuse.onErrorServe || isOnlyIfCached(ask.request)) return null;
-    const hold = await this.#open(ask, selected);
-    if (hold === null) return null;
+    const hold = await this.#open(ask, selected, wait);
+    if (hold === null || 'failed' in hold) return null;
     return {
       kind: 'object',
       object: selected,
@@ -248,10 +263,13 @@ export class ZoneDesk {
     return { candidates, selected, reuse: { ...reuse, verdict, onErrorServe: maySoften, fwd: 'stale' } };
   }
 
-  #open(ask: Ask, candidate: Candidate): Hold | null | Promise<Hold | null> {
+  #open(ask: Ask, candidate: Candidate, patience: Patience): Opened | Promise<Opened> {
     const lengthBytes = candidate.variant?.lengthBytes ?? null;
     const refetch = lengthBytes === null ? null : refetchOf(this.#fetching, ask, candidate.head, lengthBytes);
-    return this.#fetching.shelf.open(candidate, refetch);
+    const made = (hold: Hold | null): Opened | Promise<Opened> =>
+      hold === null ? null : withFirstByte(hold, { request: ask.request, head: candidate.head }, patience);
+    const hold = this.#fetching.shelf.open(candidate, refetch);
+    return hold instanceof Promise ? hold.then(made) : made(hold);
   }
 
   async #forget(ask: Ask, { variant }: Candidate): Promise<void> {
@@ -374,22 +392,4 @@ function statusBehind(outcome: Outcome): number | null {
     case 'failed':
       return null;
   }
-}
-
-/** What a promise comes to, or null when there is no more patience. */
-async function within<T>(promise: Promise<T>, patience: Patience): Promise<T | null> {
-  const got: { value?: T } = {};
-  const settle = async (check: () => void): Promise<void> => {
-    got.value = await promise;
-    check();
-  };
-  await waitUntil(
-    () => 'value' in got,
-    patience,
-    (check) => {
-      void settle(check);
-      return () => undefined;
-    },
-  );
-  return got.value ?? null;
 }

@@ -26,6 +26,8 @@ export interface EdgeConfig extends NodeIdentity {
   readonly audience: string;
   /** what the fleet told last, for a start without a control plane */
   readonly stateFile: string;
+  /** where somebody on this machine asks for a restart */
+  readonly restartSocket: string;
   /** pull zones of this edge's own, which count more than those of the feed */
   readonly zones: readonly ZoneEntry[];
   /** edges that are asked before an origin */
@@ -88,6 +90,7 @@ export function readConfig(env: Environment = process.env): EdgeConfig {
     tlsFiles: readTlsFiles(env),
     audience: text(env, 'HEADWATER_TOKEN_AUDIENCE', 'headwater'),
     stateFile: join(dataDirectory, `${identity.nodeId}.json`),
+    restartSocket: join(dataDirectory, `${identity.nodeId}.sock`),
     cacheDirectory: join(dataDirectory, 'cache', identity.nodeId),
     zones: readZones(env, 'HEADWATER_ZONES_FILE'),
     parents: readParents(env, 'HEADWATER_EDGE_PARENTS'),

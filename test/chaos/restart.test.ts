@@ -182,26 +182,41 @@ for (const workers of [1, 2]) {
         for (const pid of old) process.kill(pid, 'SIGSTOP');
         await edge.untilSaid('worker_serves', served + workers);
         const load = startLoad({ port: edge.port, objects: OBJECTS, perSecond: PER_SECOND });
-        const heard = await Promise.all(Array.from({ length: 100 }, () => begin(edge, SMALL.path).then(readToEnd)));
-        assert.equal(heard.length, 100);
-        for (const pid of old) process.kill(pid, 'SIGCONT');
+        try {
+          const heard = await Promise.all(Array.from({ length: 100 }, () => begin(edge, SMALL.path).then(readToEnd)));
+          assert.equal(heard.length, 100);
+        } finally {
+          for (const pid of old) process.kill(pid, 'SIGCONT');
+        }
         await edge.untilSaid('restart_done', done + 1);
         assert.deepEqual((await load.stop()).failures, []);
       });
     }
 
-    test('one that cannot start is given up, and the one that is there goes on and says so', async () => {
-      const zones = await readFile(edge.zonesFile);
-      const refused = edge.said('restart_failed');
-      const load = startLoad({ port: edge.port, objects: OBJECTS, perSecond: PER_SECOND });
-      await writeFile(edge.zonesFile, 'no zones');
-      edge.child.signal('SIGHUP');
-      await edge.untilSaid('restart_failed', refused + 1);
-      assert.match(edge.child.output, /"event":"restart_failed","reason":"HEADWATER_ZONES_FILE/);
-      await writeFile(edge.zonesFile, zones);
-      await edge.restart();
-      assert.deepEqual((await load.stop()).failures, []);
-    });
+    // The process that stays does the same whatever there is below it.
+    if (workers === 1) {
+      test('a command replaces it, and says when that is done', async () => {
+        const done = edge.said('restart_done');
+        assert.deepEqual(await edge.command('edge', 'restart', 'edge-1'), { code: 0, output: 'edge-1 is replaced\n' });
+        assert.equal(edge.said('restart_done'), done + 1);
+      });
+
+      test('one that cannot start is given up, and the one that is there goes on and says so', async () => {
+        const zones = await readFile(edge.zonesFile);
+        const refused = edge.said('restart_failed');
+        const load = startLoad({ port: edge.port, objects: OBJECTS, perSecond: PER_SECOND });
+        await writeFile(edge.zonesFile, 'no zones');
+        edge.child.signal('SIGHUP');
+        await edge.untilSaid('restart_failed', refused + 1);
+        assert.match(edge.child.output, /"event":"restart_failed","reason":"HEADWATER_ZONES_FILE/);
+        const { code, output } = await edge.command('edge', 'restart');
+        assert.equal(code, 75);
+        assert.match(output, /^headwater: edge-1 goes on as it was: HEADWATER_ZONES_FILE: .*\n$/);
+        await writeFile(edge.zonesFile, zones);
+        await edge.restart();
+        assert.deepEqual((await load.stop()).failures, []);
+      });
+    }
 
     test('signals while it is under way make one more, and it ends in order with all that it started', async () => {
       const before = edge.said('restart_done');

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { nodeEnvironment, nodeProcess } from '@headwater/cli/src/fleet-plan.ts';
 import { Child } from './child.ts';
 import { childEnvironment } from './config.ts';
+import { ROOT } from './fleet.ts';
 import { reservePorts } from './ports.ts';
 import { until } from './until.ts';
 
@@ -100,6 +101,21 @@ export class LoneEdge implements AsyncDisposable {
         .map((child) => this.processes(Number(child))),
     );
     return [pid, ...below.flat()];
+  }
+
+  /** Runs the `headwater` command over its data directory. */
+  async command(...args: readonly string[]): Promise<{ code: number | null; output: string }> {
+    const env = childEnvironment({ HEADWATER_DATA_DIR: this.directory });
+    const main = join(ROOT, 'packages/cli/src/main.ts');
+    const flags = ['--disable-warning=ExperimentalWarning'];
+    await using child = new Child({
+      name: 'headwater',
+      command: process.execPath,
+      args: [...flags, main, ...args],
+      env,
+    });
+    const { code } = await child.exited;
+    return { code, output: child.output };
   }
 
   async metric(series: string): Promise<number> {

@@ -10,5 +10,7 @@ export function createRestartEvents(log: Log) {
     replaced: (pid: number | undefined): void => log('info', 'restart_done', { pid }),
     /** the one that was there goes on */
     refused: (reason: string): void => log('error', 'restart_failed', { reason }),
+    /** a signal does as well */
+    unasked: (error: unknown): void => log('warn', 'restart_socket_missing', { reason: String(error) }),
   };
 }

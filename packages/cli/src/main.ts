@@ -20,6 +20,7 @@ import { addTopCommand } from './commands/top.ts';
 import { addUserCommands } from './commands/users.ts';
 import { addZoneCommands } from './commands/zones.ts';
 import { readConfig } from './config.ts';
+import { isAtTerminal } from './one-node.ts';
 import { connectOperator } from './operator-login.ts';
 import { up } from './up.ts';
 
@@ -27,12 +28,12 @@ const EX_USAGE = 64;
 const EX_CONFIG = 78;
 
 /** A terminal's Ctrl-C reaches us directly and again from whoever started us: any number of signals mean one stop. */
-function stopSignal(): AbortSignal {
+function stopSignal(isHangupMeant = true): AbortSignal {
   const controller = new AbortController();
   const stop = (): void => controller.abort();
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
-  process.on('SIGHUP', stop);
+  if (isHangupMeant) process.on('SIGHUP', stop);
   process.once('disconnect', stop);
   return controller.signal;
 }
@@ -48,7 +49,7 @@ function makeProgram(): Command {
     .command('up')
     .description('control plane, geo, origin and two edges on this machine, with a test picture to watch')
     .action(() => up(readConfig(), stopSignal(), console.log));
-  addEdgeCommands(program, readConfig, stopSignal);
+  addEdgeCommands(program, readConfig, () => stopSignal(isAtTerminal()));
   addOriginCommands(program, readConfig, stopSignal);
   addLoginCommands(program, readConfig, connect);
   addAccountCommands(program, connect);

@@ -10,6 +10,11 @@ import { readSecret } from './kept-file.ts';
 /** What a machine can be by one command. */
 export type LoneRole = 'edge' | 'origin';
 
+/** Whether somebody sits before it: then a hang-up means that they have left. */
+export function isAtTerminal(): boolean {
+  return process.stdin.isTTY || process.stdout.isTTY;
+}
+
 /**
  * Runs the node until it ends.
  * @returns its exit code
@@ -28,6 +33,8 @@ export async function runNode(role: LoneRole, config: CliConfig, stopped: AbortS
   };
   const { command, args } = nodeProcess(role);
   const child = spawn(command, args, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  // Where no terminal can be gone, the signal is a supervisor's, who wants the edge replaced.
+  if (role === 'edge' && !isAtTerminal()) process.on('SIGHUP', () => child.kill('SIGHUP'));
   stopped.addEventListener('abort', () => child.kill('SIGTERM'));
   if (stopped.aborted) child.kill('SIGTERM');
   const [code] = (await once(child, 'exit')) as [number | null];

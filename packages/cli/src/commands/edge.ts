@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import type { CliConfig } from '../config.ts';
+import { restartEdges } from '../edge-restart.ts';
 import { type JoinOptions, joinFleet, withKept } from '../join-fleet.ts';
 import { runNode } from '../one-node.ts';
 
@@ -18,6 +19,12 @@ export function addEdgeCommands(program: Command, config: () => CliConfig, stopp
     .action(async () => {
       process.exitCode = await runNode('edge', await withKept(config(), 'edge'), stopped());
     });
+  command
+    .command('restart [id]')
+    .description(
+      'have the edges that run with this data directory, or one, replaced under load by what the program is now',
+    )
+    .action(async (id: string | undefined) => restartEdges(config().dataDir, id, console.log));
   command
     .command('join <url>')
     .description('let this machine into the fleet of the control plane at URL as an edge, and run it')

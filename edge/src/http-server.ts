@@ -7,7 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import type { AddressCap } from '@headwater/protocol/address-cap';
 import { acceptAbsoluteForm } from '@headwater/service/absolute-form';
 import { closeServer, retireServer } from '@headwater/service/close-server';
-import { capPerAddress } from '@headwater/service/connection-caps';
+import { type Others, capPerAddress } from '@headwater/service/connection-caps';
 import { capPipeline } from '@headwater/service/pipeline-cap';
 import { refuseOddities } from '@headwater/service/problem-response';
 import type { Certificates } from './certificates.ts';
@@ -24,6 +24,8 @@ interface ViewerServerOptions {
   readonly connectionsPerAddress: AddressCap;
   /** whether the address of a connection may begin a TLS handshake */
   readonly mayShakeHands: (socket: Socket) => boolean;
+  /** the other workers, where there are any */
+  readonly others?: Others | undefined;
   /** a connection on which nothing moves for so long is closed; longer than any blocked request */
   readonly idleMs: number;
   /** null: no TLS */
@@ -117,7 +119,8 @@ function limit<S extends Server | SecureServer>(server: S, answer: RequestListen
   closeIdle(server, options);
   acceptAbsoluteForm(server);
   capPipeline(server);
-  capPerAddress(server, { cap: options.connectionsPerAddress, onRefused: options.onConnectionRefused });
+  const { connectionsPerAddress: cap, others, onConnectionRefused: onRefused } = options;
+  capPerAddress(server, { cap, others, onRefused });
   return server;
 }
 

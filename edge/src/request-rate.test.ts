@@ -16,7 +16,7 @@ function from(remoteAddress: string, shared?: object): ViewerSocket {
 
 function rateOf(perSecond: number, addresses = 10) {
   const clock = new ManualClock(0);
-  return { clock, rate: new RequestRate({ loopback: 0, elsewhere: perSecond }, clock, addresses) };
+  return { clock, rate: new RequestRate({ loopback: 0, elsewhere: perSecond }, clock, { addressLimit: addresses }) };
 }
 
 function admitted(rate: RequestRate, socket: ViewerSocket, times: number): number {
@@ -73,8 +73,9 @@ test('an edge tells who sends too many to come back', async () => {
 });
 
 test('handshakes have a rate of their own, a twentieth of that of requests', async () => {
-  assert.deepEqual(handshakesPerSecond({ loopback: 0, elsewhere: 5_000 }), { loopback: 0, elsewhere: 250 });
-  assert.deepEqual(handshakesPerSecond({ loopback: 1, elsewhere: 200 }), { loopback: 10, elsewhere: 10 });
+  assert.deepEqual(handshakesPerSecond({ loopback: 0, elsewhere: 5_000 }, 1), { loopback: 0, elsewhere: 250 });
+  assert.deepEqual(handshakesPerSecond({ loopback: 0, elsewhere: 5_000 }, 2), { loopback: 0, elsewhere: 125 });
+  assert.deepEqual(handshakesPerSecond({ loopback: 1, elsewhere: 200 }, 1), { loopback: 10, elsewhere: 10 });
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
   await using folder = await TlsFolder.make();
   const limits = { requestsPerSecondPerAddress: { loopback: 240, elsewhere: 240 } };

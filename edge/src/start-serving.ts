@@ -83,12 +83,13 @@ export async function startServing(config: EdgeConfig, surroundings: Surrounding
   const parts = { clock, feed, log, metrics, events, isReady, team, onForget };
   const { edge, zones, closeMedia } = await assemble(config, parts);
   const { connections, connectionsPerAddress, headerBytes, idleMs, requestsPerSecondPerAddress } = config.limits;
-  const handshakes = new RequestRate(handshakesPerSecond(requestsPerSecondPerAddress), clock);
+  const handshakes = new RequestRate(handshakesPerSecond(requestsPerSecondPerAddress, team?.tally.workers ?? 1), clock);
   const certificates = await loadCertificates(config, createFrontEvents(log, metrics));
   const viewers = createViewerServer({
     connections,
     connectionsPerAddress,
     mayShakeHands: (socket) => handshakes.admit(socket),
+    others: team?.tally,
     headerBytes,
     idleMs,
     certificates,
@@ -201,6 +202,8 @@ async function assemble(
   const around = { clock, feed, log, metrics, waiters, parents, upstreamEvents, scheme, team, onForget };
   const zones = await assembleZones(config, { ...around, share: media.share, unsent: media.unsent });
   media.share.divide(media.cache, zones);
+  const rate = new RequestRate(limits.requestsPerSecondPerAddress, clock, { others: team?.tally ?? null });
+  team?.tally.watchRequests((address, requests) => rate.count(address, requests));
   const edge: Edge = {
     id: config.nodeId,
     scheme,
@@ -215,7 +218,7 @@ async function assemble(
     limits,
     statuses: cacheStatuses(config.nodeId),
     waiters,
-    rate: new RequestRate(limits.requestsPerSecondPerAddress, clock),
+    rate,
     deliveries: createDeliveryEvents(log, metrics),
     passes,
     purges,

@@ -11,6 +11,11 @@ export interface BucketOptions {
   readonly most: number;
 }
 
+/** What one of several who keep a budget together may spend. The ratio is each one's own: they divide the requests as well. */
+export function shareOfBudget({ ratio, perSecond, most }: BucketOptions, sharers: number): BucketOptions {
+  return { ratio, perSecond: perSecond / sharers, most: Math.max(1, most / sharers) };
+}
+
 export class TokenBucket {
   readonly #options: BucketOptions;
   readonly #clock: Clock;

@@ -120,6 +120,7 @@ async function startRig(
     purges: { last: { id: 'p1', atMs: 5 } },
   });
   const client = new UpstreamClient({
+    workers: 1,
     nodeId: 'edge-1',
     parents: known,
     limits: { ...HTTP_CLIENT_LIMITS, ...limits },

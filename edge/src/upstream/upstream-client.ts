@@ -13,7 +13,7 @@ import { LatencyWindow } from './latency-window.ts';
 import { isLooping, outgoingFields } from './outgoing-fields.ts';
 import type { Parents } from './parents.ts';
 import type { Target } from './targets.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { TokenBucket, shareOfBudget } from './token-bucket.ts';
 import type { UpstreamEvents } from './upstream-events.ts';
 import type { UpstreamFetch, UpstreamHandler } from './upstream-handler.ts';
 
@@ -32,6 +32,8 @@ export interface UpstreamRequest {
 
 interface UpstreamOptions {
   readonly nodeId: string;
+  /** how many processes ask for this node */
+  readonly workers: number;
   readonly parents: Parents;
   readonly limits: HttpClientLimits;
   readonly clock: Clock;
@@ -57,14 +59,14 @@ export class UpstreamClient {
   readonly #runs = new Set<FetchRun>();
 
   constructor(options: UpstreamOptions) {
-    const { clock, events, limits, parents } = options;
+    const { clock, events, limits, parents, workers } = options;
     this.#options = options;
     this.#http = new HttpClient(limits);
     this.#context = {
       clock,
       events,
-      retries: new TokenBucket(RETRIES, clock),
-      hedges: new TokenBucket(HEDGES, clock),
+      retries: new TokenBucket(shareOfBudget(RETRIES, workers), clock),
+      hedges: new TokenBucket(shareOfBudget(HEDGES, workers), clock),
       latency: new LatencyWindow(HEDGE_QUANTILE),
       headTotalMs: limits.headMs * 2 + PARENT_EXTRA_MS,
     };

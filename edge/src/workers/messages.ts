@@ -37,6 +37,7 @@ export type ToWorker =
   | { readonly kind: 'lend' }
   /** another listens on your socket; end what you have begun, and say when you have */
   | { readonly kind: 'retire' }
+  | ({ readonly kind: 'used-by-others' } & UsedByOthers)
   /** the workers that serve */
   | { readonly kind: 'serving'; readonly workers: readonly number[] };
 
@@ -48,6 +49,7 @@ export type FromWorker =
   | { readonly kind: 'carried-out'; readonly question: number; readonly purged: readonly Purged[] }
   | { readonly kind: 'report'; readonly question: number; readonly report: Report }
   | { readonly kind: 'forgot'; readonly question: number }
+  | ({ readonly kind: 'used' } & Used)
   /** all are to forget objects */
   | { readonly kind: 'forget'; readonly wish: number; readonly objects: readonly NamedObject[] };
 
@@ -64,4 +66,19 @@ export interface Totals {
   readonly failures: number;
   /** in Prometheus' text format */
   readonly metrics: string;
+}
+
+/** What addresses have and have sent at a worker: what changed since it told last. */
+export interface Used {
+  /** customers, and how many connections each has now */
+  readonly connections: readonly (readonly [customer: string, count: number])[];
+  /** addresses, and how many requests each has sent */
+  readonly requests: readonly (readonly [address: string, count: number])[];
+}
+
+/** The same at all other workers. */
+export interface UsedByOthers {
+  /** `heard`: at the one that is told, as far as the others have heard */
+  readonly connections: readonly (readonly [customer: string, elsewhere: number, heard: number])[];
+  readonly requests: Used['requests'];
 }

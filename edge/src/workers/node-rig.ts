@@ -19,6 +19,7 @@ interface NodeRigOptions {
   readonly headerBytes?: number;
   /** without it there is no disk tier */
   readonly cacheDirectory?: string;
+  readonly limits?: Partial<EdgeConfig['limits']>;
   readonly onEvent?: (event: string) => void;
 }
 
@@ -28,7 +29,7 @@ export function startNodeRig(feed: FeedState, options: NodeRigOptions = {}): Pro
   // What is fetched ahead of anybody's request, or was stored in an earlier run, would be counted with the rest.
   const diskBytes = cacheDirectory === undefined ? 0 : config.limits.diskBytes;
   const { headerBytes = config.limits.headerBytes } = options;
-  const limits = { ...config.limits, prefetches: 0, diskBytes, headerBytes };
+  const limits = { ...config.limits, prefetches: 0, diskBytes, headerBytes, ...options.limits };
   const log = (_: string, event: string): void => onEvent(event);
   const own = { zones, tlsFiles, adminPort: 0, logLevel: 'error', limits } as const;
   const directory = cacheDirectory === undefined ? {} : { cacheDirectory };

@@ -5,6 +5,7 @@ import { systemClock } from '@headwater/service/clock';
 import { LoadMeter } from '@headwater/service/load-meter';
 import { createLog } from '@headwater/service/log';
 import { type Serving, startServing } from '../start-serving.ts';
+import { AddressTally } from './address-tally.ts';
 import { listenerOf } from './listener.ts';
 import { workersDirectory } from './cache-directory.ts';
 import { Ownership } from './ownership.ts';
@@ -23,6 +24,7 @@ export async function startWorker(): Promise<AsyncDisposable> {
   if (isHeir && listener === null) throw new Error('the socket to listen on did not come');
   const ownership = new Ownership(worker, directory);
   const wishes = new Wishes(tell);
+  const tally = new AddressTally(config.workers, tell);
   const cacheDirectory = workersDirectory(config.cacheDirectory, worker);
   const serving = await startServing(
     { ...config, cacheDirectory },
@@ -32,10 +34,10 @@ export async function startWorker(): Promise<AsyncDisposable> {
       log: (level, event, fields) => log(level, event, { worker, ...fields }),
       missed,
       ...(listener === null ? {} : { listener }),
-      team: { ownership, worker, directory, forget: (objects) => wishes.forget(objects) },
+      team: { ownership, worker, directory, tally, forget: (objects) => wishes.forget(objects) },
     },
   );
-  obey = (order) => carryOut(order, { feed, serving, ownership, wishes, meter });
+  obey = (order) => carryOut(order, { feed, serving, ownership, wishes, tally, meter });
   for (const order of early) obey(order);
   tell({ kind: 'serves' });
   return {
@@ -51,13 +53,16 @@ interface Parts {
   readonly serving: Serving;
   readonly ownership: Ownership;
   readonly wishes: Wishes;
+  readonly tally: AddressTally;
   readonly meter: LoadMeter;
 }
 
-function carryOut(order: Order, { feed, serving, ownership, wishes, meter }: Parts): void {
+function carryOut(order: Order, { feed, serving, ownership, wishes, tally, meter }: Parts): void {
   switch (order.kind) {
     case 'serving':
       return ownership.update(order.workers);
+    case 'used-by-others':
+      return tally.hear(order);
     case 'lend':
       return void serving.releaseDisk().then(() => tell({ kind: 'lent' }, listenerOf(serving.server)));
     case 'retire':

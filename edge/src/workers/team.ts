@@ -1,5 +1,6 @@
 /** A worker's place among the others of its node. */
 
+import type { AddressTally } from './address-tally.ts';
 import type { Ownership } from './ownership.ts';
 
 /** What an object of a pull zone is known by. */
@@ -18,6 +19,8 @@ export interface Team {
   readonly worker: number;
   /** where the workers have their sockets */
   readonly directory: string;
+  /** what addresses have at the others */
+  readonly tally: AddressTally;
   /** Has all of them forget objects; comes back when they have. */
   forget(objects: readonly NamedObject[]): Promise<void>;
 }

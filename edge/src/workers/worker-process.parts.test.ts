@@ -17,6 +17,7 @@ test('one that has ended lends nothing, has nothing left to end, and says so', a
     listener: null,
     onServing: () => assert.fail('it serves'),
     onWish: () => undefined,
+    onUsed: () => undefined,
     onEnd: () => onEnd(),
   });
   await ended;

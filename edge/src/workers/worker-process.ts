@@ -5,7 +5,7 @@ import type { FeedPage } from '@headwater/protocol/feed';
 import type { Purged } from '../purge.ts';
 import { type Listener, asHandle, fromHandle } from './listener.ts';
 import type { NamedObject } from './team.ts';
-import type { Begin, FromWorker, Report, ToWorker } from './messages.ts';
+import type { Begin, FromWorker, Report, ToWorker, Used } from './messages.ts';
 
 interface WorkerProcessOptions {
   /** the program, which knows by its argument that it is a worker */
@@ -16,6 +16,8 @@ interface WorkerProcessOptions {
   readonly onServing: (worker: WorkerProcess) => void;
   /** it wants all to forget objects, and to be told when they have */
   readonly onWish: (worker: WorkerProcess, wish: number, objects: readonly NamedObject[]) => void;
+  /** what addresses have there and have sent */
+  readonly onUsed: (worker: WorkerProcess, used: Used) => void;
   readonly onEnd: (worker: WorkerProcess, how: string) => void;
 }
 
@@ -42,7 +44,7 @@ export class WorkerProcess {
   #onLent: ((listener: Listener | null) => void) | null = null;
   #onRetired: (() => void) | null = null;
 
-  constructor({ entry, begin, listener, onServing, onWish, onEnd }: WorkerProcessOptions) {
+  constructor({ entry, begin, listener, onServing, onWish, onUsed, onEnd }: WorkerProcessOptions) {
     this.number = begin.worker;
     // In a group of its own: Ctrl-C is for the node, which then ends its workers in order.
     const child = fork(entry, [WORKER_ARGUMENT], { serialization: 'advanced', detached: true });
@@ -53,6 +55,7 @@ export class WorkerProcess {
       if (said.kind === 'lent') return this.#onLent?.(fromHandle(handle));
       if (said.kind === 'retired') return this.#onRetired?.();
       if (said.kind === 'forget') return onWish(this, said.wish, said.objects);
+      if (said.kind === 'used') return onUsed(this, said);
       if (said.kind !== 'serves') return this.#hear(said);
       clearTimeout(late);
       this.#isServing = true;

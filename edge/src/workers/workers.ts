@@ -14,6 +14,7 @@ import { Ledger } from './ledger.ts';
 import type { Listener } from './listener.ts';
 import type { NamedObject, OnForget } from './team.ts';
 import type { NodeEvents } from './node-events.ts';
+import { NodeTally } from './node-tally.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 interface WorkersOptions {
@@ -55,6 +56,7 @@ interface Place {
 
 export class Workers implements AsyncDisposable {
   readonly ledger: Ledger;
+  readonly #tally = new NodeTally();
   readonly #options: WorkersOptions;
   readonly #places = new Map<number, Place>();
   readonly #pauses = new Set<NodeJS.Timeout>();
@@ -166,6 +168,7 @@ export class Workers implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#timer);
+    this.#tally[Symbol.dispose]();
     for (const pause of this.#pauses) clearTimeout(pause);
     await Promise.all(this.#processes().map((process) => process.stop(STOP_MS)));
   }
@@ -197,14 +200,17 @@ export class Workers implements AsyncDisposable {
 
   #spawn(worker: number, missed: readonly FeedPage[], listener: Listener | null = null): WorkerProcess {
     const { entry, config, directory, known } = this.#options;
-    return new WorkerProcess({
+    const process = new WorkerProcess({
       entry,
       begin: { kind: 'begin', worker, config, directory, known: known(), missed, isHeir: listener !== null },
       listener,
       onServing: (process) => this.#onServing(process),
       onWish: (process, wish, objects) => void this.#grant(process, wish, objects),
+      onUsed: (process, used) => this.#tally.note(process, used),
       onEnd: (process, how) => this.#onEnd(process, how),
     });
+    this.#tally.add(process);
+    return process;
   }
 
   #onServing(process: WorkerProcess): void {
@@ -221,6 +227,7 @@ export class Workers implements AsyncDisposable {
   #onEnd(process: WorkerProcess, how: string): void {
     const worker = process.number;
     this.ledger.close(process);
+    this.#tally.delete(process);
     if (this.#isStopping) return;
     if (this.#isStarting) return this.#started.reject(new Error(`worker ${worker} ended as it started: ${how}`));
     this.#options.events.workerEnded(worker, how);

@@ -155,7 +155,9 @@ function assembleUpstream(
   events: ZoneEvents,
 ): Upstreams {
   const { nodeId } = config;
-  const origins = new UpstreamClient({ nodeId, parents, limits: HTTP_CLIENT_LIMITS, clock, events: upstreamEvents });
+  const workers = team?.tally.workers ?? 1;
+  const limits = HTTP_CLIENT_LIMITS;
+  const origins = new UpstreamClient({ nodeId, workers, parents, limits, clock, events: upstreamEvents });
   const alone = { fetch: origins.fetch.bind(origins), onFetch: events.fetched, close: () => origins.close() };
   if (team === undefined) return alone;
   const { ownership } = team;

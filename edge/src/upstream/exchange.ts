@@ -145,12 +145,13 @@ export class Exchange {
   #onHead(status: number, fields: FieldList): void {
     if (this.#isOver) return;
     const { connection, handler, from, deadlines, request, interimLimit } = this.#options;
+    if (status < 100) return this.fail('protocol', `${status} is no status`);
     if (status < 200) {
       this.#interims += 1;
       if (this.#interims > interimLimit) return this.fail('too_large', `more than ${interimLimit} interim responses`);
       return handler.onInformation(status, fields);
     }
-    if (!connection.inbound.isHttp1) return this.fail('protocol', 'the response is not HTTP/1.1 or 1.0');
+    if (connection.inbound.version === null) return this.fail('protocol', 'the response is not HTTP/1.1 or 1.0');
     const framing = framingOf(request.method, status, fields);
     if (framing === null) return this.fail('protocol', 'the body has a transfer coding other than chunked');
     this.#framing = framing;
@@ -197,8 +198,10 @@ export class Exchange {
       return this.fail('reset', 'the connection broke off, and nothing told how long the body is');
     }
     const isLonger = this.#framing === 'length' && this.#lastPiece !== null && inbound.goesOnAfter(this.#lastPiece);
+    // RFC 9112 §6.1: HTTP/1.0 knows no chunks.
+    const isFaulty = this.#framing === 'chunked' && inbound.version === '1.0';
     // RFC 9112 §6.3: the message ends where its length says. What follows is no response to anything, nor will be.
-    if (isLonger) this.#options.connection.close();
+    if (isLonger || isFaulty) this.#options.connection.close();
     if (this.#isPaused || this.#backlog.length > 0) this.#trailers = trailers;
     else this.#finish(trailers);
   }

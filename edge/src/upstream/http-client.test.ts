@@ -109,6 +109,14 @@ suite('what comes is handed over as it is', () => {
     });
   }
 
+  // RFC 9112 §6.1: its framing is faulty, whatever came of it.
+  test('no connection is used again on which HTTP/1.0 came in chunks', async () => {
+    const text = 'HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n';
+    await using rig = await startRig((socket) => void socket.write(text));
+    for (let i = 0; i < 2; i += 1) assert.equal((await rig.get()).body.toString(), 'abc');
+    assert.equal(rig.server.connections, 2);
+  });
+
   test('a body in a transfer coding that there is not ends with its connection', async () => {
     const text = 'HTTP/1.1 200 OK\r\ntransfer-encoding: none-such\r\n\r\nabc';
     const heard = await ask(text, { ends: true });
@@ -138,6 +146,12 @@ suite('what is no response is an error', () => {
   const cases: [what: string, text: string, code: string][] = [
     ['garbage', 'SSH-2.0-OpenSSH_9.2p1 Debian\r\n', 'protocol'],
     ['a status that is none', 'HTTP/1.1 20 OK\r\n\r\n', 'protocol'],
+    ['a status below 100', 'HTTP/1.1 099 OK\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n', 'protocol'],
+    [
+      'a head of 100 that another hop ends elsewhere',
+      'HTTP/1.1 100 Continue\r\n\nHTTP/1.1 200 OK\r\ncontent-length: 38\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n',
+      'protocol',
+    ],
     ['HTTP/2', 'HTTP/2.0 200 OK\r\ncontent-length: 0\r\n\r\n', 'protocol'],
     ['an upgrade that nobody asked for', 'HTTP/1.1 101 Up\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n', 'protocol'],
     ['two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd', 'protocol'],

@@ -9,8 +9,10 @@ import type { Socket } from 'node:net';
 
 const EMPTY: Buffer = Buffer.alloc(0);
 const STATUS_LINE_BYTES = 'HTTP/1.1 100'.length;
-const VERSION = /^HTTP\/1\.[01] /;
+const VERSION = /^HTTP\/1\.([01]) /;
 const HEAD_END = '\r\n\r\n';
+/** Where some would see the end of a line, and of a head. */
+const BARE_LINE_FEED = /(?<!\r)\n/;
 
 export class Inbound {
   readonly #socket: Socket;
@@ -23,8 +25,8 @@ export class Inbound {
   #last = EMPTY;
   /** Whether anything came since the last {@link expectHead}. */
   hasReceived = false;
-  /** Whether the final response says that it is HTTP/1; the parser lets others pass. */
-  isHttp1 = true;
+  /** Which version of HTTP/1 the final response says that it is; null for another, which the parser lets pass. */
+  version: '1.0' | '1.1' | null = null;
 
   constructor(socket: Socket, limits: { readonly headBytes: number; readonly interims: number }) {
     this.#socket = socket;
@@ -89,10 +91,13 @@ export class Inbound {
       }
       const next = end + HEAD_END.length;
       if (status !== ' 100') passed.push(data.subarray(at, next));
+      // The parser has its say about a head that could end in two places.
+      else if (BARE_LINE_FEED.test(data.toString('latin1', at, next))) break;
       else if ((this.#continues += 1) > this.#interimLimit) break;
       at = next;
     }
-    this.isHttp1 = VERSION.test(data.toString('latin1', at, at + STATUS_LINE_BYTES));
+    const minor = VERSION.exec(data.toString('latin1', at, at + STATUS_LINE_BYTES))?.[1];
+    this.version = minor === undefined ? null : minor === '0' ? '1.0' : '1.1';
     this.#isAwaitingHead = false;
     this.#held = EMPTY;
     passed.push(data.subarray(at));

@@ -530,7 +530,7 @@ test('what a player names as its next is there when it asks', async () => {
 
 test('interim responses and trailers go on', async () => {
   await using rig = await startZoneRig((_, response) => {
-    response.writeEarlyHints({ link: '</style.css>; rel=preload' });
+    response.writeEarlyHints({ link: '</style.css>; rel=preload', 'content-length': '5' });
     response.writeHead(200, { ...MINUTE, trailer: 'x-sum' });
     response.write('hello');
     response.addTrailers({ 'x-sum': '5' });
@@ -541,7 +541,7 @@ test('interim responses and trailers go on', async () => {
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
   response.resume();
   await once(response, 'end');
-  assert.equal((await hints)[0].headers['link'], '</style.css>; rel=preload');
+  assert.deepEqual((await hints)[0].headers, { link: '</style.css>; rel=preload' });
   assert.equal(response.trailers['x-sum'], '5');
 });
 

@@ -7,7 +7,7 @@ import type { ProblemCode } from '@headwater/protocol/problem';
 import { EDGE_ID } from '@headwater/protocol/headers';
 import type { ZoneEntry } from '@headwater/protocol/zone';
 import type { Clock } from '@headwater/service/clock';
-import { type FieldList, endToEnd } from '../http-cache/fields.ts';
+import { type FieldList, endToEnd, without } from '../http-cache/fields.ts';
 import { fieldsOfNextHop } from '../http-cache/max-forwards.ts';
 import { invalidatedPaths, isSafe } from '../http-cache/invalidation.ts';
 import { type Exchange, replyProblem } from '../reply.ts';
@@ -278,9 +278,13 @@ function upstreamRequest({ request }: Exchange, ask: Ask): UpstreamRequest {
   return { zone, method, path, fields, key, isIdempotent, body: hasBody ? request : null };
 }
 
+/** RFC 9110 §8.6: no interim response has a length, and who believed one would read the final response as its body. */
+const OF_A_BODY = new Set(['content-length']);
+
 /** An interim response goes on (RFC 9110 §15.2); HTTP/1.0 knows none. */
 function informed({ response, request }: Exchange, status: number, fields: FieldList): void {
-  if (!response.headersSent && request.httpVersion !== '1.0') response.writeInformation(status, endToEnd(fields));
+  if (!response.headersSent && request.httpVersion !== '1.0')
+    response.writeInformation(status, without(endToEnd(fields), OF_A_BODY));
 }
 
 function forwarded(fwd: Provenance['fwd']): Provenance {

@@ -113,6 +113,10 @@ async function askAndJudge(
   if ('code' in head) return { kind: 'failed', code: codeOfUpstream(head) };
   const times = { requestMs, responseMs: clock.nowMs() };
   const response = { status: head.status, fields: endToEnd(head.fields) };
+  if (response.status === 304 && !isConditional(fields)) {
+    discard(answer);
+    return { kind: 'failed', code: 'upstream_failed' };
+  }
   if (response.status === 304 && stale !== null && stale.variant !== null && !isAlone) {
     discard(answer);
     const confirmed = freshen(stale.head, { fields: head.fields, isOnlyCandidate: true }, times);
@@ -268,8 +272,9 @@ async function goOn(fetching: Fetching, ask: Ask, rest: Rest): Promise<Continuat
   const isSame = strongTagOf(got.fields) === tag;
   const range = parseContentRange(valueOf(got.fields, 'content-range') ?? '');
   const goesOn = range?.kind === 'range' && range.firstByte === fromByte && range.completeBytes === lengthBytes;
-  if (got.status === 206 && isSame && goesOn) return { answer, skipBytes: 0 };
-  if (got.status === 200 && isSame && lengthOf(got) === lengthBytes) return { answer, skipBytes: fromByte };
+  if (got.status === 206 && isSame && goesOn) return { answer, skipBytes: 0, end: range.lastByte + 1 };
+  if (got.status === 200 && isSame && lengthOf(got) === lengthBytes)
+    return { answer, skipBytes: fromByte, end: lengthBytes };
   answer.abort();
   return got.status >= 500 || got.status === 429 ? 'unreachable' : 'changed';
 }
@@ -301,6 +306,11 @@ function rangeFor({ widening }: Fetching, { zone, request }: Ask): string | null
   const asked = askedRange(request);
   if (asked === null) return null;
   return widening.admit(zone, asked.wantedBytes) ? asked.widened : asked.exact;
+}
+
+/** Whether 304 is an answer to it (RFC 9110 §15.4.5). */
+function isConditional(fields: FieldList): boolean {
+  return ['if-none-match', 'if-modified-since'].some((name) => valueOf(fields, name) !== undefined);
 }
 
 function rangeFields(range: string | null): FieldList {

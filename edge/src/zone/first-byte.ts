@@ -38,7 +38,8 @@ function stretchOf(
   head: StoredHead,
   lengthBytes: number,
 ): { readonly first: number; readonly end: number } | null {
-  if (request.method === 'HEAD' || evaluatePreconditions(request, head) === 'not-modified') return null;
+  if (lengthBytes === 0 || request.method === 'HEAD' || evaluatePreconditions(request, head) === 'not-modified')
+    return null;
   const wanted = requestedRanges(request, head, lengthBytes);
   switch (wanted.kind) {
     case 'unsatisfiable':

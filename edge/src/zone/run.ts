@@ -13,7 +13,14 @@ import type { Body, Span } from './body.ts';
 import { codeOfUpstream } from './upstream-code.ts';
 
 /** An answer that goes on from a byte, or why there is none: `changed` is for good. */
-export type Continuation = { readonly answer: Answer; readonly skipBytes: number } | 'unreachable' | 'changed';
+export type Continuation = Opened | 'unreachable' | 'changed';
+
+interface Opened {
+  readonly answer: Answer;
+  readonly skipBytes: number;
+  /** exclusive: as far as it says that it goes; null where it says nothing */
+  readonly end: number | null;
+}
 
 export interface RunOptions {
   readonly first: number;
@@ -79,7 +86,8 @@ export function startRun(body: Body, opened: Answer | null, options: RunOptions)
 }
 
 async function carry(body: Body, span: RunSpan, opened: Answer | null, options: RunOptions): Promise<RunEnd> {
-  let next: Continuation = opened === null ? await reopen(span, options) : { answer: opened, skipBytes: 0 };
+  let next: Continuation =
+    opened === null ? await reopen(span, options) : { answer: opened, skipBytes: 0, end: options.end };
   let code: ProblemCode = 'upstream_failed';
   for (let attempts = 0, fruitless = 0; attempts <= RESUME_LIMIT && fruitless < FRUITLESS_LIMIT; attempts += 1) {
     if (next === 'changed' || span.isAborted) break;
@@ -109,11 +117,9 @@ async function reopen(span: RunSpan, options: RunOptions): Promise<Continuation>
   return options.reopen === null ? 'changed' : options.reopen(span.position);
 }
 
-function drain(
-  body: Body,
-  span: Span,
-  { answer, skipBytes }: { readonly answer: Answer; readonly skipBytes: number },
-): Promise<Ended> {
+function drain(body: Body, span: Span, { answer, skipBytes, end }: Opened): Promise<Ended> {
+  // What comes behind that is no part of the object, whatever else it is.
+  const last = Math.min(span.end ?? Infinity, end ?? Infinity);
   return new Promise((resolve) => {
     let toSkip = skipBytes;
     let isOver = false;
@@ -127,7 +133,7 @@ function drain(
         const skipped = Math.min(toSkip, chunk.length);
         toSkip -= skipped;
         const rest = chunk.subarray(skipped);
-        const room = span.end === null ? rest.length : span.end - span.position;
+        const room = last - span.position;
         const outcome = body.append(span, rest.subarray(0, room));
         if (outcome === 'full' || rest.length > room) {
           finish(outcome === 'full' ? { kind: 'full' } : { kind: 'end', trailers: [] });

@@ -323,6 +323,40 @@ test('where a stored object’s first byte is missing and the origin has another
   }
 });
 
+test('bytes beyond the range that an answer says it is are no part of the object', async () => {
+  const body = bytesOf(10);
+  await using rig = await startZoneRig(({ headers }, response) => {
+    const range = { 'content-range': 'bytes 0-3/10', etag: '"v1"' };
+    // Asked for the rest it says less than it sends.
+    if (headers['if-range'] === undefined) response.writeHead(206, { ...MINUTE, ...range, 'content-length': 4 });
+    else response.writeHead(206, { ...MINUTE, ...range, 'transfer-encoding': 'chunked' });
+    response.end(headers['if-range'] === undefined ? body.subarray(0, 4) : Buffer.alloc(10, 'x'));
+  });
+  for (let turn = 0; turn < 2; turn += 1) {
+    const { body: got, complete } = await ask(rig.edge, '/film');
+    assert.deepEqual([got.toString('hex'), complete], [body.subarray(0, 4).toString('hex'), false]);
+  }
+});
+
+test('a 304 that nobody asked for is no answer', async () => {
+  await using rig = await startZoneRig((_, response) => response.writeHead(304, { etag: '"1"' }).end());
+  for (const headers of [{}, { 'cache-control': 'no-store' }]) {
+    assert.equal((await ask(rig.edge, '/a', { headers })).code, 'upstream_failed');
+  }
+  const mine = { 'cache-control': 'no-store', 'if-none-match': '"1"' };
+  assert.equal((await ask(rig.edge, '/a', { headers: mine })).status, 304);
+});
+
+test('an answer without content says nothing of its length', async () => {
+  for (const control of ['max-age=60', 'no-store']) {
+    await using rig = await startZoneRig(always({ 'cache-control': control, 'content-length': '0' }, '', 204));
+    for (const method of ['GET', 'GET', 'HEAD', 'POST']) {
+      const { status, headers } = await ask(rig.edge, '/a', { method });
+      assert.deepEqual([status, headers['content-length']], [204, undefined], `${method} ${control}`);
+    }
+  }
+});
+
 test('where a later byte is missing and the origin has another version, one is cut off and the next gets that', async () => {
   const [old, now] = [bytesOf(2 * SLICE_BYTES + 100), Buffer.alloc(SLICE_BYTES + 50, 'new ')];
   await using rig = await startZoneRig(ranged(old, { ...MINUTE, etag: '"old"' }));
@@ -333,6 +367,16 @@ test('where a later byte is missing and the origin has another version, one is c
   const next = await ask(rig.edge, '/film');
   assert.deepEqual([next.headers.etag, next.complete], ['"now"', true]);
   assert.ok(next.body.equals(now));
+});
+
+test('an answer of no bytes is an answer', async () => {
+  for (const status of [200, 302, 404]) {
+    await using rig = await startZoneRig(always(MINUTE, '', status));
+    for (const expected of ['edge-1; fwd=uri-miss; stored', 'edge-1; hit; ttl=60']) {
+      const answer = await ask(rig.edge, '/empty');
+      assert.deepEqual([answer.status, answer.headers['content-length'], statusOf(answer)], [status, '0', expected]);
+    }
+  }
 });
 
 test('what is one viewer’s alone is fetched by each, and never waits', async () => {

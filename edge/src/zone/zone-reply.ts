@@ -75,7 +75,7 @@ export async function replyObject(
     const isOpen = 'body' in hold && object.variant === null && valueOf(head.fields, 'content-length') === undefined;
     const hasNoLength =
       lengthBytes === null || head.status === 204 || (isOpen && exchange.request.httpVersion !== '1.0');
-    const fields = hasNoLength ? described : withLength(described, lengthBytes);
+    const fields = hasNoLength ? framed(head.status, described) : withLength(described, lengthBytes);
     if (request.method === 'HEAD') {
       letGo(hold);
       return replyHead(exchange, head.status, fields);
@@ -219,7 +219,7 @@ export function replyAnswer(
   const { request, response } = exchange;
   const fields = [...theirs(endToEnd(head.fields), OURS_OF_ANSWER, telling), ...ours(head.fields, telling)];
   watchQueue(exchange);
-  response.writeHead(head.status, fields);
+  response.writeHead(head.status, framed(head.status, fields));
   return new Promise((resolve) => {
     let bytes = 0;
     const isBodyless = request.method === 'HEAD' || head.status === 204 || head.status === 304;
@@ -296,6 +296,11 @@ function outcomeOf({ fwd, fwdStatus, isStored, isCollapsed, isStale, ttlS }: Pro
   const status = fwdStatus === null ? {} : { fwdStatus };
   const detail = isStale ? { detail: 'stale-if-error' } : {};
   return { kind: 'forwarded', fwd, ...status, isStored, isCollapsed, ...detail };
+}
+
+/** What has no content says nothing of its length (RFC 9110 §8.6). */
+function framed(status: number, fields: readonly string[]): string[] {
+  return [...(status === 204 ? without(fields, OF_LENGTH) : fields)];
 }
 
 function withLength(fields: FieldList, lengthBytes: number): string[] {

@@ -2,6 +2,8 @@
 
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isPurgeLog } from '../tiers/disk/purge-log.ts';
+import { isVolumeFile } from '../tiers/disk/volume.ts';
 
 const WORKERS = /^worker-(\d+)$/;
 
@@ -22,7 +24,8 @@ export async function removeStrays(cacheDirectory: string, workers: number): Pro
   const strays = names.filter((name) => {
     const worker = WORKERS.exec(name)?.[1];
     if (workers === 1) return worker !== undefined;
-    return worker === undefined || Number(worker) > workers;
+    // What else stands there is not ours: a disk that is mounted there has a directory that only its system may read.
+    return worker === undefined ? isVolumeFile(name) || isPurgeLog(name) : Number(worker) > workers;
   });
   await Promise.all(strays.map((name) => rm(join(cacheDirectory, name), { recursive: true, force: true })));
 }

@@ -15,6 +15,11 @@ const FOLD_BYTES = 1024 * 1024;
 /** The feed's own record of where it is may lie so many pages behind after a crash. */
 export const MOST_CURSORS = 256;
 
+/** Whether a file is such a log, or the draft of one. */
+export function isPurgeLog(name: string): boolean {
+  return name === NAME || name === DRAFT;
+}
+
 export interface NumberedRule<R> {
   readonly sequence: number;
   readonly rule: R;

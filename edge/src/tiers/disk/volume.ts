@@ -19,6 +19,10 @@ export interface VolumePlace {
   readonly slot: number;
 }
 
+export function isVolumeFile(name: string): boolean {
+  return FILE_NAME.test(name);
+}
+
 /** The ids of the volumes of which a directory has a file, lowest first. A kill may have left one of the two. */
 export function volumeIds(names: readonly string[]): readonly number[] {
   const ids = names.flatMap((name) => FILE_NAME.exec(name)?.[1] ?? []).map(Number);

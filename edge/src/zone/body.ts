@@ -72,6 +72,7 @@ export class Body {
   #isStored: boolean;
   #holds = 0;
   #isLoading = false;
+  #aloneTimer: NodeJS.Timeout | undefined;
   #failure: ProblemCode | null = null;
   #hasChanged = false;
   #trailers: FieldList = [];
@@ -184,16 +185,22 @@ export class Body {
     this.#leave(span);
   }
 
+  /** Whoever waited for its head has entered by now, if they are still there. */
+  awaited(): void {
+    this.#goOnAlone();
+  }
+
   /** A reader comes; it must {@link leave}. */
   enter(position: number): Reader {
     const reader = { position };
     this.#readers.add(reader);
+    clearTimeout(this.#aloneTimer);
     return reader;
   }
 
   leave(reader: Reader): void {
     this.#readers.delete(reader);
-    if (this.#readers.size === 0 && this.#runs.size > 0) this.#goOnAlone();
+    this.#goOnAlone();
     this.#settle();
   }
 
@@ -322,13 +329,15 @@ export class Body {
     extent.release();
   }
 
-  /** Nobody reads: what is short enough is brought in for those who come next, within a time. */
+  /** Where nobody reads, what is short enough is brought in for those who come next, within a time. */
   #goOnAlone(): void {
+    clearTimeout(this.#aloneTimer);
+    if (this.#readers.size > 0 || this.#runs.size === 0) return;
     const stop = (): void => {
-      if (this.#readers.size === 0) for (const run of this.#runs) run.abort();
+      for (const run of this.#runs) run.abort();
     };
     if (this.#isLong()) return stop();
-    setTimeout(stop, this.#options.aloneMs).unref();
+    this.#aloneTimer = setTimeout(stop, this.#options.aloneMs).unref();
   }
 
   #isLong(): boolean {
@@ -360,6 +369,7 @@ export class Body {
 
   #settle(): void {
     if (this.#runs.size > 0 || this.#readers.size > 0 || this.#holds > 0) return;
+    clearTimeout(this.#aloneTimer);
     for (const [index, extent] of this.#pinned) this.#unpin(index, extent);
     this.#options.budget.leave(this);
     this.#options.onIdle(this);

@@ -229,6 +229,7 @@ async function bringIn(
   const { first, end, head, lengthBytes, refetch } = object;
   const { body } = growing;
   body.hold();
+  setImmediate(() => body.awaited());
   const ended = await startRun(body, answer, {
     first,
     end,

@@ -71,6 +71,23 @@ test('what is longer than an object may be is fetched for nobody', async () => {
   await until(rig.edge, /^headwater_edge_zone_bodies 0$/m);
 });
 
+test('what is longer is fetched for nobody either when its viewer left before its head', async () => {
+  const held: ServerResponse[] = [];
+  const limits = { objectBytes: 2 * SLICE_BYTES };
+  await using rig = await startZoneRig((_, response) => void held.push(response), { limits });
+  const outgoing = request({ host: '127.0.0.1', port: rig.edge.port, path: '/a' }).end();
+  outgoing.on('error', () => undefined);
+  await until(rig.edge, /^headwater_edge_zone_fetches 1$/m);
+  outgoing.destroy();
+  await until(rig.edge, /^headwater_edge_waiting 0$/m);
+  while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const [response] = held.splice(0) as [ServerResponse];
+  const closed = once(response, 'close');
+  begun(held, { etag: '"1"' })({} as IncomingMessage, response);
+  await closed;
+  await until(rig.edge, /^headwater_edge_zone_bodies 0$/m);
+});
+
 test('a reader that takes nothing holds up nobody', async () => {
   const held: ServerResponse[] = [];
   await using rig = await startZoneRig(begun(held));

@@ -23,7 +23,7 @@ export function withFirstByte(
   if ('bytes' in hold) return hold;
   const { body, reader } = hold;
   const wanted = body.lengthBytes === null ? null : stretchOf(request, head, body.lengthBytes);
-  if (wanted === null || body.isAtHand(wanted.first)) return hold;
+  if (wanted === null || wanted.first === wanted.end || body.isAtHand(wanted.first)) return hold;
   body.seek(reader, wanted.first);
   return body.arrival(wanted.first, wanted.end, patience).then((arrival) => {
     if (arrival.kind === 'bytes') return hold;

@@ -43,10 +43,8 @@ export class GrowingExtent {
     const needed = this.#filled + bytes.length;
     if (needed > this.#buffer.length) {
       const capacity = Math.min(SLICE_BYTES - this.offset, Math.max(needed, this.#buffer.length * 2));
-      const larger = this.#budget.take(capacity);
+      const larger = this.#budget.take(capacity, this.#buffer);
       if (larger === null) return false;
-      this.#buffer.copy(larger, 0, 0, this.#filled);
-      this.#budget.release(this.#buffer);
       this.#buffer = larger;
     }
     this.#buffer.set(bytes, this.#filled);

@@ -34,16 +34,24 @@ export class MemoryBudget {
     this.#holders.delete(holder);
   }
 
-  /** Memory to be {@link release}d; null when there is not so much left, nor to be had back. */
-  take(bytes: number): Buffer | null {
+  /**
+   * Memory to be {@link release}d; null when there is not so much left, nor to be had back.
+   * @param instead what it takes the place of: its bytes are copied, and it is released
+   */
+  take(bytes: number, instead: Buffer | null = null): Buffer | null {
+    const more = bytes - (instead?.length ?? 0);
     for (const holder of this.#holders) {
-      if (this.#heldBytes + bytes <= this.#limitBytes) break;
+      if (this.#heldBytes + more <= this.#limitBytes) break;
       holder.giveBack();
     }
-    if (this.#heldBytes + bytes > this.#limitBytes) return null;
+    if (this.#heldBytes + more > this.#limitBytes) return null;
     this.#heldBytes += bytes;
     const memory = Buffer.allocUnsafeSlow(bytes);
     this.#ledger.keep(memory.buffer);
+    if (instead !== null) {
+      instead.copy(memory);
+      this.release(instead);
+    }
     return memory;
   }
 

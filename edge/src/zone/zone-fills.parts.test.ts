@@ -206,6 +206,8 @@ test('who reads nothing of what has no end is cut off before others go without',
   const stopped: Open[] = [];
   for (let at = 0; at < 4; at += 1) {
     stopped.push(await open(rig, `/endless/${at}`));
+    // Until its connection takes no more it is no slow reader.
+    for (let still = 0; still < 20;) still = (await waitingAnswers(rig)) > 0 ? still + 1 : 0;
     const { complete, body } = await ask(rig.edge, '/short', { headers: { 'cache-control': 'no-cache' } });
     assert.ok(complete && body.length === SLICE_BYTES, `beside ${at + 1}`);
   }
@@ -224,6 +226,11 @@ test('an origin that answers a resumption with the whole is read from where it s
   const { body, complete } = await ask(rig.edge, '/a');
   assert.ok(complete && body.equals(BODY));
 });
+
+async function waitingAnswers(rig: ZoneRig): Promise<number> {
+  const { text } = await ask({ port: rig.edge.adminPort }, '/metrics');
+  return Number(/^headwater_edge_unsent_answers (\d+)$/m.exec(text)?.[1]);
+}
 
 interface Open {
   readonly outgoing: ClientRequest;

@@ -17,6 +17,7 @@ import { holds, type Figure, type FigureResult } from './figure.ts';
 import { fills } from './fills.ts';
 import { geoDecisions } from './geo-decisions.ts';
 import { jitTs } from './jit-ts.ts';
+import { parents } from './parents.ts';
 import { publishStart } from './publish-start.ts';
 import { purgeEffect } from './purge-effect.ts';
 import { rangeFlood } from './range-flood.ts';
@@ -37,6 +38,7 @@ const FIGURES: readonly Figure[] = [
   edgeDeath,
   purgeEffect,
   fills,
+  parents,
   rangeFlood,
   admission,
   diskRestart,

@@ -31,11 +31,11 @@ interface NginxOptions {
 }
 
 /**
- * Starts it in front of an origin.
+ * Starts it in front of an origin, or of several as parents: each object is asked of one of them, and of the next when that fails.
  * @throws Error when nginx is not installed
  */
 export async function startNginx(
-  originUrl: string,
+  originUrl: string | readonly string[],
   { workers = 1, tlsFiles, bySlices = false }: NginxOptions = {},
 ): Promise<Nginx> {
   const { command, version } = findNginx();
@@ -87,7 +87,7 @@ function findNginx(): { command: string; version: string } {
 interface Given {
   readonly directory: string;
   readonly port: number;
-  readonly originUrl: string;
+  readonly originUrl: string | readonly string[];
   readonly workers: number;
   readonly tls: (TlsFiles & { readonly port: number }) | undefined;
   readonly bySlices: boolean;
@@ -115,11 +115,11 @@ http {
   uwsgi_temp_path ${given.directory}/temp/uwsgi;
   scgi_temp_path ${given.directory}/temp/scgi;
   proxy_cache_path ${given.directory}/cache levels=1:2 keys_zone=media:10m max_size=1g inactive=1h use_temp_path=off;
-  server {
+${typeof given.originUrl === 'string' ? '' : parentLines(given.originUrl)}  server {
     listen 127.0.0.1:${given.port}${given.workers === 1 ? '' : ' reuseport'};
 ${given.tls === undefined ? '' : secureLines(given.tls)}    location = /nginx-alive { return 204; }
     location / {
-      proxy_pass ${given.originUrl};
+      proxy_pass ${typeof given.originUrl === 'string' ? given.originUrl : 'http://parents'};
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_cache media;
@@ -135,6 +135,15 @@ const SLICE_LINES = `      slice 1m;
       proxy_cache_key $uri$is_args$args$slice_range;
       proxy_set_header Range $slice_range;
 `;
+
+function parentLines(urls: readonly string[]): string {
+  const servers = urls.map((url) => `    server ${new URL(url).host};\n`).join('');
+  return `  upstream parents {
+    hash $request_uri consistent;
+${servers}    keepalive 64;
+  }
+`;
+}
 
 function secureLines({ port, certFile, keyFile }: TlsFiles & { readonly port: number }): string {
   return `    listen 127.0.0.1:${port} ssl http2;

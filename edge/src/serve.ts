@@ -5,7 +5,6 @@
  */
 
 import { readCmcd } from '@headwater/protocol/cmcd';
-import { HEDGE } from '@headwater/protocol/headers';
 import type { ProblemCode } from '@headwater/protocol/problem';
 import { parseSteering, STEERING_TTL_SECONDS, steeringManifest } from '@headwater/protocol/steering';
 import { fail, misdirect } from './answering.ts';
@@ -103,8 +102,7 @@ function answerNeighbour(edge: Edge, exchange: reply.Exchange, found: ZoneFindin
   // Its feed may be ahead of ours.
   if (found?.kind !== 'zone') return misdirect(edge, exchange, 'zone_unknown');
   const proto = request.headers['x-forwarded-proto'];
-  const child = { scheme: proto === 'https' ? 'https' : 'http', isHedge: request.headers[HEDGE] === '1' } as const;
-  const asked = requestOfNeighbour(found.found, child);
+  const asked = requestOfNeighbour(found.found, proto === 'https' ? 'https' : 'http');
   // What changes something is answered by nothing that is stored.
   const point = isSafe(request.method ?? 'GET') ? missingPurge(edge, request) : null;
   if (point === null) return serveZone(edge.zones.edge, exchange, asked);

@@ -398,9 +398,9 @@ suite('hedging', () => {
     assert.ok(whileAtIt <= 2, `${whileAtIt} hedges while it said so`);
     first.mood = 'silent';
     for (let nth = 0; nth < 3; nth += 1) assert.equal((await rig.get('a')).body.toString(), second.url);
-    const saying = second.requests.filter((request) => request.includes('headwater-hedge: 1\r\n'));
+    const saying = second.requests.filter((request) => request.includes('headwater-parent-try: hedge\r\n'));
     assert.equal(saying.length, second.requests.length, 'a hedge says what it is');
-    assert.doesNotMatch(first.requests.join(''), /headwater-hedge/);
+    assert.doesNotMatch(first.requests.join(''), /parent-try: hedge/);
   });
 
   test('never the origin, and never what is unsafe', async () => {

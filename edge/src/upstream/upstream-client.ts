@@ -3,7 +3,7 @@
  * differs in the Host alone: a parent must know the zone by what the viewer asked for.
  */
 
-import { HEDGE, LAST_PURGE, NODE_PASS } from '@headwater/protocol/headers';
+import { LAST_PURGE, NODE_PASS, PARENT_TRY } from '@headwater/protocol/headers';
 import type { Clock } from '@headwater/service/clock';
 import { type FieldList, valueOf, without } from '../http-cache/fields.ts';
 import { BODY_DEADLINE_MS } from '../slow-bodies.ts';
@@ -49,7 +49,7 @@ const HEDGE_QUANTILE = 0.95;
 const PARENT_EXTRA_MS = 1_000;
 const FORWARDED_HOST = 'x-forwarded-host';
 /** Between nodes alone; a viewer's own mean nothing. */
-const FOR_PARENTS: ReadonlySet<string> = new Set([NODE_PASS, LAST_PURGE, HEDGE]);
+const FOR_PARENTS: ReadonlySet<string> = new Set([NODE_PASS, LAST_PURGE, PARENT_TRY]);
 const FOR_ORIGINS: ReadonlySet<string> = new Set([FORWARDED_HOST, ...FOR_PARENTS]);
 
 export class UpstreamClient {
@@ -106,7 +106,7 @@ export class UpstreamClient {
     const given = without(request.fields, isParent ? FOR_ORIGINS : FOR_PARENTS);
     const shown = isParent ? (valueOf(request.fields, FORWARDED_HOST) ?? host) : host;
     const fields = outgoingFields(given, { nodeId, host: shown });
-    if (isParent) fields.push(...parents.fieldsFor('zone'), ...(isHedge ? [HEDGE, '1'] : []));
+    if (isParent) fields.push(...parents.fieldsFor('zone'), PARENT_TRY, isHedge ? 'hedge' : 'first');
     const headMs = limits.headMs + (isParent ? PARENT_EXTRA_MS : 0);
     return this.#http.fetch(target.url, { ...request, fields }, handler, { headMs });
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
-import { HEDGE, NODE_PASS } from '@headwater/protocol/headers';
+import { NODE_PASS, PARENT_TRY } from '@headwater/protocol/headers';
 import { mintNodePass } from '@headwater/protocol/node-pass';
 import type { PurgePoint } from '@headwater/protocol/feed';
 import type { ZoneEntry } from '@headwater/protocol/zone';
@@ -181,7 +181,7 @@ suite('a parent that must ask in its turn', () => {
     readonly status: number;
   }
 
-  /** Asks as a child does, or as a viewer without a pass. */
+  /** Asks as a child does, or as a viewer. */
   async function told(port: number, path: string, fields: Record<string, string>): Promise<Told> {
     const interims: number[] = [];
     const outgoing = request({ host: '127.0.0.1', port, path, headers: { ...HOST.headers, ...fields }, agent: false });
@@ -192,16 +192,14 @@ suite('a parent that must ask in its turn', () => {
     return { interims, status: response.statusCode ?? 0 };
   }
 
-  const asChild = (more: Record<string, string> = {}): Record<string, string> => ({
-    [NODE_PASS]: mintNodePass('edge-9', 'zone', KEYS, Date.now()) ?? '',
-    ...more,
-  });
+  const FIRST = { [PARENT_TRY]: 'first' };
+  const HEDGE = { [PARENT_TRY]: 'hedge' };
 
   test('says so to another edge at once, not to a viewer, and not of what it has', async () => {
     await using rig = await startTwoTiers(fresh);
     const { port } = rig.parents[0] as RunningEdge;
-    assert.deepEqual(await told(port, '/a', asChild()), { interims: [102], status: 200 });
-    assert.deepEqual(await told(port, '/a', asChild()), { interims: [], status: 200 });
+    assert.deepEqual(await told(port, '/a', FIRST), { interims: [102], status: 200 });
+    assert.deepEqual(await told(port, '/a', FIRST), { interims: [], status: 200 });
     assert.deepEqual(await told(port, '/b', {}), { interims: [], status: 200 });
   });
 
@@ -212,23 +210,19 @@ suite('a parent that must ask in its turn', () => {
       host: '127.0.0.1',
       port,
       path: '/left',
-      headers: { ...HOST.headers, ...asChild({ [HEDGE]: '1' }) },
+      headers: { ...HOST.headers, ...HEDGE },
     });
     outgoing.on('error', () => undefined).end();
     await once(outgoing, 'information');
     outgoing.destroy();
     const startedMs = performance.now();
-    assert.deepEqual(await told(port, '/late', asChild({ [HEDGE]: '1' })), { interims: [102], status: 200 });
+    assert.deepEqual(await told(port, '/late', HEDGE), { interims: [102], status: 200 });
     assert.ok(performance.now() - startedMs >= 250);
     assert.deepEqual(
       rig.origin.asked.map(({ url }) => url),
       ['/late'],
     );
-    assert.deepEqual(
-      await told(port, '/late', asChild({ [HEDGE]: '1' })),
-      { interims: [], status: 200 },
-      'what it has',
-    );
+    assert.deepEqual(await told(port, '/late', HEDGE), { interims: [], status: 200 }, 'what it has');
   });
 });
 

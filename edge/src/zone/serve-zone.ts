@@ -4,7 +4,7 @@
  */
 
 import type { ProblemCode } from '@headwater/protocol/problem';
-import { EDGE_ID } from '@headwater/protocol/headers';
+import { EDGE_ID, PARENT_TRY } from '@headwater/protocol/headers';
 import type { ZoneEntry } from '@headwater/protocol/zone';
 import type { Clock } from '@headwater/service/clock';
 import { type FieldList, endToEnd, without } from '../http-cache/fields.ts';
@@ -61,15 +61,8 @@ export interface ZoneRequest {
   readonly isForEdge?: boolean;
   /** asked once more before an answer that had to be waited for: why the viewer may not have it any more, or null */
   readonly refusal?: () => ProblemCode | null;
-  /** another edge that asks for its viewers */
-  readonly child?: Child;
-}
-
-export interface Child {
-  /** by which the viewer asked */
-  readonly scheme: 'http' | 'https';
-  /** it has asked another before, who is late */
-  readonly isHedge: boolean;
+  /** by which the viewer asked, where an edge tells */
+  readonly scheme?: 'http' | 'https';
 }
 
 /** Says to another edge that an answer is on its way (RFC 2518 §10.1), so that it knows this one from one that hangs. */
@@ -90,7 +83,7 @@ export function serveZone(edge: ZoneEdge, exchange: Exchange, asked: ZoneRequest
   }
   const fields = fieldsOfNextHop(ask.request);
   if (fields === null) return replyHere(edge, exchange);
-  serveAsked(edge, exchange, { ...ask, request: { method, fields } }, asked.child ?? null);
+  serveAsked(edge, exchange, { ...ask, request: { method, fields } });
 }
 
 /** A token may end, or be revoked, while its request waits; then there is nothing to be had for it any more. */
@@ -115,7 +108,7 @@ interface Wait {
   readonly over: () => void;
 }
 
-function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask, child: Child | null): void {
+function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask): void {
   const { method } = ask.request;
   const { socket } = exchange.request;
   const left = new AbortController();
@@ -138,7 +131,7 @@ function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask, child: Child |
     const ready = await hit;
     if (ready !== null && !mustWait) return hand(edge, exchange, ask, ready);
     if (ready !== null) return handLate(edge, exchange, ask, { ready, wait });
-    if (child !== null && !(await mayGoOn(exchange, child, wait.signal))) return edge.events.answered('left', 0);
+    if (!(await mayGoOn(exchange, wait.signal))) return edge.events.answered('left', 0);
     return method === 'GET' ? serveGet(edge, exchange, ask, wait) : forward(edge, exchange, ask, wait);
   };
   work({ signal: left.signal, over })
@@ -154,10 +147,14 @@ function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask, child: Child |
   if (method === 'GET') setImmediate(() => edge.namedNext.follow(exchange.request, ask));
 }
 
-/** What a child hears before its request goes further up; false when it needs no answer any more. */
-async function mayGoOn(exchange: Exchange, { isHedge }: Child, signal: AbortSignal): Promise<boolean> {
-  informed(exchange, PROCESSING, []);
-  if (!isHedge) return true;
+/**
+ * What an edge that asks hears before its request goes further up; false when it needs no answer any more. Whoever else says
+ * that it is one gets no more than a word, and waits.
+ */
+async function mayGoOn(exchange: Exchange, signal: AbortSignal): Promise<boolean> {
+  const asked = exchange.request.headers[PARENT_TRY];
+  if (asked !== undefined) informed(exchange, PROCESSING, []);
+  if (asked !== 'hedge') return true;
   await waitUntil(
     () => false,
     { withinMs: HEDGE_GRACE_MS, signal },
@@ -168,7 +165,7 @@ async function mayGoOn(exchange: Exchange, { isHedge }: Child, signal: AbortSign
 
 function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
   const { zone, host, path, name, query, isPrivate, refusal } = asked;
-  const scheme = asked.child?.scheme ?? edge.scheme;
+  const scheme = asked.scheme ?? edge.scheme;
   const fields = fieldsForUpstream(request.rawHeaders, { host, scheme, policy: zone.policy });
   return {
     zone,

@@ -13,7 +13,7 @@ import { isInContainer } from '@headwater/protocol/uri-container';
 import type { Gate } from '../authorise.ts';
 import { type Knock, admit, pathTokenOf } from '../door.ts';
 import { type FoundZone, queryOfObject } from './find-zone.ts';
-import type { Child, ZoneRequest } from './serve-zone.ts';
+import type { ZoneRequest } from './serve-zone.ts';
 
 export type ZoneVerdict =
   | { readonly kind: 'granted'; readonly request: ZoneRequest }
@@ -49,8 +49,11 @@ export function authoriseZone({ feed, gate }: Doorkeeper, found: FoundZone, requ
 }
 
 /** What another edge asks for: it has let its viewer in itself, and its answer is for all its viewers. */
-export function requestOfNeighbour({ zone, host, path, name, query }: FoundZone, child: Child): ZoneRequest {
-  return { zone, host, path, name, query: queryOfObject(query), isPrivate: false, isForEdge: true, child };
+export function requestOfNeighbour(
+  { zone, host, path, name, query }: FoundZone,
+  scheme: 'http' | 'https',
+): ZoneRequest {
+  return { zone, host, path, name, query: queryOfObject(query), isPrivate: false, isForEdge: true, scheme };
 }
 
 function granted({ zone, host, path, name, query }: FoundZone, isPrivate: boolean): ZoneVerdict {

@@ -24,7 +24,7 @@ export const EDGE_ID = 'headwater-edge';
 export const NODE_PASS = 'headwater-node-pass';
 /** From an edge to a parent: the last purge that it carried out; the parent answers with nothing older. */
 export const LAST_PURGE = 'headwater-last-purge';
-/** From an edge to a parent: `1` when another parent was asked for the same before, and is late. */
-export const HEDGE = 'headwater-hedge';
+/** From an edge to a parent: `first`, or `hedge` when another parent was asked for the same before, and is late. */
+export const PARENT_TRY = 'headwater-parent-try';
 /** On a timeline from an edge: the edges that it came through, this one last. */
 export const TIMELINE_VIA = 'headwater-timeline-via';

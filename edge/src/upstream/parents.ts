@@ -6,6 +6,7 @@ import type { Clock } from '@headwater/service/clock';
 import type { FieldList } from '../http-cache/fields.ts';
 import type { Passes } from '../passes.ts';
 import { type PurgeLedger, formatPurgePoint } from '../purge-ledger.ts';
+import { OriginProbes } from './origin-probes.ts';
 import { startParentProbes } from './parent-probes.ts';
 import type { Weighted } from './rendezvous.ts';
 import { BREAKER_LIMITS } from './target-health.ts';
@@ -26,6 +27,7 @@ export class Parents {
   readonly targets: Targets;
   readonly #options: ParentsOptions;
   readonly #probes: Disposable;
+  readonly #originProbes = new OriginProbes();
   readonly #watchers = new Set<(parent: Target) => void>();
 
   constructor(options: ParentsOptions) {
@@ -36,7 +38,10 @@ export class Parents {
       ownUrl,
       breaker: BREAKER_LIMITS,
       clock,
-      onBreaker: (url, kind, state) => events.breakerChanged(url, kind, state),
+      onBreaker: (target, state) => {
+        events.breakerChanged(target.url, target.kind, state);
+        this.#originProbes.note(target, state);
+      },
     });
     this.#probes = startParentProbes({
       parents: this.targets.parents,
@@ -64,5 +69,6 @@ export class Parents {
 
   [Symbol.dispose](): void {
     this.#probes[Symbol.dispose]();
+    this.#originProbes[Symbol.dispose]();
   }
 }

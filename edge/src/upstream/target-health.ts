@@ -86,6 +86,11 @@ export class TargetHealth {
     if (isTrial) this.#isTrying = false;
   }
 
+  /** It seems to be there again: if its breaker is open, one request may try it now. */
+  letTry(): void {
+    if (this.#openedMs !== null) this.#openedMs = -Infinity;
+  }
+
   /** What a probe found. */
   setReady(isReady: boolean): void {
     this.#isReady = isReady;

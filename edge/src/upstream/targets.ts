@@ -21,7 +21,7 @@ export interface TargetsOptions {
   readonly ownUrl: string | null;
   readonly breaker: BreakerLimits;
   readonly clock: Clock;
-  readonly onBreaker: (url: string, kind: TargetKind, state: BreakerState) => void;
+  readonly onBreaker: (target: Target, state: BreakerState) => void;
 }
 
 /** Origins whose health is remembered; the one that was not asked for longest is forgotten. */
@@ -61,7 +61,9 @@ export class Targets {
 
   #make(url: string, kind: TargetKind): Target {
     const { breaker: limits, clock, onBreaker } = this.#options;
-    return { url, kind, health: new TargetHealth({ limits, clock, onChange: (state) => onBreaker(url, kind, state) }) };
+    const onChange = (state: BreakerState): void => onBreaker(target, state);
+    const target: Target = { url, kind, health: new TargetHealth({ limits, clock, onChange }) };
+    return target;
   }
 }
 

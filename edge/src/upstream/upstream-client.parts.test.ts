@@ -342,6 +342,15 @@ suite('limits', () => {
     );
   });
 
+  test('an origin whose breaker has opened is asked whether it is there again', async () => {
+    await using rig = await startRig({});
+    const origin = rig.origins[0] as Server;
+    origin.mood = 'resets';
+    for (let nth = 0; nth < 3; nth += 1) await rig.get('a');
+    origin.mood = 'well';
+    await until(() => origin.requests.some((request) => request.startsWith('HEAD / ')));
+  });
+
   test('all tries together have a deadline', async () => {
     await using rig = await startRig({ origins: 3 }, { headMs: 40 });
     for (const origin of rig.origins) origin.mood = 'silent';

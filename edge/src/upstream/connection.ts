@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { Client, buildConnector } from 'undici';
 import { allowedLookup } from './allowed-lookup.ts';
 import { Inbound } from './inbound.ts';
+import { sharedLookup } from './shared-lookup.ts';
 
 export interface ConnectionLimits {
   readonly connectMs: number;
@@ -78,9 +79,12 @@ const KEEP_ALIVE_MARGIN_MS = 1_000;
 export type SocketOf = (hostname: string) => string | null;
 export type Dial = (origin: URL, done: (error: Error | null, connection: Connection | null) => void) => void;
 
+/** Of all clients of this process. */
+const LOOKUP = allowedLookup(sharedLookup(lookup));
+
 /** @param socketOf the Unix socket that a host listens on; null for one that is reached by its address */
 export function createDial(limits: ConnectionLimits, socketOf: SocketOf): Dial {
-  const connect = buildConnector({ timeout: limits.connectMs, keepAlive: true, lookup: allowedLookup(lookup) });
+  const connect = buildConnector({ timeout: limits.connectMs, keepAlive: true, lookup: LOOKUP });
   return (origin, done) => {
     const { protocol, hostname, port, host } = origin;
     const bare = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;

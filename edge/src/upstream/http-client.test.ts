@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
+import { type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import { suite, test } from 'node:test';
 import type { OutgoingRequest } from './exchange.ts';
 import { HTTP_CLIENT_LIMITS, HttpClient, type HttpClientLimits } from './http-client.ts';
@@ -450,6 +451,22 @@ suite('connections', () => {
     const heard = await rig.get({ method: 'POST', isIdempotent: false });
     assert.deepEqual([heard.error?.code, heard.error?.isRetryable], ['reset', false]);
     assert.equal(rig.server.requests.length, 4);
+  });
+
+  test('a name is looked up once for all that are dialled at once, whoever dials', async () => {
+    const lookups: PerformanceEntry[] = [];
+    const observer = new PerformanceObserver((list) => void lookups.push(...list.getEntries()));
+    observer.observe({ type: 'dns' });
+    await using rig = await startRig((socket) => void socket.write(OK));
+    const other = new HttpClient(LIMITS);
+    const ask = (client: HttpClient): Promise<Heard> =>
+      record((handler) => client.fetch(`http://localhost:${rig.server.port}`, GET, handler));
+    for (const { error } of await Promise.all([rig.client, rig.client, other].map(ask))) assert.equal(error, null);
+    other.close();
+    while (lookups.length === 0) await new Promise(setImmediate);
+    assert.equal(rig.server.connections, 3);
+    assert.equal([...lookups, ...observer.takeRecords()].length, 1);
+    observer.disconnect();
   });
 
   test('as many as may be, as many waiting as may be, and one more is told so', async () => {

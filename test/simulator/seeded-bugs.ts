@@ -85,7 +85,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   {
     name: 'what broke off is stored as whole',
     file: 'edge/src/zone/run.ts',
-    text: "  body.fail(span, code);\n  return next === 'changed' ? 'changed' : 'broken';",
+    text: "  body.fail(span, code, next === 'changed');\n  return next === 'changed' ? 'changed' : 'broken';",
     replacement: "  body.end(span);\n  return next === 'changed' && code === 'internal' ? 'changed' : 'whole';",
     within: USUAL,
   },

@@ -19,7 +19,7 @@ import type { Body } from './body.ts';
 import type { Candidate } from './candidate.ts';
 import { SLICE_BYTES } from '../tiers/tier-entry.ts';
 import type { PurgeMark } from './entry.ts';
-import { type Continuation, type RunOptions, startRun } from './run.ts';
+import { type Continuation, PLAIN_RUN, type RunOptions, startRun } from './run.ts';
 import type { Growing, NewObject, Refetch, Shelf } from './shelf.ts';
 import { tagsOf } from './tags.ts';
 import { codeOfUpstream } from './upstream-code.ts';
@@ -56,7 +56,7 @@ export type Outcome =
       readonly own: FieldList;
     }
   /** not to be stored: it is the asker's alone */
-  | { readonly kind: 'answer'; readonly answer: Answer; readonly head: UpstreamHead }
+  | { readonly kind: 'answer'; readonly answer: Answer; readonly head: UpstreamHead; readonly run: RunOptions }
   | { readonly kind: 'failed'; readonly code: ProblemCode };
 
 export interface Question {
@@ -131,9 +131,10 @@ async function askAndJudge(
     const own = ownFields({ status: confirmed.status, fields: head.fields }, times.responseMs);
     return { kind: 'object', object: { ...stale, head: confirmed, tags, purge, variant }, status: 304, own };
   }
-  if (mayStandIn && STALE_IF_ERROR_STATUSES.has(response.status)) return { kind: 'answer', answer, head };
+  const passed = { kind: 'answer', answer, head, run: runOf(fetching, ask, head) } as const;
+  if (mayStandIn && STALE_IF_ERROR_STATUSES.has(response.status)) return passed;
   const object = await newObject(fetching, ask, { response, times, isAlone, purge });
-  if (object === null) return { kind: 'answer', answer, head };
+  if (object === null) return passed;
   const growing = shelf.grow(ask, object);
   void bringIn(fetching, ask, { object, growing, answer });
   const own = ownFields(head, times.responseMs);
@@ -248,8 +249,20 @@ async function bringIn(
   setImmediate(() => body.release());
 }
 
+/** How an answer that is handed on comes in: where its validator shows what belongs to it, it is taken up when it breaks off. */
+function runOf(fetching: Fetching, ask: Ask, head: UpstreamHead): RunOptions {
+  const { random, onResumed } = fetching;
+  const range = head.status === 206 ? parseContentRange(valueOf(head.fields, 'content-range') ?? '') : null;
+  const lengthBytes = range === null ? lengthOf(head) : range.completeBytes;
+  const isPlain = head.status !== 200 && range?.kind !== 'range';
+  if (isPlain || lengthBytes === null || strongTagOf(head.fields) === null) return PLAIN_RUN;
+  const [first, end] = range?.kind === 'range' ? [range.firstByte, range.lastByte + 1] : [0, lengthBytes];
+  const reopen = (fromByte: number): Promise<Continuation> => goOn(fetching, ask, { head, lengthBytes, fromByte, end });
+  return { first, end, reopen, random, onResumed };
+}
+
 interface Rest {
-  readonly head: StoredHead;
+  readonly head: Pick<StoredHead, 'fields'>;
   readonly lengthBytes: number;
   readonly fromByte: number;
   /** exclusive */

@@ -32,6 +32,18 @@ export interface RunOptions {
   readonly onResumed: () => void;
 }
 
+/** What comes in as it comes, and ends with its answer. */
+export const PLAIN_RUN: RunOptions = {
+  first: 0,
+  end: null,
+  reopen: null,
+  random: () => 0,
+  onResumed: () => undefined,
+};
+
+/** What a run brings its bytes to: a body, or the one viewer whom an answer is for. */
+export type Intake = Pick<Body, 'begin' | 'append' | 'end' | 'fail'>;
+
 /** Attempts that bring nothing, one after another, and in all. */
 const FRUITLESS_LIMIT = 4;
 const RESUME_LIMIT = 20;
@@ -79,13 +91,13 @@ class RunSpan implements Span {
  * @param opened the answer that begins it; null to ask for it
  * @returns how it ended: `changed` when what is there now is another object
  */
-export function startRun(body: Body, opened: Answer | null, options: RunOptions): Promise<RunEnd> {
+export function startRun(body: Intake, opened: Answer | null, options: RunOptions): Promise<RunEnd> {
   const span = new RunSpan(options.first, options.end);
   body.begin(span);
   return carry(body, span, opened, options);
 }
 
-async function carry(body: Body, span: RunSpan, opened: Answer | null, options: RunOptions): Promise<RunEnd> {
+async function carry(body: Intake, span: RunSpan, opened: Answer | null, options: RunOptions): Promise<RunEnd> {
   let next: Continuation =
     opened === null ? await reopen(span, options) : { answer: opened, skipBytes: 0, end: options.end };
   let code: ProblemCode = 'upstream_failed';
@@ -109,6 +121,7 @@ async function carry(body: Body, span: RunSpan, opened: Answer | null, options: 
     options.onResumed();
     next = await reopen(span, options);
   }
+  if (typeof next === 'object') next.answer.abort();
   body.fail(span, code, next === 'changed');
   return next === 'changed' ? 'changed' : 'broken';
 }
@@ -117,7 +130,7 @@ async function reopen(span: RunSpan, options: RunOptions): Promise<Continuation>
   return options.reopen === null ? 'changed' : options.reopen(span.position);
 }
 
-function drain(body: Body, span: Span, { answer, skipBytes, end }: Opened): Promise<Ended> {
+function drain(body: Intake, span: Span, { answer, skipBytes, end }: Opened): Promise<Ended> {
   // What comes behind that is no part of the object, whatever else it is.
   const last = Math.min(span.end ?? Infinity, end ?? Infinity);
   return new Promise((resolve) => {

@@ -246,6 +246,39 @@ test('a body that breaks off is taken up where it stopped, for everybody', async
   assert.match(statusOf(await ask(rig.edge, '/film')), /hit/);
 });
 
+test('what is one viewer’s alone is taken up, too, when it breaks off, and cut off where nothing shows what belongs to it', async () => {
+  const body = bytesOf(SLICE_BYTES + 777);
+  const [first, last] = [1_000, SLICE_BYTES];
+  for (const control of ['no-store', 'private']) {
+    for (const [tag, range] of [
+      ['"v1"', undefined],
+      ['"v1"', `bytes=${first}-${last}`],
+      ['W/"v1"', undefined],
+    ] as const) {
+      const whole = ranged(body, { 'cache-control': control, etag: tag });
+      const dead = new Set<string>();
+      await using rig = await startZoneRig((incoming, response) => {
+        // Each viewer's first answer breaks off somewhere else.
+        const who = String(incoming.headers['x-who']);
+        if (dead.has(who) || (incoming.headers.range ?? range) !== range) return whole(incoming, response);
+        dead.add(who);
+        const most = 40_000 * (Number(who) + 1);
+        const breakOff = (bytes: Buffer): unknown => response.write(bytes.subarray(0, most), () => response.destroy());
+        response.end = breakOff as typeof response.end;
+        whole(incoming, response);
+      });
+      const asks = Array.from({ length: 21 }, (_, who) =>
+        ask(rig.edge, '/me', { headers: { 'x-who': String(who), ...(range === undefined ? {} : { range }) } }),
+      );
+      const expected = range === undefined ? body : body.subarray(first, last + 1);
+      for (const { body: got, complete } of await Promise.all(asks)) {
+        assert.equal(complete, !tag.startsWith('W/'), `${control} ${tag} ${range}`);
+        if (complete) assert.ok(got.equals(expected), `${control} ${tag} ${range}`);
+      }
+    }
+  }
+});
+
 test('a body that breaks off and is another one by then is cut off for everybody, and not stored', async () => {
   const body = bytesOf(SLICE_BYTES);
   for (const tag of ['"v2"', undefined]) {

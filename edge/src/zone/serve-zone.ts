@@ -21,6 +21,7 @@ import type { NamedNext } from './named-next.ts';
 import type { Shelf } from './shelf.ts';
 import { keyOf } from './zone-key.ts';
 import type { Upstream } from './fetching.ts';
+import { PLAIN_RUN } from './run.ts';
 import { codeOfUpstream } from './upstream-code.ts';
 import type { ZoneEvents } from './zone-events.ts';
 import { freshenStored } from './head-news.ts';
@@ -248,7 +249,7 @@ async function forward(edge: ZoneEdge, exchange: Exchange, ask: Ask, wait: Wait)
   const times = { requestMs, responseMs: edge.clock.nowMs() };
   if (method === 'HEAD') await freshenStored(edge.shelf, ask, head, times);
   if (!isSafe(method)) await invalidate(edge, ask, head);
-  const sent = await replyAnswer(exchange, { answer, head }, telling);
+  const sent = await replyAnswer(exchange, { answer, head, run: PLAIN_RUN }, telling);
   edge.events.answered(outcomeOf(how, sent), sent.bytes);
 }
 

@@ -16,8 +16,6 @@ import { STALE_IF_ERROR_STATUSES } from '../http-cache/status.ts';
 import { selectVariant, selectingOf, varyOf } from '../http-cache/vary.ts';
 import { conditionalFields } from '../http-cache/validation.ts';
 import { type Patience, within } from '../patience.ts';
-import type { UpstreamHead } from '../upstream/upstream-handler.ts';
-import type { Answer } from './answer.ts';
 import type { Ask } from './ask.ts';
 import { type Candidate, type Hold, letGo } from './candidate.ts';
 import type { PurgeMark } from './entry.ts';
@@ -48,7 +46,7 @@ export type Obtained =
       readonly own: FieldList;
       readonly how: Provenance;
     }
-  | { readonly kind: 'answer'; readonly answer: Answer; readonly head: UpstreamHead; readonly how: Provenance }
+  | (Extract<Outcome, { kind: 'answer' }> & { readonly how: Provenance })
   | { readonly kind: 'failed'; readonly code: ProblemCode; readonly how: Provenance };
 
 /** Gives up what nobody will take. */
@@ -198,7 +196,7 @@ export class ZoneDesk {
       const stale = mayStandIn
         ? await this.#staleInstead(ask, seen, { how: { ...how, fwdStatus: status }, wait })
         : null;
-      if (isFirst && stale === null) return { kind: 'answer', answer: outcome.answer, head: outcome.head, how };
+      if (isFirst && stale === null) return { ...outcome, how };
       if (isFirst) outcome.answer.abort();
       if (stale !== null) return stale;
       // An upstream in trouble is not asked once more by each of a thousand.

@@ -13,8 +13,10 @@ import { type Exchange, LONG_BODY_BYTES, replyProblem, watchQueue } from '../rep
 import { cutSocket } from '../cut.ts';
 import type { ViewerResponse } from '../viewer-exchange.ts';
 import type { Answer } from './answer.ts';
+import type { Span } from './body.ts';
 import { type Hold, letGo } from './candidate.ts';
 import { nodeStatus } from './node-status.ts';
+import { type Intake, PLAIN_RUN, type RunOptions, startRun } from './run.ts';
 import type { Obtained, Provenance } from './zone-desk.ts';
 
 /** What is said of an answer besides what it is. */
@@ -210,53 +212,57 @@ async function sendStretch(
   }
 }
 
-/** An upstream's own answer, for this viewer alone. */
+/** An upstream's own answer, for this viewer alone. Where it breaks off, and that can be, it is taken up again. */
 export function replyAnswer(
   exchange: Exchange,
-  { answer, head }: { readonly answer: Answer; readonly head: UpstreamHead },
+  { answer, head, run }: { readonly answer: Answer; readonly head: UpstreamHead; readonly run: RunOptions },
   telling: ZoneTelling,
 ): Promise<Sent> {
   const { request, response } = exchange;
   const fields = [...theirs(endToEnd(head.fields), OURS_OF_ANSWER, telling), ...ours(head.fields, telling)];
   watchQueue(exchange);
   response.writeHead(head.status, framed(head.status, fields));
+  const isBodyless = request.method === 'HEAD' || head.status === 204 || head.status === 304;
   return new Promise((resolve) => {
     let bytes = 0;
-    const isBodyless = request.method === 'HEAD' || head.status === 204 || head.status === 304;
+    let span: Span | null = null;
+    const held: (() => void)[] = [];
     const over = (isWhole: boolean): void => {
       response.off('drain', onDrain);
       response.off('close', onClose);
       resolve({ status: head.status, bytes, isWhole });
     };
-    const held: (() => void)[] = [];
     const onDrain = (): void => {
       for (const leave of held.splice(0)) leave();
-      answer.resume();
+      span?.resume();
     };
     const onClose = (): void => {
       over(false);
-      answer.abort();
+      span?.abort();
     };
     response.on('drain', onDrain);
     response.on('close', onClose);
-    answer.pipe({
-      data(chunk) {
-        if (isBodyless || response.destroyed) return true;
+    const viewer: Intake = {
+      begin: (begun) => void (span = begun),
+      append(of, chunk) {
+        of.position += chunk.length;
+        if (isBodyless || response.destroyed) return 'more';
         bytes += chunk.length;
-        if (response.write(chunk)) return true;
+        if (response.write(chunk)) return 'more';
         held.push(exchange.unsent.add(chunk.buffer, chunk.buffer.byteLength, response));
-        return false;
+        return 'wait';
       },
-      end(trailers) {
+      end(_, trailers = []) {
         over(true);
         if (trailers.length > 0 && !isBodyless) addTrailers(response, trailers);
         response.end();
       },
-      error() {
+      fail() {
         over(false);
         cut(exchange);
       },
-    });
+    };
+    void startRun(viewer, answer, isBodyless ? PLAIN_RUN : run);
   });
 }
 

@@ -14,6 +14,7 @@ import { hashOf } from './name-hash.ts';
 import { type DiskRecord, decodeRecord } from './record.ts';
 import { type Placed, readRuns } from './runs.ts';
 import { Shelf } from './shelf.ts';
+import type { Volume } from './volume.ts';
 import { type QueuedRecord, WriteQueue } from './write-queue.ts';
 
 /** A viewer waits so long for a disk, then for an origin. */
@@ -23,6 +24,8 @@ const MOST_READS = 64;
 const PAUSE = { firstMs: 1_000, maxMs: 60_000 };
 /** So long after a file system was full its limit is tried again. */
 const FULL_MS = 60_000;
+/** A sweep goes through the index once for so many volumes. */
+const SWEPT_TOGETHER = 64;
 
 export interface DiskOptions {
   readonly directory: string;
@@ -187,29 +190,40 @@ export class DiskStore {
   async sweep(isKept: (record: DiskRecord) => boolean): Promise<void> {
     this.#isKept = isKept;
     for (const record of this.#queue.entries()) if (!isKept(record)) this.drop(record.name);
-    for (const volume of this.#shelf.volumes) {
-      for (const items of this.#shelf.index.inVolume(volume.slot)) {
+    const { volumes } = this.#shelf;
+    for (let from = 0; from < volumes.length; from += SWEPT_TOGETHER) {
+      const some = volumes.slice(from, from + SWEPT_TOGETHER);
+      for (const items of this.#shelf.index.inVolumes(some.map(({ slot }) => slot))) {
         // A large index takes its time, and may have hardly an entry that has to be read.
         await nextTurn();
-        const unseen = new Set<Placed>(items.filter(({ isEntry }) => isEntry));
-        try {
-          for await (const run of readRuns(volume, [...unseen])) {
-            for (const [placed, record] of run) {
-              unseen.delete(placed);
-              const isCurrent = this.#isAt(placed) && this.#queue.get(record.name) === undefined;
-              if (isCurrent && !isKept(record)) this.drop(record.name);
-            }
-            if (this.#shelf.marks.isHalfFull) await this.#marked();
-          }
-        } catch {
-          this.counters.readErrors += 1;
-        }
-        // What cannot be read cannot be judged.
-        for (const placed of unseen) if (this.#isAt(placed)) this.#shelf.erase(placed);
+        const entries = Map.groupBy(
+          items.filter(({ isEntry }) => isEntry),
+          (item) => item.volume,
+        );
+        for (const volume of some) await this.#sweepIn(volume, entries.get(volume.slot) ?? []);
       }
     }
     this.#isKept = () => true;
     await this.#marked();
+  }
+
+  async #sweepIn(volume: Volume, entries: readonly Placed[]): Promise<void> {
+    if (entries.length === 0) return;
+    const unseen = new Set(entries);
+    try {
+      for await (const run of readRuns(volume, entries)) {
+        for (const [placed, record] of run) {
+          unseen.delete(placed);
+          const isCurrent = this.#isAt(placed) && this.#queue.get(record.name) === undefined;
+          if (isCurrent && !this.#isKept(record)) this.drop(record.name);
+        }
+        if (this.#shelf.marks.isHalfFull) await this.#marked();
+      }
+    } catch {
+      this.counters.readErrors += 1;
+    }
+    // What cannot be read cannot be judged.
+    for (const placed of unseen) if (this.#isAt(placed)) this.#shelf.erase(placed);
   }
 
   /** Resolves when what is dead now is marked as such on disk, or is there no more. */

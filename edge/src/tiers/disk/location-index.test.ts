@@ -37,7 +37,7 @@ test('tells what is in a volume, and what of it was used', () => {
     index.put(hashOf(`n${name}`), { volume: 1 + (name % 3), offset: name * 64, length: 64, isEntry: false });
     if (name % 10 === 0) index.markUsed(hashOf(`n${name}`));
   }
-  const second = [...index.inVolume(2)].flat();
+  const second = [...index.inVolumes([2])].flat();
   assert.deepEqual(
     second.map(({ offset }) => offset / 64).toSorted((a, b) => a - b),
     Array.from({ length: 1_000 }, (_, at) => at * 3 + 1),

@@ -122,13 +122,16 @@ export class LocationIndex {
     if (last !== 0) words[at + 3] = last | USED_BIT;
   }
 
-  /** All that is in a volume, shard by shard: what changes between two shards is seen or not. */
-  *inVolume(volume: number): Generator<readonly (NameHash & Location & { readonly isUsed: boolean })[]> {
+  /** All that is in some volumes, shard by shard: what changes between two shards is seen or not. */
+  *inVolumes(volumes: readonly number[]): Generator<readonly (NameHash & Location & { readonly isUsed: boolean })[]> {
+    // No slot that is empty has a volume.
+    const isWanted = new Uint8Array(MOST_VOLUMES + 1);
+    for (const volume of volumes) isWanted[volume] = 1;
     for (const { words } of this.#shards) {
       const found: (NameHash & Location & { readonly isUsed: boolean })[] = [];
       for (let at = 0; at < words.length; at += WORDS) {
         const last = words[at + 3] ?? 0;
-        if (last >>> 16 !== volume || last === 0) continue;
+        if (isWanted[last >>> 16] !== 1) continue;
         const hash = { high: words[at] ?? 0, low: words[at + 1] ?? 0 };
         found.push({ ...hash, ...readSlot(words, at), isUsed: (last & USED_BIT) !== 0 });
       }

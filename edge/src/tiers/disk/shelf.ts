@@ -262,7 +262,7 @@ export class Shelf {
     const isMostlyDead = volume.liveBytes < volume.recordsBytes * MOSTLY_DEAD;
     const wanted: Placed[] = [];
     let left = Math.min(MOST_SAVED_BYTES, volume.recordsBytes * MOST_SAVED_SHARE);
-    for (const items of this.index.inVolume(volume.slot)) {
+    for (const items of this.index.inVolumes([volume.slot])) {
       for (const item of items) {
         if (!(isMostlyDead || item.isUsed) || item.length > left) continue;
         left -= item.length;
@@ -283,7 +283,7 @@ export class Shelf {
   /** Removes a volume and all that is in it. */
   async #discard(volume: Volume | undefined): Promise<void> {
     if (volume === undefined) return;
-    for (const items of this.index.inVolume(volume.slot)) {
+    for (const items of this.index.inVolumes([volume.slot])) {
       for (const item of items) this.index.delete(item);
       await nextTurn();
     }

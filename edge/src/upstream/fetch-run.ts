@@ -218,7 +218,9 @@ export class FetchRun implements UpstreamFetch {
     if (!this.#tries.delete(one)) return;
     const { health, kind } = one.target;
     if (this.#winner === one) return this.#fail(error);
-    if (TARGETS_FAULT.has(error.code)) health.fail(one.isTrial);
+    // Of an origin one page may be broken that any viewer can ask for, and all others well.
+    const isFault = TARGETS_FAULT.has(error.code) && !(kind === 'origin' && error.code === 'protocol');
+    if (isFault) health.fail(one.isTrial);
     else health.leave(one.isTrial);
     this.#options.events.tryEnded(kind, error.code);
     const isWorthIt = error.isRetryable || (this.#options.isRepeatable && TARGETS_FAULT.has(error.code));

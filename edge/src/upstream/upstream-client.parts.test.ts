@@ -11,7 +11,7 @@ import { UpstreamClient, type UpstreamRequest } from './upstream-client.ts';
 import type { UpstreamEvents } from './upstream-events.ts';
 
 /** How a server of these tests behaves; changed as a test goes on. */
-type Mood = 'well' | 'takes' | 'silent' | 'resets' | 'refuses' | 'unavailable' | 'slow' | 'working';
+type Mood = 'well' | 'takes' | 'silent' | 'resets' | 'refuses' | 'unavailable' | 'slow' | 'working' | 'garbled';
 
 const SLOW_MS = 60;
 
@@ -63,6 +63,8 @@ class Server implements AsyncDisposable {
       case 'working':
         socket.write('HTTP/1.1 102 Processing\r\n\r\n');
         return void setTimeout(() => say('200 OK', this.url), SLOW_MS * 5);
+      case 'garbled':
+        return void socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxy');
       case 'silent':
         return;
       case 'resets':
@@ -340,6 +342,16 @@ suite('limits', () => {
       rig.counts.breakers.map((line) => line.split(' ')[1]),
       ['open', 'half-open', 'closed'],
     );
+  });
+
+  test('an answer that is none is no fault of an origin, of which it may be the one bad page', async () => {
+    await using rig = await startRig({});
+    const origin = rig.origins[0] as Server;
+    origin.mood = 'garbled';
+    for (let nth = 0; nth < 6; nth += 1) assert.equal((await rig.get('a')).error?.code, 'protocol');
+    origin.mood = 'well';
+    assert.equal((await rig.get('b')).error, null);
+    assert.deepEqual(rig.counts.breakers, []);
   });
 
   test('an origin whose breaker has opened is asked whether it is there again', async () => {

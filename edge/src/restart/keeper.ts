@@ -89,8 +89,8 @@ export class Keeper implements AsyncDisposable {
     this.#current = heir;
     void heir.ended.then((how) => this.#onEnd(heir, how));
     events.replaced(heir.pid);
-    const leaving = this.#seeOff(old, heir).finally(() => this.#ending.delete(old));
-    this.#ending.set(old, leaving);
+    // No closure here may refer to the old one: those that wait for the heir's end would keep all that it has cached.
+    this.#ending.set(old, this.#seeOff(old, heir).catch(events.leftBehind));
     return { isReplaced: true };
   }
 
@@ -125,6 +125,7 @@ export class Keeper implements AsyncDisposable {
     await count();
     await old[Symbol.asyncDispose]();
     this.#members.delete(old);
+    this.#ending.delete(old);
   }
 
   #onEnd(heir: SuccessorProcess, how: string): void {

@@ -10,6 +10,8 @@ export function createRestartEvents(log: Log) {
     replaced: (pid: number | undefined): void => log('info', 'restart_done', { pid }),
     /** the one that was there goes on */
     refused: (reason: string): void => log('error', 'restart_failed', { reason }),
+    /** something of one that was replaced could not be ended in order */
+    leftBehind: (error: unknown): void => log('error', 'restart_left_behind', { reason: String(error) }),
     /** a signal does as well */
     unasked: (error: unknown): void => log('warn', 'restart_socket_missing', { reason: String(error) }),
   };

@@ -25,8 +25,8 @@ export class SuccessorProcess implements Member {
   readonly #ended: Promise<string>;
   readonly #prepared = Promise.withResolvers<boolean>();
   readonly #serves = Promise.withResolvers<boolean>();
-  /** comes with the answer to its first question */
-  readonly #estate = Promise.withResolvers<Estate>();
+  /** Answers its first question. Nothing here keeps the estate: its sockets lead to all that their owner has cached. */
+  #give: ((estate: Estate) => void) | null = null;
   #isServing = false;
   #complaint = '';
 
@@ -35,18 +35,19 @@ export class SuccessorProcess implements Member {
     // In a group of its own: Ctrl-C is for the one that started first, which then ends this one in order.
     const child = fork(entry, [SUCCESSOR_ARGUMENT], { serialization: 'advanced', detached: true });
     this.#child = child;
-    const late = setTimeout(() => this.#give('it did not start in time'), START_MS);
+    const late = setTimeout(() => this.#giveUp('it did not start in time'), START_MS);
     this.#line = new Line({
       send: (message, handle) => child.connected && (child.send(message, handle, () => undefined), true),
       onQuestion: async (name, { content }): Promise<Parcel> => {
         switch (name) {
           case 'inherit': {
             if (content !== LINE_VERSION) {
-              this.#give('it is too far from the program that runs: start the edge anew');
+              this.#giveUp('it is too far from the program that runs: start the edge anew');
               return { content: null };
             }
+            const given = new Promise<Estate>((resolve) => (this.#give = resolve));
             this.#prepared.resolve(true);
-            return pack(await this.#estate.promise);
+            return pack(await given);
           }
           case 'serves':
             clearTimeout(late);
@@ -95,7 +96,8 @@ export class SuccessorProcess implements Member {
 
   /** @returns whether it came to serve */
   inherit(estate: Estate): Promise<boolean> {
-    this.#estate.resolve(estate);
+    this.#give?.(estate);
+    this.#give = null;
     return this.#serves.promise;
   }
 
@@ -146,13 +148,13 @@ export class SuccessorProcess implements Member {
   }
 
   async #within<T>(name: string, answer: Promise<T>): Promise<T> {
-    const late = setTimeout(() => this.#give(`it did not answer: ${name}`), ANSWER_MS);
+    const late = setTimeout(() => this.#giveUp(`it did not answer: ${name}`), ANSWER_MS);
     const given = await answer;
     clearTimeout(late);
     return given;
   }
 
-  #give(complaint: string): void {
+  #giveUp(complaint: string): void {
     this.#complaint ||= complaint;
     this.#child.kill('SIGKILL');
   }

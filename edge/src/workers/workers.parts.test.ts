@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import type { FeedPage } from '@headwater/protocol/feed';
 import type { FeedState } from '@headwater/protocol/feed-state';
 import { ListenError } from '@headwater/service/listen';
-import { type Answer, feedOf, mint } from '../edge-rig.ts';
+import { type Answer, ask, feedOf, mint } from '../edge-rig.ts';
 import { FIRST_NUMBER, type MediaTrack, PARTS, makeMedia } from '../fake-media.ts';
 import { FakeOrigin } from '../fake-origin.ts';
 import { ownerOf } from './ownership.ts';
@@ -15,6 +15,10 @@ import type { RunningNode } from './start-node.ts';
 import { MANY, askOnMany, isReady, metric, purge, startNodeRig, until } from './node-rig.ts';
 
 const EPOCH = 'epoch0000';
+/** A worker that is killed is replaced within a second; on a machine that is busy elsewhere, within a few starts of a node. */
+const REPLACED_MS = 1_000;
+const STARTS = 3;
+const LOAD_VIEWERS = 4;
 
 let media: readonly MediaTrack[];
 
@@ -167,6 +171,36 @@ describe('a worker that ends', () => {
     for (const viewer of viewers) viewer.leave();
   });
 
+  test('under load is replaced in the time that a process takes to start, and nobody is refused meanwhile', async (context) => {
+    const bornMs = performance.now();
+    await using rig = await startRig();
+    const startMs = performance.now() - bornMs;
+    const { node, origin, events, root } = rig;
+    const load = startLoad(node, `${root}/a0/${EPOCH}/${FIRST_NUMBER}.m4s`);
+    await until(() => load.bodies.length > MANY);
+    const [victim] = node.pids();
+    assert.ok(victim !== undefined);
+    process.kill(victim, 'SIGKILL');
+    await until(() => events.includes('worker_ended'));
+    // What was on its way to the dead one is reset. From here on the system knows that it is gone.
+    const endedMs = performance.now();
+    const before = load.bodies.length;
+    await until(() => events.at(-1) === 'worker_serves');
+    const tookMs = performance.now() - endedMs;
+    const meanwhile = load.bodies.length - before;
+    await load.stop();
+    context.diagnostic(
+      `${tookMs.toFixed(0)} ms, ${meanwhile} answers meanwhile; a node starts in ${startMs.toFixed(0)} ms`,
+    );
+    assert.ok(meanwhile > 0, 'the other goes on');
+    assert.deepEqual(
+      load.failures.filter(({ beganMs }) => beganMs > endedMs),
+      [],
+    );
+    for (const body of load.bodies) assert.ok(body.equals(origin.bytesOf('a0', FIRST_NUMBER)));
+    assert.ok(tookMs < Math.max(REPLACED_MS, STARTS * startMs), `${tookMs} ms, where a node starts in ${startMs} ms`);
+  });
+
   test('is killed when it says nothing to a purge; until then the purge is not done', async () => {
     await using rig = await startRig();
     const { node, origin, feed, root } = rig;
@@ -198,6 +232,34 @@ describe('a worker that ends', () => {
     for (const pid of pids) assert.equal(existsSync(`/proc/${pid}`), false, `process ${pid}`);
   });
 });
+
+/** Asks over and over, on a new connection each time. */
+function startLoad(node: RunningNode, path: string) {
+  const bodies: Buffer[] = [];
+  const failures: { readonly beganMs: number; readonly why: string }[] = [];
+  const over = new AbortController();
+  const one = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      const beganMs = performance.now();
+      try {
+        const { status, body } = await ask(node, path);
+        if (status === 200) bodies.push(body);
+        else failures.push({ beganMs, why: String(status) });
+      } catch (error) {
+        failures.push({ beganMs, why: String(error) });
+      }
+    }
+  };
+  const all = Array.from({ length: LOAD_VIEWERS }, one);
+  return {
+    bodies,
+    failures,
+    async stop(): Promise<void> {
+      over.abort();
+      await Promise.all(all);
+    },
+  };
+}
 
 interface Viewer {
   /** false: the connection is gone */

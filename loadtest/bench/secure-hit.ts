@@ -1,8 +1,6 @@
 /** A cached object over TLS, by HTTP/1.1 and by HTTP/2, beside nginx with the same certificate: CPU per request. */
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeSelfSigned } from '@headwater/service/self-signed';
@@ -13,6 +11,7 @@ import { type Readings, readOverAndOver } from './discarding-reader.ts';
 import type { Figure, FigureResult, Measured } from './figure.ts';
 import { readStreamsOverAndOver } from './h2-reader.ts';
 import { startNginx } from './nginx.ts';
+import { startSizedOrigin } from './sized-origin.ts';
 import { startZoneEdge } from '@headwater/test/fleet/zone-edge.ts';
 
 const SIZES = [
@@ -55,7 +54,7 @@ async function measure(): Promise<FigureResult> {
   const cores = availableParallelism();
   if (cores < 2) throw new Error('this figure wants two cores: one for the server, one for the client');
   await using certificate = await writeCertificate();
-  await using origin = await startOrigin();
+  await using origin = await startSizedOrigin();
   await using edge = await startZoneEdge(origin.url, {
     HEADWATER_TLS_CERT_FILE: certificate.files.certFile,
     HEADWATER_TLS_KEY_FILE: certificate.files.keyFile,
@@ -107,22 +106,4 @@ async function writeCertificate(): Promise<AsyncDisposable & { readonly files: T
   await writeFile(files.certFile, pair.cert);
   await writeFile(files.keyFile, pair.key);
   return { files, [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) };
-}
-
-/** Answers `/N` with N bytes that may be kept. */
-async function startOrigin(): Promise<AsyncDisposable & { readonly url: URL }> {
-  const server = createServer((request, response) => {
-    const bytes = Number(request.url?.slice(1));
-    if (Number.isNaN(bytes)) return void response.writeHead(404).end();
-    response.writeHead(200, { 'cache-control': 'max-age=36000', etag: `"${bytes}"`, 'content-length': bytes });
-    response.end(Buffer.alloc(bytes, 'x'));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }

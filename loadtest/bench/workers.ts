@@ -1,15 +1,14 @@
-/** An edge of one and of two workers, and nginx of one and of two: how much more they serve, at what cost. */
+/** An edge of one worker and of more, and nginx of as many: how much more they serve, at what cost. */
 
-import { startFleet } from '@headwater/test/fleet/fleet.ts';
-import type { ServicePlan } from '@headwater/test/fleet/fleet-plan.ts';
-import { cpuMicros, residentBytes } from '@headwater/test/fleet/process-cost.ts';
+import { availableParallelism } from 'node:os';
+import { cpuMicros, pin, residentBytes } from '@headwater/test/fleet/process-cost.ts';
 import { quantile } from '@headwater/test/fleet/quantile.ts';
-import { readWhole } from '@headwater/test/fleet/stream-reader.ts';
-import { startSyntheticOrigin } from '@headwater/test/fleet/synthetic-origin.ts';
-import { until } from '@headwater/test/fleet/until.ts';
-import { readOverAndOver } from './discarding-reader.ts';
+import { startZoneEdge } from '@headwater/test/fleet/zone-edge.ts';
 import type { Figure, FigureResult, Measured } from './figure.ts';
 import { startNginx } from './nginx.ts';
+import { startSizedOrigin } from './sized-origin.ts';
+import { askedOfOwner, measureHops } from './worker-hops.ts';
+import { requireWrk, runWrk } from './wrk.ts';
 
 const SIZES = [
   { name: '1.5 KB', bytes: 1_500 },
@@ -19,100 +18,110 @@ const SIZES = [
 
 const ROUNDS = 5;
 const SECONDS = 2;
-const WARM_SECONDS = 2;
+const WARM_SECONDS = 1;
 const CONNECTIONS = 64;
+/** Whatever is asked for stays in RAM. */
+const RAM_BYTES = String(2 ** 31);
 
 /** One server under test. */
 interface Side {
   readonly name: string;
+  readonly workers: number;
   readonly pid: number;
-  readonly url: (bytes: number) => string;
+  readonly url: string;
 }
 
 interface Reading {
   readonly rate: number;
   readonly micros: number;
+  readonly clientMicros: number;
 }
 
 export const workers: Figure = {
   name: 'workers',
   description:
-    `Requests per second for a cached segment, and CPU of all of a server's processes per request (/proc/PID/stat); the edge\n` +
-    `also checks a token. ${CONNECTIONS} keep-alive connections of one client, which has a core's worth of work itself and runs\n` +
-    `on the same cores as the servers: of two cores the servers have what it leaves. ${ROUNDS} rounds of ${SECONDS} s each, by\n` +
-    `turns, after ${WARM_SECONDS} s of warm-up; medians.`,
+    `Requests per second for a pull zone's cached object, and CPU of all of a server's processes per request (/proc/PID/stat).\n` +
+    `${CONNECTIONS} keep-alive connections of wrk (one thread, on the last core; of as many workers as there are cores one shares\n` +
+    `that core with it). ${ROUNDS} rounds of ${SECONDS} s each, by turns, after ${WARM_SECONDS} s of warm-up; medians. What more\n` +
+    `workers are worth where the client is elsewhere is their number, times what one worker's request costs, divided by what theirs does.`,
   run: measure,
 };
 
 async function measure(): Promise<FigureResult> {
-  const environment = { HEADWATER_LOG_LEVEL: 'warn' };
-  await using fleet = await startFleet({ edges: 2, builtEdges: true, environment, arrange: withWorkers });
-  await using origin = await startSyntheticOrigin(
-    fleet,
-    SIZES.map(({ bytes }) => bytes),
-  );
-  await using one = await startNginx(origin.url);
-  await using two = await startNginx(origin.url, { workers: 2 });
-  const viewer = await fleet.admit(origin.stream);
-  const edge = (index: number): Side => ({
-    name: `edge, ${index + 1} workers`,
-    pid: fleet.services.get(`edge-${index + 1}`)?.pid ?? 0,
-    url: (bytes) => `${fleet.plan.edgeUrls[index]}${viewer.path}/${origin.objectBase}/${origin.numbers.get(bytes)}.m4s`,
-  });
-  const nginx = (count: number, { pid, url }: { pid: number; url: string }): Side => ({
-    name: `nginx, ${count} workers`,
-    pid,
-    url: (bytes) => `${url}/cmaf/${origin.stream}/${origin.objectBase}/${origin.numbers.get(bytes)}`,
-  });
-  const sides = [edge(0), edge(1), nginx(1, one), nginx(2, two)];
+  requireWrk();
+  const cores = availableParallelism();
+  if (cores < 2) throw new Error('this figure wants two cores at least');
+  await using origin = await startSizedOrigin();
+  await using stack = new AsyncDisposableStack();
+  const counts = cores > 2 ? [1, 2, cores] : [1, 2];
+  const edges: (Side & { readonly adminUrl: string })[] = [];
+  const others: Side[] = [];
+  let configuration = '';
+  for (const count of counts) {
+    const variables = { HEADWATER_EDGE_WORKERS: String(count), HEADWATER_EDGE_RAM_BYTES: RAM_BYTES };
+    const edge = stack.use(await startZoneEdge(origin.url, variables));
+    const nginx = stack.use(await startNginx(origin.url.origin, { workers: count }));
+    const used = `0-${Math.min(count, cores) - 1}`;
+    pin(edge.pid, used);
+    pin(nginx.pid, used);
+    const shown = count === 1 ? '1 worker' : `${count} workers`;
+    edges.push({ name: `edge, ${shown}`, workers: count, ...edge });
+    others.push({ name: `nginx, ${shown}`, workers: count, ...nginx });
+    configuration = nginx.configuration;
+  }
+  const [, two] = edges;
+  if (two === undefined) throw new Error('no edge of two workers');
+  const asked = await askedOfOwner(two);
   const lines: Measured[] = [];
-  for (const { name, bytes } of SIZES) lines.push(...(await compare(name, bytes, sides)));
-  for (const { name, pid } of sides) {
+  for (const { name, bytes } of SIZES) lines.push(...(await compare({ name, bytes, cores }, edges, others)));
+  const note = 'of the edge with two, in all rounds above: once an object, where the other worker owns it';
+  const hops = (await askedOfOwner(two)) - asked;
+  lines.push({ what: 'hot objects asked of their owner', value: hops, unit: 'requests', bound: null, note });
+  lines.push(...(await measureHops(two)));
+  for (const { name, pid } of [...edges, ...others]) {
     lines.push({ what: `${name}: memory`, value: residentBytes(pid) / 2 ** 20, unit: 'MiB', bound: null, note: '' });
   }
-  return { lines, appendix: { [`${two.version}, its configuration with two workers`]: two.configuration } };
+  return { lines, appendix: { [`nginx's configuration with ${counts.at(-1)} workers`]: configuration } };
 }
 
-function withWorkers(service: ServicePlan): ServicePlan {
-  const count = /^edge-(\d)$/.exec(service.name)?.[1];
-  if (count === undefined) return service;
-  return { ...service, variables: { ...service.variables, HEADWATER_EDGE_WORKERS: count } };
+interface Size {
+  readonly name: string;
+  readonly bytes: number;
+  readonly cores: number;
 }
 
-async function compare(size: string, bytes: number, sides: readonly Side[]): Promise<Measured[]> {
-  const readings = sides.map((): Reading[] => []);
-  for (const side of sides) {
-    await until(`${side.name} to have the object`, 10_000, () => readWhole(side.url(bytes)));
-    await readOverAndOver({ url: side.url(bytes), connections: CONNECTIONS, seconds: WARM_SECONDS });
-  }
+async function compare(size: Size, edges: readonly Side[], others: readonly Side[]): Promise<Measured[]> {
+  const sides = [...edges, ...others];
+  const readings = new Map(sides.map((side) => [side, [] as Reading[]]));
+  for (const side of sides) await read(side, size, WARM_SECONDS);
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [index, side] of sides.entries()) readings[index]?.push(await read(side, bytes));
+    for (const side of sides) readings.get(side)?.push(await read(side, size, SECONDS));
   }
-  const rates = readings.map((each) =>
-    quantile(
-      each.map(({ rate }) => rate),
-      0.5,
-    ),
-  );
-  const [edgeOne = 0, edgeTwo = 0, nginxOne = 0, nginxTwo = 0] = rates;
-  const perSide = sides.map(({ name }, index): Measured => {
-    const micros = quantile(
-      (readings[index] ?? []).map(({ micros: each }) => each),
-      0.5,
-    );
-    const note = `${micros.toFixed(1)} µs a request`;
-    return { what: `${size}: ${name}`, value: rates[index] ?? 0, unit: 'requests/s', bound: null, note };
+  const median = (side: Side, of: (reading: Reading) => number): number =>
+    quantile((readings.get(side) ?? []).map(of), 0.5);
+  const perSide = sides.map((side): Measured => {
+    const micros = median(side, (reading) => reading.micros).toFixed(1);
+    const client = median(side, (reading) => reading.clientMicros).toFixed(1);
+    const note = `${micros} µs a request, and ${client} µs of wrk`;
+    const value = median(side, ({ rate }) => rate);
+    return { what: `${size.name}: ${side.name}`, value, unit: 'requests/s', bound: null, note };
   });
-  const gain = (what: string, value: number): Measured => ({ what, value, unit: '×', bound: null, note: '' });
-  return [
-    ...perSide,
-    gain(`${size}: edge, 2 workers ÷ 1`, edgeTwo / edgeOne),
-    gain(`${size}: nginx, 2 workers ÷ 1`, nginxTwo / nginxOne),
-  ];
+  const gains = [edges, others].flatMap(([one, ...more]) =>
+    more.map((side): Measured => {
+      const what = `${size.name}: ${side.name} ÷ 1`;
+      if (one === undefined) return { what, value: NaN, unit: '×', bound: null, note: '' };
+      const value = median(side, ({ rate }) => rate) / median(one, ({ rate }) => rate);
+      const worth = (side.workers * median(one, ({ micros }) => micros)) / median(side, ({ micros }) => micros);
+      return { what, value, unit: '×', bound: null, note: `${worth.toFixed(2)}× where the client is elsewhere` };
+    }),
+  );
+  return [...perSide, ...gains];
 }
 
-async function read({ pid, url }: Side, bytes: number): Promise<Reading> {
+async function read({ pid, url }: Side, { bytes, cores }: Size, seconds: number): Promise<Reading> {
   const before = cpuMicros(pid);
-  const { requests, seconds } = await readOverAndOver({ url: url(bytes), connections: CONNECTIONS, seconds: SECONDS });
-  return { rate: requests / seconds, micros: (cpuMicros(pid) - before) / requests };
+  const client = { connections: CONNECTIONS, seconds, cores: String(cores - 1) };
+  const { requests, seconds: took, clientMicros } = await runWrk({ url: `${url}/${bytes}`, ...client });
+  const micros = (cpuMicros(pid) - before) / requests;
+  return { rate: requests / took, micros, clientMicros: clientMicros / requests };
 }

@@ -21,6 +21,8 @@ interface TeamUpstreamOptions {
   readonly random: () => number;
   /** an object is asked for outside of this node */
   readonly onFetch: () => void;
+  /** it is asked of its owner */
+  readonly onAsk: () => void;
 }
 
 /** An owner that has ended is replaced by another within milliseconds, and everybody told. */
@@ -88,7 +90,7 @@ class TeamFetch implements UpstreamFetch {
   }
 
   #start(): void {
-    const { ownership, origins, workers, onFetch } = this.#options;
+    const { ownership, origins, workers, onFetch, onAsk } = this.#options;
     const { key, method, path, fields } = this.#request;
     const owner = this.#attempts < ATTEMPTS ? ownership.elsewhere(key) : null;
     if (owner === null && isOnlyIfCached(this.#request)) {
@@ -107,6 +109,7 @@ class TeamFetch implements UpstreamFetch {
       body: null,
       isIdempotent: true,
     };
+    onAsk();
     this.#control = workers.fetch(owner, asked, this.#hearing(), { headMs: HEAD_MS });
   }
 

@@ -67,6 +67,7 @@ test('a thousand who ask at once for what nobody has cost the origin one request
   assert.ok(again.every(({ headers }) => String(headers['cache-status']).startsWith('edge-1; hit')));
   assert.equal(rig.asked.length, 1);
   assert.equal(await metric(rig.node, 'headwater_edge_zone_fetches_total'), 1);
+  assert.equal(await metric(rig.node, 'headwater_edge_zone_asked_of_owner_total'), 1);
   assert.equal(await metric(rig.node, 'headwater_edge_zone_requests_total'), 1_000 + MANY);
 });
 

@@ -161,7 +161,8 @@ function assembleUpstream(
   const alone = { fetch: origins.fetch.bind(origins), onFetch: events.fetched, close: () => origins.close() };
   if (team === undefined) return alone;
   const { ownership } = team;
-  const colleagues = new TeamUpstream({ ownership, origins, random: Math.random, onFetch: events.fetched });
+  const { fetched: onFetch, askedOfOwner: onAsk } = events;
+  const colleagues = new TeamUpstream({ ownership, origins, random: Math.random, onFetch, onAsk });
   return {
     fetch: colleagues.fetch.bind(colleagues),
     // Counted where it leaves the node.

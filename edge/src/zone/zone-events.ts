@@ -28,6 +28,10 @@ export function createZoneEvents(log: Log, metrics: Metrics) {
     'Body bytes handed to viewers of pull zones.',
   );
   const fetches = metrics.counter('headwater_edge_zone_fetches_total', 'Requests to upstreams of pull zones.');
+  const askedOfOwner = metrics.counter(
+    'headwater_edge_zone_asked_of_owner_total',
+    'Requests of a worker to the one that owns what it was asked for.',
+  );
   const resumed = metrics.counter(
     'headwater_edge_zone_resumed_total',
     'Bodies that broke off and were asked for again.',
@@ -42,6 +46,7 @@ export function createZoneEvents(log: Log, metrics: Metrics) {
       sentBytes.add(bytes);
     },
     fetched: (): void => fetches.add(1),
+    askedOfOwner: (): void => askedOfOwner.add(1),
     resumed: (): void => resumed.add(1),
     prefetchEnded: (result: PrefetchResult): void => prefetches[result].add(1),
     threw(key: string, error: unknown): void {

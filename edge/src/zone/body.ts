@@ -59,6 +59,8 @@ interface BodyOptions {
 
 /** A reader waits for a run that will come to its byte if it is no further away than this; else a run of its own begins. */
 const JOIN_WITHIN_BYTES = 4 * SLICE_BYTES;
+/** What is longer than may be pinned is brought in so far before its foremost reader. */
+const AHEAD_BYTES = 8 * SLICE_BYTES;
 
 export class Body {
   readonly id: string;
@@ -349,7 +351,7 @@ export class Body {
   #isAhead(span: Span): boolean {
     if (!this.#isLong()) return false;
     const foremost = Math.max(0, ...[...this.#readers].map(({ position }) => position));
-    return span.position - foremost > this.#options.pinLimitBytes / 2;
+    return span.position - foremost > Math.min(AHEAD_BYTES, this.#options.pinLimitBytes / 2);
   }
 
   #isComing(position: number, runs: Iterable<Span> = this.#runs): boolean {

@@ -287,7 +287,9 @@ async function goOn(fetching: Fetching, ask: Ask, rest: Rest): Promise<Continuat
   const range = parseContentRange(valueOf(got.fields, 'content-range') ?? '');
   const goesOn = range?.kind === 'range' && range.firstByte === fromByte && range.completeBytes === lengthBytes;
   if (got.status === 206 && isSame && goesOn) return { answer, skipBytes: 0, end: range.lastByte + 1 };
-  if (got.status === 200 && isSame && lengthOf(got) === lengthBytes)
+  // A parent may not know the length yet: the same tag is of the same bytes, and what ends early is asked for again.
+  const itsBytes = lengthOf(got) ?? lengthBytes;
+  if (got.status === 200 && isSame && itsBytes === lengthBytes)
     return { answer, skipBytes: fromByte, end: lengthBytes };
   answer.abort();
   return got.status >= 500 || got.status === 429 ? 'unreachable' : 'changed';

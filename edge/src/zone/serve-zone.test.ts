@@ -412,6 +412,17 @@ test('an answer of no bytes is an answer', async () => {
   }
 });
 
+test('what goes on elsewhere without a length is taken where its tag is the same', async () => {
+  const body = bytesOf(2 * SLICE_BYTES);
+  await using rig = await startZoneRig((_, response) => {
+    response.writeHead(200, { ...MINUTE, etag: '"v1"', 'content-length': body.length });
+    response.write(body.subarray(0, 100_000), () => response.destroy());
+    rig.answering = (__, other) => void other.writeHead(200, { ...MINUTE, etag: '"v1"' }).end(body);
+  });
+  const answer = await ask(rig.edge, '/film');
+  assert.ok(answer.complete && answer.body.equals(body));
+});
+
 test('what is one viewer’s alone is fetched by each, and never waits', async () => {
   await using rig = await startZoneRig((incoming, response) => {
     always({ 'cache-control': 'private' }, String(incoming.headers['x-who']))(incoming, response);

@@ -1,6 +1,6 @@
 /** What the origin saw and did, and what viewers asked and got: the two logs that a history leaves. */
 
-import type { Representation, RequestSpec } from './history.ts';
+import type { Layout, MemberStep, Representation, RequestSpec } from './history.ts';
 
 /** Field values by lower-case name; fields of one name are joined by commas. */
 export type FieldMap = ReadonlyMap<string, string>;
@@ -56,6 +56,7 @@ export interface Asked {
   /** 0: no head came */
   status: number;
   answer: FieldMap;
+  trailers: FieldMap;
   body: Buffer;
   /** the message ended as its framing says */
   isComplete: boolean;
@@ -69,17 +70,28 @@ export interface Asked {
 
 /** A purge, or an invalidation by an unsafe method. */
 export interface Ordered {
+  /** when it was given: what is asked of the origin from then on may stand after it */
+  readonly fromOrder: number;
+  /** when it had been carried out: what is asked of the edge from then on does */
   readonly order: number;
   readonly atMs: number;
   readonly soft: boolean;
   readonly matches: (exchange: Exchange) => boolean;
 }
 
+/** Something that happened to a parent or a worker: when it began, and when it was done. */
+export interface Happening extends MemberStep {
+  readonly order: number;
+  readonly upOrder: number;
+}
+
 /** All that the model looks at. */
 export interface Transcript {
+  readonly layout: Layout;
   readonly exchanges: readonly Exchange[];
   readonly asked: readonly Asked[];
   readonly purges: readonly Ordered[];
   /** sequence numbers of the edge's restarts: when it was told to stop, and when the next one listened */
   readonly restarts: readonly { readonly order: number; readonly upOrder: number }[];
+  readonly members: readonly Happening[];
 }

@@ -2,9 +2,13 @@
 
 import { Dice } from './dice.ts';
 import { generateRepresentation } from './generate-representation.ts';
+import { RequestGenerator } from './generate-request.ts';
 import {
   type Fault,
   type History,
+  type Layout,
+  MEMBERS,
+  type MemberStep,
   type MiddleStep,
   PLACES,
   type PurgeSpec,
@@ -24,9 +28,22 @@ export interface Repertoire {
   readonly tokens: boolean;
   /** connections end by resets, too: node:http takes that for the end of a body that ends with its connection */
   readonly resets: boolean;
+  /** which, and how often */
+  readonly layouts: readonly [readonly [number, Layout], ...(readonly [number, Layout])[]];
 }
 
-const EVERYTHING: Repertoire = { purges: true, restarts: true, tokens: true, resets: true };
+/** Whatever an edge does alone it does with parents and among workers, too, so that most histories can be cheap. */
+export const EVERYTHING: Repertoire = {
+  purges: true,
+  restarts: true,
+  tokens: true,
+  resets: true,
+  layouts: [
+    [74, 'alone'],
+    [16, 'parents'],
+    [10, 'workers'],
+  ],
+};
 
 /** The history of a seed. */
 export function generateHistory(seed: number, repertoire: Repertoire = EVERYTHING): History {
@@ -37,17 +54,21 @@ class Generator {
   readonly #seed: number;
   readonly #dice: Dice;
   readonly #repertoire: Repertoire;
+  readonly #layout: Layout;
   readonly #places: [number, ...number[]];
   readonly #start: Record<number, Representation> = {};
   /** as the generator last left it, for updates that change little */
   readonly #now: Record<number, Representation> = {};
-  /** by place: how it was asked for last */
-  readonly #last: Record<number, RequestSpec> = {};
+  readonly #requests: RequestGenerator;
+  /** parents that hang */
+  readonly #hung = new Set<number>();
 
   constructor(seed: number, repertoire: Repertoire) {
     this.#seed = seed;
     this.#dice = new Dice(seed);
     this.#repertoire = repertoire;
+    this.#layout = this.#dice.weighted(repertoire.layouts);
+    this.#requests = new RequestGenerator(this.#dice, { layout: this.#layout, hasTokens: repertoire.tokens });
     const open = PLACES.flatMap(({ policy }, index) => (repertoire.tokens || policy === 'public' ? [index] : []));
     this.#places = [open[this.#dice.below(open.length)] ?? 0];
     // Few places, so that what happens to one is seen by the next.
@@ -67,9 +88,9 @@ class Generator {
   history(): History {
     const dice = this.#dice;
     const count = LEAST_STEPS + dice.below(MOST_STEPS - LEAST_STEPS + 1);
-    const steps: Step[] = [{ kind: 'ask', requests: [this.#plain(this.#place())] }];
+    const steps: Step[] = [{ kind: 'ask', requests: [this.#requests.plain(this.#place())] }];
     while (steps.length < count) steps.push(...this.#step());
-    return { seed: this.#seed, start: this.#start, steps };
+    return { seed: this.#seed, layout: this.#layout, start: this.#start, steps };
   }
 
   #place(): number {
@@ -78,6 +99,7 @@ class Generator {
 
   #step(): Step[] {
     const { purges, restarts } = this.#repertoire;
+    const hasParents = this.#layout === 'parents';
     return this.#dice.weighted<() => Step[]>([
       [34, () => [this.#askOnce()]],
       [10, () => [this.#askTogether()]],
@@ -92,17 +114,68 @@ class Generator {
       [0.4, () => this.#slowCrowd()],
       [restarts ? 2 : 0, () => [this.#restart(), this.#askOnce()]],
       [restarts && purges ? 2 : 0, () => this.#purgeAndRestart()],
+      [this.#layout === 'alone' ? 0 : 9, () => [this.#member(), this.#askOnce()]],
+      [hasParents ? 2 : 0, () => this.#handOver()],
+      [hasParents && purges ? 4 : 0, () => this.#lateNews()],
     ])();
   }
 
-  #restart(): Step {
+  /** What can happen at any moment: a parent that hangs in the middle of a body is only given up after many seconds. */
+  #member(mayHang = true): MemberStep {
+    const dice = this.#dice;
+    const what =
+      this.#layout === 'workers'
+        ? dice.pick(['die', 'die', 'return'] as const)
+        : dice.weighted<MemberStep['what']>([
+            [4, 'die'],
+            [4, 'return'],
+            [mayHang ? 1 : 0, 'hang'],
+            [3, 'hear'],
+          ]);
+    const member = dice.below(MEMBERS);
+    if (what === 'hang') this.#hung.add(member);
+    else if (what !== 'hear') this.#hung.delete(member);
+    return { kind: 'member', member, what };
+  }
+
+  /** A parent goes and comes back, and has not seen what happened meanwhile. */
+  #handOver(): Step[] {
+    const [place, member] = [this.#place(), this.#dice.below(MEMBERS)];
+    const ask: Step = { kind: 'ask', requests: [this.#requests.plain(place)] };
+    const steps: Step[] = [
+      ask,
+      { kind: 'member', member, what: 'die' },
+      this.#update(place),
+      ...(this.#dice.chance(0.5) ? [this.#advance()] : []),
+      ask,
+      { kind: 'member', member, what: 'return' },
+      { kind: 'member', member: 1 - member, what: 'die' },
+      this.#advance(),
+      ask,
+    ];
+    return [...steps, { kind: 'member', member: 1 - member, what: 'return' }];
+  }
+
+  /** Parents hear of a purge late, or one does and the other does not. */
+  #lateNews(): Step[] {
+    const place = this.#place();
+    const request = this.#requests.plain(place);
+    const ask: Step = { kind: 'ask', requests: [request] };
+    const steps: Step[] = [ask, { kind: 'purge', purge: { ...this.#purge(), place } }, ask];
+    for (let member = 0; member < MEMBERS; member += 1) {
+      if (this.#dice.chance(0.6)) steps.push({ kind: 'member', member, what: 'hear' });
+    }
+    return [...steps, ask];
+  }
+
+  #restart(): MiddleStep {
     return { kind: 'restart', how: this.#dice.pick(['stop', 'kill']), flipsBits: this.#dice.chance(0.3) };
   }
 
   /** What was purged must not come back from the disk. */
   #purgeAndRestart(): Step[] {
     const place = this.#place();
-    const request = this.#plain(place);
+    const request = this.#requests.plain(place);
     const steps: Step[] = [
       { kind: 'ask', requests: [request] },
       { kind: 'purge', purge: { ...this.#purge(), place } },
@@ -154,7 +227,7 @@ class Generator {
   /** What is stored grows old, and then the origin fails: the hour of stale-if-error. */
   #agedAndFailing(): Step[] {
     const place = this.#place();
-    const request = this.#plain(place);
+    const request = this.#requests.plain(place);
     const steps: Step[] = this.#dice.chance(0.5) ? [{ kind: 'ask', requests: [request] }] : [];
     return [...steps, this.#advance(), this.#fault(place), { kind: 'ask', requests: [request] }];
   }
@@ -177,7 +250,7 @@ class Generator {
   #askOnce(): MiddleStep {
     return {
       kind: 'ask',
-      requests: [this.#dice.chance(0.5) ? this.#plain(this.#place()) : this.#special(this.#place())],
+      requests: [this.#dice.chance(0.5) ? this.#requests.plain(this.#place()) : this.#requests.special(this.#place())],
     };
   }
 
@@ -186,10 +259,12 @@ class Generator {
     const place = this.#place();
     const count = 2 + dice.below(4);
     const isCrowd = dice.chance(0.6);
-    const first = this.#plain(place);
+    const first = this.#requests.plain(place);
     const requests = Array.from({ length: count }, () => {
-      if (isCrowd) return first;
-      return dice.chance(0.6) ? this.#plain(dice.chance(0.8) ? place : this.#place()) : this.#special(place);
+      if (isCrowd) return { ...first, worker: this.#requests.worker() };
+      return dice.chance(0.6)
+        ? this.#requests.plain(dice.chance(0.8) ? place : this.#place())
+        : this.#requests.special(place);
     });
     return { kind: 'ask', requests };
   }
@@ -197,9 +272,9 @@ class Generator {
   #hold(): Step[] {
     const dice = this.#dice;
     const place = this.#place();
-    const first = this.#plain(place);
+    const first = this.#requests.plain(place);
     const requests = Array.from({ length: 1 + dice.below(3) }, () =>
-      dice.chance(0.85) ? first : dice.chance(0.5) ? this.#plain(place) : this.#special(place),
+      dice.chance(0.85) ? first : dice.chance(0.5) ? this.#requests.plain(place) : this.#requests.special(place),
     );
     const during: MiddleStep[] = [];
     const count = 1 + dice.below(3);
@@ -220,7 +295,9 @@ class Generator {
     const dice = this.#dice;
     const joiner = (): MiddleStep => ({
       kind: 'ask',
-      requests: Array.from({ length: 1 + dice.below(2) }, () => (dice.chance(0.7) ? first : this.#special(place))),
+      requests: Array.from({ length: 1 + dice.below(2) }, () =>
+        dice.chance(0.7) ? first : this.#requests.special(place),
+      ),
     });
     return dice.weighted<() => MiddleStep>([
       [5, joiner],
@@ -228,6 +305,8 @@ class Generator {
       [this.#repertoire.purges ? 4 : 0, () => ({ kind: 'purge', purge: { ...this.#purge(), place } })],
       [1, () => this.#advance()],
       [1, () => this.#fault(place)],
+      [this.#repertoire.restarts ? 0.4 : 0, () => this.#restart()],
+      [this.#layout === 'alone' ? 0 : 5, () => this.#member(false)],
     ])();
   }
 
@@ -248,12 +327,12 @@ class Generator {
     } as const;
     const representation: Representation = { ...generateRepresentation(dice), ...alike };
     this.#now[place] = representation;
-    const requests = [this.#plain(place), this.#plain(place)];
+    const requests = [this.#requests.plain(place), this.#requests.plain(place)];
     return [
       { kind: 'update', place, representation },
       { kind: 'fault', place, fault: { kind: 'die', at: 0.7, reset: this.#isReset() } },
       { kind: 'hold', place, at: 0.4, requests, during: [{ kind: 'update', place, representation }] },
-      { kind: 'ask', requests: [this.#plain(place)] },
+      { kind: 'ask', requests: [this.#requests.plain(place)] },
     ];
   }
 
@@ -262,7 +341,7 @@ class Generator {
     const place = this.#place();
     const representation = { ...generateRepresentation(this.#dice), status: 200, lengthBytes: LARGE_BYTES };
     this.#now[place] = representation;
-    const quick = this.#plain(place);
+    const quick = this.#requests.plain(place);
     const requests = [{ ...quick, isSlow: true }, quick, quick];
     return [
       { kind: 'update', place, representation },
@@ -271,78 +350,9 @@ class Generator {
   }
 
   #unsafe(): MiddleStep {
-    const request = this.#plain(this.#place());
-    return { kind: 'ask', requests: [{ ...request, method: this.#dice.pick(['POST', 'PUT', 'DELETE']) }] };
-  }
-
-  #plain(place: number): RequestSpec {
-    const before = this.#last[place];
-    // Most ask for the same variant as who came before, or little would ever be found.
-    if (before !== undefined && this.#dice.chance(0.5)) return before;
-    const request = this.#anyPlain(place);
-    this.#last[place] = request;
-    return request;
-  }
-
-  #anyPlain(place: number): RequestSpec {
-    const dice = this.#dice;
-    return {
-      place,
-      method: 'GET',
-      range: null,
-      condition: null,
-      directives: null,
-      language: dice.weighted([
-        [6, 'en'],
-        [3, 'de'],
-        [1, ' EN'],
-        [1, null],
-      ]),
-      mode: dice.weighted([
-        [6, null],
-        [2, 'fast'],
-        [1, 'slow'],
-      ]),
-      authorization: false,
-      token: 'good',
-      leavesAtByte: null,
-      isSlow: false,
-    };
-  }
-
-  /** Anything but plain. */
-  #special(place: number): RequestSpec {
-    const dice = this.#dice;
-    const plain = this.#plain(place);
-    const change = dice.weighted<() => Partial<RequestSpec>>([
-      [8, () => ({ range: dice.pick(['first', 'middle', 'open', 'suffix', 'last-byte', 'beyond', 'two']) })],
-      [5, () => ({ condition: dice.pick(['match', 'match-old', 'match-any', 'since']) })],
-      [
-        3,
-        () => ({ range: dice.pick(['first', 'middle', 'open']), condition: dice.pick(['if-range', 'if-range-old']) }),
-      ],
-      [4, () => ({ method: 'HEAD' })],
-      [6, () => ({ directives: this.#directives() })],
-      [3, () => ({ authorization: true })],
-      [2, () => ({ leavesAtByte: 1 })],
-      [1, () => ({ isSlow: true })],
-      [this.#repertoire.tokens ? 2 : 0, () => ({ token: dice.pick(['other-zone', 'expired', 'none']) })],
-    ])();
-    return { ...plain, ...change };
-  }
-
-  #directives(): string {
-    return this.#dice.pick([
-      'no-cache',
-      'max-age=0',
-      'max-age=5',
-      'max-age=20',
-      'min-fresh=30',
-      'max-stale',
-      'max-stale=20',
-      'only-if-cached',
-      'no-store',
-      'max-age=5, max-stale=60',
-    ]);
+    const request = this.#requests.plain(this.#place());
+    const method = this.#dice.pick(['POST', 'PUT', 'DELETE'] as const);
+    // One that hangs may have done what it was asked, and nobody else is asked: that takes its deadline of many seconds.
+    return { kind: 'ask', requests: [this.#hung.size > 0 ? request : { ...request, method }] };
   }
 }

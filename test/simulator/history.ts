@@ -25,6 +25,17 @@ export const PLACES: readonly Place[] = [
   place('shut', 'token', 'd.test', '/x'),
 ];
 
+export function placeAt(index: number): Place {
+  const found = PLACES[index];
+  if (found === undefined) throw new RangeError(`no place ${index}`);
+  return found;
+}
+
+/** The folder of a place, host included: what is purged by prefix. */
+export function folderOf(name: string): string {
+  return name.slice(0, (name.split('?', 1)[0] ?? '').lastIndexOf('/') + 1);
+}
+
 /** How the origin answers for one place until the next update. */
 export interface Representation {
   readonly status: number;
@@ -45,7 +56,7 @@ export interface Representation {
   readonly tags: readonly string[];
   readonly framing: 'length' | 'chunked' | 'close';
   readonly ranges: 'good' | 'none' | 'ignores-if-range';
-  /** a 103 before the answer, hop-by-hop fields in it */
+  /** a 103 before the answer, hop-by-hop fields in it, trailers behind a body in chunks */
   readonly extras: boolean;
 }
 
@@ -59,6 +70,8 @@ export type Fault =
 export interface RequestSpec {
   /** index into {@link PLACES} */
   readonly place: number;
+  /** of several, the one that the viewer's connection is to */
+  readonly worker: number;
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   readonly range: Range | null;
   readonly condition: Condition | null;
@@ -85,8 +98,28 @@ export type PurgeSpec = {
   readonly soft: boolean;
 };
 
+/** What the origin is asked by: an edge alone, one with two parents, or one of two workers. */
+export type Layout = 'alone' | 'parents' | 'workers';
+/** How many parents or workers there are. */
+export const MEMBERS = 2;
+
+/** What happens to a parent or a worker. A parent hears of purges when it does; workers neither hear nor hang on their own. */
+export interface MemberStep {
+  readonly kind: 'member';
+  readonly member: number;
+  readonly what: 'die' | 'hang' | 'return' | 'hear';
+}
+
+interface RestartStep {
+  readonly kind: 'restart';
+  readonly how: 'stop' | 'kill';
+  readonly flipsBits: boolean;
+}
+
 /** What can happen while an answer of the origin is held back. */
 export type MiddleStep =
+  | MemberStep
+  | RestartStep
   | { readonly kind: 'ask'; readonly requests: readonly RequestSpec[] }
   | { readonly kind: 'update'; readonly place: number; readonly representation: Representation }
   | { readonly kind: 'purge'; readonly purge: PurgeSpec }
@@ -102,19 +135,19 @@ export type Step =
       readonly at: number;
       readonly requests: readonly RequestSpec[];
       readonly during: readonly MiddleStep[];
-    }
-  | { readonly kind: 'restart'; readonly how: 'stop' | 'kill'; readonly flipsBits: boolean };
+    };
 
 export interface History {
   readonly seed: number;
+  readonly layout: Layout;
   /** by place; every place that a step names is here */
   readonly start: Readonly<Record<number, Representation>>;
   readonly steps: readonly Step[];
 }
 
 /** A history for people. */
-export function describeHistory({ seed, start, steps }: History): string {
-  const lines = [`history ${seed}`];
+export function describeHistory({ seed, layout, start, steps }: History): string {
+  const lines = [`history ${seed}, ${layout}`];
   for (const [index, representation] of Object.entries(start)) {
     lines.push(`  at first ${PLACES[Number(index)]?.name} ${describeRepresentation(representation)}`);
   }
@@ -142,19 +175,22 @@ function describeStep(step: Step): string {
     }
     case 'advance':
       return `${step.ms} ms pass`;
+    case 'member':
+      return `member ${step.member}: ${step.what}`;
     case 'restart':
       return `${step.how === 'kill' ? 'kill and start' : 'restart'} the edge${step.flipsBits ? ', bits flipped on its disk' : ''}`;
   }
 }
 
 function describeRequest(request: RequestSpec): string {
-  const { place, method, leavesAtByte, isSlow, token, ...rest } = request;
+  const { place, method, leavesAtByte, isSlow, token, worker, ...rest } = request;
   const more = Object.entries(rest).flatMap(([name, value]) =>
     value === null || value === false ? [] : [value === true ? name : `${name}=${value}`],
   );
   if (token !== 'good') more.push(`token ${token}`);
   if (leavesAtByte !== null) more.push(`leaves at ${leavesAtByte}`);
   if (isSlow) more.push('slow');
+  if (worker > 0) more.push(`at worker ${worker}`);
   return [method, PLACES[place]?.name, ...more].join(' ');
 }
 

@@ -110,7 +110,7 @@ function judgeOrigin({ asked, source, transcript, note }: Case, slice: Slice): v
         other.place === source.place &&
         other.version === source.version &&
         other.variant === source.variant &&
-        (other.beganOrder > purge.order || !purge.matches(other)),
+        (other.beganOrder > purge.fromOrder || !purge.matches(other)),
     );
     if (!covers(may, slice)) note('purged', `bytes ${slice.from} to ${slice.to} were not sent since a purge`);
   }

@@ -21,6 +21,8 @@ export function judgeCacheStatus(one: Case): void {
   const during = transcript.exchanges.filter(
     ({ place, beganOrder }) => place === asked.place && beganOrder > asked.startOrder && beganOrder < asked.endOrder,
   );
+  // Where parents are asked it is they who ask the origin; what they say is theirs, and may be that they did not.
+  const isTwoTier = transcript.layout === 'parents';
   const isAlone = !transcript.asked.some((other) => other !== asked && overlaps(asked, other));
   const isBusy = transcript.exchanges.some(
     (other) =>
@@ -30,7 +32,10 @@ export function judgeCacheStatus(one: Case): void {
   );
   if (hit) {
     if (source === null && asked.status !== 304 && asked.status !== 416) lie('no answer of the origin was served');
-    if (isAlone && source !== null && source.beganOrder > asked.startOrder) lie('it was fetched for this request');
+    // Who wants a part of what may only be had whole asks its owner twice.
+    const asksTwice = transcript.layout === 'workers' && asked.fields.has('range');
+    if (isAlone && !asksTwice && source !== null && source.beganOrder > asked.startOrder)
+      lie('it was fetched for this request');
     if (source !== null) judgeTtl(one, source, { parameters, lie });
     return;
   }
@@ -39,11 +44,12 @@ export function judgeCacheStatus(one: Case): void {
     return;
   }
   const collapsed = parameters.has('collapsed');
-  if (isAlone && !isBusy && collapsed) return lie('there was nobody to share with');
-  if (isAlone && !collapsed && during.length === 0) return lie('the origin was not asked');
+  if (isAlone && transcript.layout === 'alone' && !isBusy && collapsed) return lie('there was nobody to share with');
+  if (isAlone && !isTwoTier && !collapsed && during.length === 0) return lie('the origin was not asked');
   const status = parameters.get('fwd-status');
   if (
     isAlone &&
+    !isTwoTier &&
     !isBusy &&
     !collapsed &&
     typeof status === 'string' &&
@@ -92,12 +98,15 @@ function parametersOf(field: string, name: string): Parameters | null {
 }
 
 /** The Age field of what was not asked of the origin for this request (RFC 9111 §5.1). */
-export function judgeAge({ asked, source, transcript, note }: Case): void {
+export function judgeAge({ asked, source, transcript, promises, note }: Case): void {
   if (source === null || source.headOrder === null || source.representation === null) return;
   if (asked.startMs !== asked.endMs || asked.status === 304 || asked.status === 416) return;
   const age = asked.answer.get('age');
   const wanted = ageS(source, asked.startMs);
-  const isReused = source.headOrder < asked.startOrder;
+  // Who waits for another edge's question may have it after that edge has an answer (RFC 9111 §4: no store was asked).
+  const told = parametersOf(asked.answer.get('cache-status') ?? '', promises.cacheStatus ?? '');
+  const hasWaited = transcript.layout !== 'alone' && told?.has('collapsed') === true;
+  const isReused = source.headOrder < asked.startOrder && !hasWaited;
   if (age === undefined && isReused) return note('Age', `none, where ${wanted} is right`);
   // What was just made is as old as the caches on its way say.
   const said = age ?? '0';
@@ -106,10 +115,16 @@ export function judgeAge({ asked, source, transcript, note }: Case): void {
   if (!isRight) note('Age', `${said}, where ${wanted} is right`);
 }
 
-/** The edge may have sent a request before the origin had it, and counts from then on (RFC 9111 §4.2.3). */
-function onItsWayS({ place, beganOrder, beganMs }: Exchange, { asked }: Case['transcript']): number {
+/**
+ * The edge may have sent a request before the origin had it, and counts from then on (RFC 9111 §4.2.3); so does each cache
+ * that was asked on the way.
+ */
+function onItsWayS(source: Exchange, { asked, layout }: Case['transcript']): number {
+  const { place, beganOrder, beganMs, headMs } = source;
   const waiting = asked.filter(
     (other) => other.place === place && other.startOrder < beganOrder && other.endOrder > beganOrder,
   );
-  return (beganMs - Math.min(beganMs, ...waiting.map(({ startMs }) => startMs))) / 1000;
+  const waitedMs = beganMs - Math.min(beganMs, ...waiting.map(({ startMs }) => startMs));
+  const moreMs = layout === 'alone' ? 0 : waitedMs + (headMs ?? beganMs) - beganMs;
+  return (waitedMs + moreMs) / 1000;
 }

@@ -2,6 +2,7 @@
 
 import type { Asked, Exchange, Transcript } from './exchange.ts';
 import { isPlain } from './reuse.ts';
+import { upheavalsOf } from './upheaval.ts';
 import type { Promises, Violation } from './verdict.ts';
 import { type Bounds, SLACK_S, ageS, controlOf, lifetimeS, selecting, whyUnshared } from './rfc9111.ts';
 
@@ -14,11 +15,8 @@ export function judgeFetches(transcript: Transcript, violations: Violation[], { 
 }
 
 /** All who ask for one key in one step, while the origin answers well with something that can be shared. */
-function judgeCrowd(
-  crowd: readonly Asked[],
-  { exchanges, purges, restarts }: Transcript,
-  violations: Violation[],
-): void {
+function judgeCrowd(crowd: readonly Asked[], transcript: Transcript, violations: Violation[]): void {
+  const { exchanges, purges } = transcript;
   const [first] = crowd;
   if (first === undefined || crowd.length < 2) return;
   const languages = new Set(crowd.map(({ fields }) => selecting('accept-language, x-mode', fields)));
@@ -26,7 +24,7 @@ function judgeCrowd(
   const fromOrder = Math.min(...crowd.map(({ startOrder }) => startOrder));
   const toOrder = Math.max(...crowd.map(({ endOrder }) => endOrder));
   const within = (order: number): boolean => order > fromOrder && order < toOrder;
-  if (purges.some(({ order }) => within(order)) || restarts.some(({ order }) => within(order))) return;
+  if ([...purges, ...upheavalsOf(transcript)].some(({ order }) => within(order))) return;
   // What takes up an answer that broke off, or brings back what the disk has lost of one, is not another.
   const fetches = exchanges.filter(
     ({ place, beganOrder, request }) => place === first.place && within(beganOrder) && !request.has('if-range'),
@@ -75,7 +73,7 @@ interface Alone {
 
 /** Nothing happened to an object since the whole of it was fetched, and it is fresh: then nobody asks for it again. */
 function judgeAlone(asked: Asked, { transcript, violations, bounds }: Alone): void {
-  const { exchanges, purges, restarts, asked: all } = transcript;
+  const { exchanges, purges, asked: all } = transcript;
   if (!isPlain(asked) || asked.request.isSlow) return;
   const fetches = exchanges.filter(({ place, beganOrder }) => place === asked.place && beganOrder < asked.endOrder);
   if (isAmbiguous(fetches)) return;
@@ -95,7 +93,7 @@ function judgeAlone(asked: Asked, { transcript, violations, bounds }: Alone): vo
   );
   const fromOrder = Math.min(last.beganOrder, ...waiting.map(({ startOrder }) => startOrder));
   const since = ({ order }: { readonly order: number }): boolean => order > fromOrder;
-  if (purges.some(since) || restarts.some(since)) return;
+  if (purges.some(since) || upheavalsOf(transcript).some(since)) return;
   const isFirst = (other: Asked): boolean =>
     other.place === asked.place && other.endOrder > last.beganOrder && other !== asked;
   const readers = all.filter((other) => isFirst(other) && other.startOrder < asked.endOrder);

@@ -2,9 +2,10 @@
 
 import type { Asked, Exchange, Transcript } from './exchange.ts';
 import type { Case } from './verdict.ts';
-import { placeAt } from './play.ts';
+import { placeAt } from './history.ts';
 import { hasFailedDuring } from './reuse.ts';
 import { parseDirectives, whyUnshared } from './rfc9111.ts';
+import { isForsaken, isRestarted } from './upheaval.ts';
 
 const HOP_BY_HOP = ['keep-alive', 'x-hop', 'te', 'upgrade', 'proxy-connection'];
 
@@ -33,13 +34,19 @@ function judgeInformation({ asked, transcript, note }: Case): void {
 }
 
 /** A cut is the truth about an answer that cannot be had. */
-function judgeCut({ asked, transcript, promises, note }: Case): void {
+function judgeCut({ asked, source, transcript, promises, note }: Case): void {
   const troubles = troublesOf(asked, transcript);
   const { isSlow } = asked.request;
-  if (troubles.length === 0 && !isSlow && !isRestarted(asked, transcript) && !hasChanged(asked, transcript)) {
+  const isLost = isRestarted(asked, transcript);
+  const isExcused = isLost || isForsaken(asked, transcript) || hasChanged(asked, transcript);
+  if (troubles.length === 0 && !isSlow && !isExcused) {
     return note('needless cut', `after ${asked.body.length} bytes, though the origin did nothing wrong`);
   }
-  if (promises.resumes && isResumable(asked, transcript, troubles)) {
+  const couldBeHad =
+    troubles.length === 0
+      ? !isLost && !isSlow && source !== null && isWholeAnywhere(asked, source, transcript)
+      : !isLost && isResumable(asked, transcript, troubles);
+  if (promises.resumes && couldBeHad) {
     note('not resumed', `cut after ${asked.body.length} bytes, though the rest could be had`);
   }
 }
@@ -57,7 +64,9 @@ function judgeOwn({ asked, transcript, note }: Case): void {
   if (status === 504 && parseDirectives(asked.fields.get('cache-control')).has('only-if-cached')) return;
   if (status === 412 && asked.fields.has('if-match')) return;
   if (status < 500) return note('own answer', `${status}: ${asked.body.toString('utf8').slice(0, 200)}`);
-  if (troublesOf(asked, transcript).length === 0 && !isRestarted(asked, transcript)) {
+  // What changes something is sent once: who had it may have done it.
+  const isSent = request.method !== 'GET' && request.method !== 'HEAD' && isForsaken(asked, transcript);
+  if (troublesOf(asked, transcript).length === 0 && !isRestarted(asked, transcript) && !isSent) {
     note('needless error', `${status}: ${asked.body.toString('utf8').slice(0, 200)}`);
   }
 }
@@ -130,20 +139,15 @@ function troublesOf(asked: Asked, transcript: Transcript): Exchange[] {
 }
 
 /** The rest of what had begun is another version's, and does not belong behind it. */
-function hasChanged(asked: Asked, { exchanges }: Transcript): boolean {
+function hasChanged(asked: Asked, { layout, exchanges }: Transcript): boolean {
   const version = Number(asked.answer.get('x-version'));
-  return exchanges.some(
-    ({ place, request, beganOrder, endOrder, version: now }) =>
-      place === asked.place &&
-      (endOrder ?? Infinity) > asked.startOrder &&
-      beganOrder < asked.endOrder &&
-      request.has('if-range') &&
-      now !== version,
+  const before = exchanges.filter(({ place, beganOrder }) => place === asked.place && beganOrder < asked.endOrder);
+  // Of two parents one may have had it when it was another.
+  if (layout === 'parents') return new Set(before.map((one) => one.version)).size > 1;
+  return before.some(
+    ({ request, endOrder, version: now }) =>
+      (endOrder ?? Infinity) > asked.startOrder && request.has('if-range') && now !== version,
   );
-}
-
-function isRestarted(asked: Asked, { restarts }: Transcript): boolean {
-  return restarts.some(({ order, upOrder }) => order < asked.endOrder && upOrder > asked.startOrder);
 }
 
 /**
@@ -153,13 +157,18 @@ function isRestarted(asked: Asked, { restarts }: Transcript): boolean {
 function isResumable(asked: Asked, { exchanges }: Transcript, troubles: readonly Exchange[]): boolean {
   const [died] = troubles;
   if (died === undefined || troubles.length !== 1 || died.ended !== 'died' || died.headOrder === null) return false;
-  const { representation, version, status, method } = died;
+  return isWholeAnywhere(asked, died, { exchanges });
+}
+
+/** Whether any of its bytes may come from anybody: a validator shows that they belong together, and there is one version. */
+function isWholeAnywhere(asked: Asked, answer: Exchange, { exchanges }: Pick<Transcript, 'exchanges'>): boolean {
+  const { representation, version, status, method, place } = answer;
   if (method !== 'GET' || status !== 200 || representation === null || asked.request.method !== 'GET') return false;
   if (representation.etag !== 'strong' || representation.framing !== 'length' || representation.ranges !== 'good')
     return false;
   // What is one viewer's alone is passed on, and is no fill.
-  if (asked.fields.has('range') || whyUnshared(died) !== null || representation.setsCookie) return false;
+  if (asked.fields.has('range') || whyUnshared(answer) !== null || representation.setsCookie) return false;
   return exchanges.every(
-    (other) => other.place !== died.place || other.beganOrder > asked.endOrder || other.version === version,
+    (other) => other.place !== place || other.beganOrder > asked.endOrder || other.version === version,
   );
 }

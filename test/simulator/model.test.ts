@@ -6,12 +6,13 @@ import { generateHistory } from './generate.ts';
 import { describeHistory } from './history.ts';
 import { judge } from './model.ts';
 import { startPassThrough } from './pass-through.ts';
-import { type StartSystem, play } from './play.ts';
+import { play } from './play.ts';
+import type { StartSystem } from './system-under-test.ts';
 import { shrink } from './shrink.ts';
 import { type Mistake, SMALL_CACHE, startSmallCache } from './small-cache.ts';
 import type { Promises } from './verdict.ts';
 
-const REPERTOIRE = { purges: true, restarts: false, tokens: false, resets: false };
+const REPERTOIRE = { purges: true, restarts: false, tokens: false, resets: false, layouts: [[1, 'alone']] } as const;
 /** Of systems that promise nothing but to be correct. */
 const NOTHING: Promises = {
   bounds: {

@@ -7,9 +7,10 @@ import { judgeBody } from './judge-body.ts';
 import { judgeAge, judgeCacheStatus } from './judge-cache-status.ts';
 import { judgeFetches } from './judge-fetches.ts';
 import { judgeOutcome } from './judge-outcome.ts';
+import { judgeTrailers } from './judge-trailers.ts';
 import { whyNotReused } from './reuse.ts';
 import type { Asked, Exchange, Transcript } from './exchange.ts';
-import { placeAt } from './play.ts';
+import { placeAt } from './history.ts';
 import { whyUnshared } from './rfc9111.ts';
 import type { Case, Promises, Violation } from './verdict.ts';
 
@@ -36,6 +37,7 @@ export function judge(transcript: Transcript, promises: Promises): Violation[] {
     deliveries.set(source, [...(deliveries.get(source) ?? []), asked]);
     judgeAccess(asked, note);
     judgeBody({ asked, source, transcript, promises, note });
+    if (promises.caches) judgeTrailers({ asked, source, transcript, promises, note });
     const why = whyNotReused({ asked, source, transcript, bounds: promises.bounds });
     if (why !== null) note(why.rule, `${why.detail}\n      answer ${source.serial} of the origin`);
   }

@@ -22,6 +22,9 @@ export interface Hold {
   release(): void;
 }
 
+/** The trailer that says whose end it is. */
+export const TRAILER = 'x-end';
+
 interface PendingHold {
   readonly place: string;
   readonly at: number;
@@ -219,7 +222,7 @@ export class Origin implements AsyncDisposable {
     }
     if (hold !== null) hold.arrive();
     if (dieAt !== null) return this.#die(socket, exchange, fault?.kind === 'die' && fault.reset);
-    if (plan.framing === 'chunked' && plan.hasBody) await written(socket, '', Buffer.from('0\r\n\r\n'));
+    if (plan.framing === 'chunked' && plan.hasBody) await written(socket, '', Buffer.from(lastChunk(exchange)));
     this.#end(exchange, 'complete');
     if (plan.framing === 'close' && plan.hasBody) socket.end();
   }
@@ -240,6 +243,11 @@ export class Origin implements AsyncDisposable {
 
 function whole({ place, version, variant, representation }: Exchange): Buffer {
   return bodyOf({ place, version, variant, lengthBytes: representation?.lengthBytes ?? 0 });
+}
+
+/** With trailers (RFC 9112 §7.1.2) where it has them. */
+function lastChunk({ serial, representation }: Exchange): string {
+  return `0\r\n${representation?.extras === true ? `${TRAILER}: ${serial}\r\n` : ''}\r\n`;
 }
 
 function frame({ framing, hasBody }: Plan, piece: Buffer): Buffer {

@@ -13,9 +13,12 @@ export async function startPassThrough({ originUrl }: { readonly originUrl: stri
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    port: (server.address() as AddressInfo).port,
+    activity: 0,
+    restMs: 0,
+    port: () => (server.address() as AddressInfo).port,
     purge: () => undefined,
     restart: () => Promise.resolve(),
+    happen: () => Promise.resolve(),
     token: () => 'none',
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

@@ -1,21 +1,26 @@
 /** Plays a history to a system under test: real requests over loopback, one virtual clock, and a log of both ends. */
 
 import type { Agent } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ManualClock } from '@headwater/service/clock';
-import type { Asked, Exchange, Ordered, Transcript } from './exchange.ts';
+import type { Asked, Exchange, Happening, Ordered, Transcript } from './exchange.ts';
 import { Sequence } from './exchange.ts';
 import {
   type History,
+  type Layout,
+  type MemberStep,
   type MiddleStep,
   PLACES,
   type Place,
   type PurgeSpec,
   type RequestSpec,
   type Step,
+  folderOf,
+  placeAt,
 } from './history.ts';
 import { dateOf, etagOf, modifiedMsOf, variantOf } from './origin-answer.ts';
 import { Origin } from './origin.ts';
-import type { SystemUnderTest } from './system-under-test.ts';
+import type { StartSystem, SystemUnderTest } from './system-under-test.ts';
 import { type Outgoing, type Viewer, createAgent, rangeField, send } from './viewer-request.ts';
 
 /** Sunday, 2 January 2028, and half a second: dates are cut to seconds. */
@@ -24,11 +29,6 @@ const START_MS = Date.UTC(2028, 0, 2) + 500;
 const HANG_MS = 12_000;
 /** Turns of the event loop in which nothing arrived anywhere, after which nothing is on its way. */
 const QUIET_TURNS = 8;
-
-export type StartSystem = (parts: {
-  readonly clock: ManualClock;
-  readonly originUrl: string;
-}) => Promise<SystemUnderTest>;
 
 /** Plays it and hands back what was seen. */
 export async function play(history: History, start: StartSystem): Promise<Transcript> {
@@ -39,17 +39,12 @@ export async function play(history: History, start: StartSystem): Promise<Transc
   for (const [index, representation] of Object.entries(history.start)) {
     origin.update(placeAt(Number(index)).name, representation);
   }
-  await using system = await start({ clock, originUrl: origin.url });
-  const player = new Player({ clock, sequence, origin, system });
+  const { layout } = history;
+  await using system = await start({ clock, originUrl: origin.url, layout });
+  const player = new Player({ clock, sequence, origin, system, layout });
   for (const [index, step] of history.steps.entries()) await player.step(index, step);
   await player.finish();
   return player.transcript();
-}
-
-export function placeAt(index: number): Place {
-  const place = PLACES[index];
-  if (place === undefined) throw new RangeError(`no place ${index}`);
-  return place;
 }
 
 interface Parts {
@@ -57,6 +52,7 @@ interface Parts {
   readonly sequence: Sequence;
   readonly origin: Origin;
   readonly system: SystemUnderTest;
+  readonly layout: Layout;
 }
 
 class Player {
@@ -67,11 +63,14 @@ class Player {
   readonly #asked: Asked[] = [];
   readonly #purges: Ordered[] = [];
   readonly #restarts: { order: number; upOrder: number }[] = [];
-  #agent: Agent = createAgent();
+  readonly #members: Happening[] = [];
+  readonly #layout: Layout;
+  readonly #agents: [Agent, ...Agent[]] = [createAgent()];
   #activity = 0;
   #step = 0;
 
-  constructor({ clock, sequence, origin, system }: Parts) {
+  constructor({ clock, sequence, origin, system, layout }: Parts) {
+    this.#layout = layout;
     this.#clock = clock;
     this.#sequence = sequence;
     this.#origin = origin;
@@ -79,12 +78,19 @@ class Player {
   }
 
   transcript(): Transcript {
-    return { exchanges: this.#origin.exchanges, asked: this.#asked, purges: this.#purges, restarts: this.#restarts };
+    return {
+      layout: this.#layout,
+      exchanges: this.#origin.exchanges,
+      asked: this.#asked,
+      purges: this.#purges,
+      restarts: this.#restarts,
+      members: this.#members,
+    };
   }
 
   async finish(): Promise<void> {
     await this.#quiet();
-    this.#agent.destroy();
+    for (const agent of this.#agents) agent.destroy();
   }
 
   async step(index: number, step: Step): Promise<void> {
@@ -92,9 +98,6 @@ class Player {
     switch (step.kind) {
       case 'hold':
         await this.#hold(step);
-        break;
-      case 'restart':
-        await this.#restart(step);
         break;
       default:
         await this.#settle(await this.#middle(step));
@@ -119,6 +122,12 @@ class Player {
       case 'purge':
         await this.#purge(step.purge);
         return [];
+      case 'restart':
+        await this.#restart(step);
+        return [];
+      case 'member':
+        await this.#happen(step);
+        return [];
     }
   }
 
@@ -137,18 +146,31 @@ class Player {
     await this.#settle(viewers);
   }
 
-  async #restart({ how, flipsBits }: Extract<Step, { kind: 'restart' }>): Promise<void> {
+  async #restart({ how, flipsBits }: Extract<MiddleStep, { kind: 'restart' }>): Promise<void> {
     const order = this.#sequence.next();
-    this.#agent.destroy();
+    // Requests may be under way on connections of the former one.
+    this.#agents.unshift(createAgent());
     await this.#system.restart({ kill: how === 'kill', flipsBits });
-    this.#agent = createAgent();
     this.#restarts.push({ order, upOrder: this.#sequence.next() });
   }
 
+  async #happen(step: MemberStep): Promise<void> {
+    const order = this.#sequence.next();
+    await this.#system.happen(step);
+    this.#members.push({ ...step, order, upOrder: this.#sequence.next() });
+  }
+
   async #purge(purge: PurgeSpec): Promise<void> {
+    const fromOrder = this.#sequence.next();
     await this.#system.purge(purge);
     const matches = matcherOf(purge);
-    this.#purges.push({ order: this.#sequence.next(), atMs: this.#clock.nowMs(), soft: purge.soft, matches });
+    this.#purges.push({
+      fromOrder,
+      order: this.#sequence.next(),
+      atMs: this.#clock.nowMs(),
+      soft: purge.soft,
+      matches,
+    });
   }
 
   /** Slow readers read once the others are served. */
@@ -176,6 +198,7 @@ class Player {
       endMs: Infinity,
       status: 0,
       answer: new Map(),
+      trailers: new Map(),
       body: Buffer.alloc(0),
       isComplete: false,
       hasLeft: false,
@@ -184,8 +207,8 @@ class Player {
     };
     this.#asked.push(asked);
     return send({
-      port: this.#system.port,
-      agent: this.#agent,
+      port: this.#system.port(request.worker),
+      agent: this.#agents[0],
       outgoing,
       asked,
       onActivity: () => (this.#activity += 1),
@@ -241,14 +264,26 @@ class Player {
 
   /** Resolves once nothing is on its way between viewers, edge and origin, as far as the event loop can tell. */
   async #quiet(): Promise<void> {
+    await this.#quietTurns();
+    const { restMs } = this.#system;
+    if (restMs === 0) return;
+    await delay(restMs);
+    await this.#quietTurns();
+  }
+
+  async #quietTurns(): Promise<void> {
     let turns = 0;
-    let before = this.#activity + this.#origin.activity;
+    let before = this.#moved();
     while (turns < QUIET_TURNS) {
       await new Promise((resolve) => setImmediate(resolve));
-      const now = this.#activity + this.#origin.activity;
+      const now = this.#moved();
       turns = now === before ? turns + 1 : 0;
       before = now;
     }
+  }
+
+  #moved(): number {
+    return this.#activity + this.#origin.activity + this.#system.activity;
   }
 }
 
@@ -280,9 +315,4 @@ function matcherOf({ by, place, tag }: PurgeSpec): (exchange: Exchange) => boole
     case 'all':
       return () => true;
   }
-}
-
-/** The folder of a place, host included: what is purged by prefix. */
-export function folderOf(name: string): string {
-  return name.slice(0, (name.split('?', 1)[0] ?? '').lastIndexOf('/') + 1);
 }

@@ -1,6 +1,7 @@
 /** Whether an answer of the origin was rightly used for a request (RFC 9111 §4), purges and invalidations included. */
 
 import type { Asked, Exchange, Ordered, Transcript } from './exchange.ts';
+import { upheavalsOf } from './upheaval.ts';
 import {
   type Bounds,
   type Directives,
@@ -53,14 +54,18 @@ export function whyNotReused(use: Use): Complaint | null {
 /** No object whose fetch began before a hard purge serves a request that came after it. */
 function hardPurgeBetween({ asked, source, transcript }: Use): Complaint | null {
   for (const purge of transcript.purges) {
-    if (purge.soft || purge.order > asked.startOrder || source.beganOrder > purge.order) continue;
+    if (purge.soft || purge.order > asked.startOrder || source.beganOrder > purge.fromOrder) continue;
     if (purge.matches(source)) return { rule: 'purged', detail: 'it was fetched before a purge' };
   }
   return null;
 }
 
 /** §4.4: a successful unsafe request makes what is stored for its URI unusable without validation. */
-function invalidationBetween(asked: Asked, source: Exchange, { asked: all }: Transcript): Complaint | null {
+function invalidationBetween(asked: Asked, source: Exchange, transcript: Transcript): Complaint | null {
+  const { asked: all, layout } = transcript;
+  // A parent that was not on the way of a change knows nothing of it (§4.4 promises nothing of caches elsewhere).
+  const isElsewhere = layout === 'parents' && upheavalsOf(transcript).some(({ order }) => order < asked.startOrder);
+  if (isElsewhere) return null;
   for (const other of all) {
     const { method } = other.request;
     if (method === 'GET' || method === 'HEAD' || other.place !== asked.place) continue;
@@ -123,22 +128,25 @@ function maxStaleS(wanted: Directives): number {
 
 function softPurgeOf({ asked, source, transcript }: Use): Ordered | null {
   const isOf = (one: Ordered): boolean =>
-    one.soft && one.order < asked.startOrder && source.beganOrder < one.order && one.matches(source);
+    one.soft && one.order < asked.startOrder && source.beganOrder < one.fromOrder && one.matches(source);
   return transcript.purges.find(isOf) ?? null;
 }
 
 /** What was purged softly may be answered with while it is fetched anew: somebody fetches it, and then it is over. */
 function whyNotSoftly({ asked, source, transcript }: Use, purge: Ordered): Complaint | null {
   const since = transcript.exchanges.filter(
-    ({ place, method, beganOrder }) => place === source.place && method === 'GET' && beganOrder > purge.order,
+    ({ place, method, beganOrder }) => place === source.place && method === 'GET' && beganOrder > purge.fromOrder,
   );
+  // Parents that have not heard of it are asked in vain first, and the origin when the history may be over.
+  if (since.length === 0 && transcript.layout === 'parents') return null;
   if (since.length === 0) return { rule: 'soft purge', detail: 'nobody has fetched it since a soft purge' };
   const vary = source.fields.get('vary');
-  // What came shortly before an edge was killed may not have been on its disk.
-  const restart = transcript.restarts.findLast(({ order }) => order < asked.startOrder);
+  // What came shortly before an edge was killed may not have been on its disk, and what came while a worker was dead not to it.
+  const ends = transcript.layout === 'workers' ? upheavalsOf(transcript) : transcript.restarts;
+  const upOrder = Math.max(0, ...ends.filter(({ order }) => order < asked.startOrder).map((end) => end.upOrder));
   const anew = since.find(
     (other) =>
-      other.beganOrder > (restart?.upOrder ?? 0) &&
+      other.beganOrder > upOrder &&
       other.status === 200 &&
       !other.request.has('range') &&
       other.ended === 'complete' &&
@@ -147,9 +155,21 @@ function whyNotSoftly({ asked, source, transcript }: Use, purge: Ordered): Compl
       other.fields.get('vary') === vary &&
       selecting(vary, other.request) === selecting(vary, asked.fields),
   );
-  return anew === undefined
+  return anew === undefined || !hasBeenTold(asked, anew, transcript)
     ? null
     : { rule: 'soft purge', detail: `answer ${anew.serial} has been there since a soft purge` };
+}
+
+/** Each worker gives what it has once more, and learns by that of what another has fetched. */
+function hasBeenTold(asked: Asked, anew: Exchange, { layout, asked: all }: Transcript): boolean {
+  if (layout !== 'workers') return true;
+  const isTelling = (other: Asked): boolean =>
+    other.place === asked.place &&
+    other.request.worker === asked.request.worker &&
+    other.startOrder > (anew.endOrder ?? Infinity) &&
+    other.step < asked.step &&
+    isPlain(other);
+  return all.some(isTelling);
 }
 
 /** The longest staleness that something allows: the request, RFC 5861's two, or the edge's defaults for these. */

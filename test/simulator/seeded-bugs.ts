@@ -1,9 +1,12 @@
 /** Bugs that the simulator must catch, each put into the edge alone. A bug whose text is gone fails the test. */
 
+import type { Layout } from './history.ts';
 import type { SourceEdit } from './source-edits.ts';
 
 export interface SeededBug extends SourceEdit {
   readonly name: string;
+  /** in which it is to be seen; an edge alone unless said otherwise */
+  readonly layout?: Layout;
   /** by so many histories it must have been caught */
   readonly within: number;
 }
@@ -14,6 +17,23 @@ export const SMALL_SLICES: SourceEdit = {
   text: 'export const SLICE_BYTES = 1024 * 1024;',
   replacement: 'export const SLICE_BYTES = 1024;',
 };
+
+/**
+ * What waits on a machine's own clock, shortened: news of purges, a parent that does not answer, answers under way at an end.
+ */
+export const SHORT_WAITS: readonly SourceEdit[] = [
+  { file: 'edge/src/neighbour.ts', text: 'const PURGE_NEWS_MS = 1_000;', replacement: 'const PURGE_NEWS_MS = 10;' },
+  {
+    file: 'edge/src/upstream/parent-probes.ts',
+    text: 'const INTERVAL_MS = 1_000;\nconst DEADLINE_MS = 800;',
+    replacement: 'const INTERVAL_MS = 250;\nconst DEADLINE_MS = 200;',
+  },
+  {
+    file: 'edge/src/start-serving.ts',
+    text: 'export const DRAIN_MS = 2_000;',
+    replacement: 'export const DRAIN_MS = 100;',
+  },
+];
 
 /** Most are caught by far fewer; what needs a rare moment says so itself. */
 const USUAL = 600;
@@ -271,5 +291,100 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     text: "return 'token_expired';",
     replacement: 'void expect;',
     within: USUAL,
+  },
+  {
+    name: 'trailers do not go on',
+    file: 'edge/src/zone/zone-reply.ts',
+    text: '  if (trailers.length > 0) addTrailers(response, trailers);\n',
+    replacement: '',
+    within: USUAL,
+  },
+  {
+    name: 'what goes on elsewhere begins at its beginning',
+    layout: 'parents',
+    file: 'edge/src/zone/fetching.ts',
+    text: 'return { answer, skipBytes: fromByte, end: lengthBytes };',
+    replacement: 'return { answer, skipBytes: 0, end: lengthBytes };',
+    within: USUAL,
+  },
+  {
+    name: 'what two parents have is put together whatever it is',
+    layout: 'parents',
+    file: 'edge/src/zone/fetching.ts',
+    text: 'const isSame = strongTagOf(got.fields) === tag;',
+    replacement: 'const isSame = strongTagOf(got.fields) !== null;',
+    within: 1_500,
+  },
+  {
+    name: 'a parent is told of no purge',
+    layout: 'parents',
+    file: 'edge/src/upstream/parents.ts',
+    text: '...(last === null ? [] : [LAST_PURGE, formatPurgePoint(last)]),',
+    replacement: '...(last === null || last.id !== formatPurgePoint(last) ? [] : [LAST_PURGE]),',
+    within: USUAL,
+  },
+  {
+    name: 'a parent that is behind answers all the same',
+    layout: 'parents',
+    file: 'edge/src/serve.ts',
+    text: 'if (hasIt) return serveZone(edge.zones.edge, exchange, asked);',
+    replacement: 'if (hasIt || point.atMs > 0) return serveZone(edge.zones.edge, exchange, asked);',
+    within: USUAL,
+  },
+  {
+    name: 'what a parent says of itself goes to viewers',
+    layout: 'parents',
+    file: 'edge/src/upstream/fetch-run.ts',
+    text: "if (kind !== 'parent' || !REFUSALS.has(status)) return false;",
+    replacement: "if (kind !== 'parent' || !REFUSALS.has(status) || status > 500) return false;",
+    within: USUAL,
+  },
+  {
+    name: 'a parent hands on what it has yet to fetch anew',
+    layout: 'parents',
+    file: 'edge/src/zone/zone-gate.ts',
+    text: 'isForEdge: true, scheme',
+    replacement: 'isForEdge: false, scheme',
+    within: 1_500,
+  },
+  {
+    name: 'a worker hands on what it has yet to fetch anew',
+    layout: 'workers',
+    file: 'edge/src/workers/sibling-zones.ts',
+    text: 'isForEdge: true',
+    replacement: 'isForEdge: false',
+    within: 1_500,
+  },
+  {
+    name: 'every worker asks the origin itself',
+    layout: 'workers',
+    file: 'edge/src/workers/team-upstream.ts',
+    text: 'const owner = this.#attempts < ATTEMPTS ? ownership.elsewhere(key) : null;',
+    replacement: 'const owner = this.#attempts > ATTEMPTS ? ownership.elsewhere(key) : null;',
+    within: USUAL,
+  },
+  {
+    name: 'what a worker changes it alone forgets',
+    layout: 'workers',
+    file: 'edge/src/zone/assemble-zones.ts',
+    text: 'if (team !== undefined) return (objects) => team.forget(objects);',
+    replacement: 'if (team !== undefined) return forget;',
+    within: 1_500,
+  },
+  {
+    name: 'a worker that comes back does not make up for what it missed',
+    layout: 'workers',
+    file: 'edge/src/start-serving.ts',
+    text: '  for (const page of missed) await carryOut(page);\n',
+    replacement: '',
+    within: 2_000,
+  },
+  {
+    name: 'the word of an owner that is gone counts',
+    layout: 'workers',
+    file: 'edge/src/zone/zone-reply.ts',
+    text: 'const before = how.isStale && how.fwd !== null ? undefined : valueOf(fields',
+    replacement: 'const before = valueOf(fields',
+    within: 2_000,
   },
 ];

@@ -39,6 +39,7 @@ function* smallerThan(history: History): Generator<History> {
     }
     for (const smaller of smallerSteps(step)) yield { ...history, steps: steps.with(at, smaller) };
   }
+  if (history.layout !== 'alone') yield { ...history, layout: 'alone' };
   for (const [place, representation] of Object.entries(start)) {
     for (const plainer of plainerThan(representation)) yield { ...history, start: { ...start, [place]: plainer } };
   }
@@ -53,12 +54,12 @@ function* smallerSteps(step: Step): Generator<Step> {
     for (const requests of fewer(step.requests)) yield { ...step, requests };
     return;
   }
-  if (step.kind !== 'restart') yield* smallerMiddles(step);
-  else if (step.flipsBits) yield { ...step, flipsBits: false };
+  yield* smallerMiddles(step);
 }
 
 function* smallerMiddles(step: MiddleStep): Generator<MiddleStep> {
   if (step.kind === 'ask') for (const requests of fewer(step.requests)) yield { ...step, requests };
+  if (step.kind === 'restart' && step.flipsBits) yield { ...step, flipsBits: false };
   if (step.kind === 'update') {
     for (const representation of plainerThan(step.representation)) yield { ...step, representation };
   }
@@ -81,6 +82,7 @@ const PLAINER_REQUESTS: readonly Partial<RequestSpec>[] = [
   { directives: null },
   { authorization: false },
   { isSlow: false },
+  { worker: 0 },
   { leavesAtByte: null },
   { method: 'GET' },
 ];

@@ -1,11 +1,11 @@
 /** A process that plays histories to an edge of its own and tells its parent what broke; see `simulate.ts`. */
 
-import { generateHistory } from './generate.ts';
+import { EVERYTHING, generateHistory } from './generate.ts';
 import { type History, describeHistory } from './history.ts';
 import { judge } from './model.ts';
 import { play } from './play.ts';
 import { PROMISES } from './promises.ts';
-import { SEEDED_BUGS, SMALL_SLICES } from './seeded-bugs.ts';
+import { SEEDED_BUGS, SHORT_WAITS, SMALL_SLICES } from './seeded-bugs.ts';
 import { shrink } from './shrink.ts';
 import type { Assignment, Failure, Report } from './simulate.ts';
 import { editSources } from './source-edits.ts';
@@ -14,11 +14,13 @@ import type { Violation } from './verdict.ts';
 const assignment = JSON.parse(process.argv[2] ?? '{}') as Assignment;
 const bug = SEEDED_BUGS.find(({ name }) => name === assignment.bug);
 if (assignment.bug !== null && bug === undefined) throw new RangeError(`no bug ${assignment.bug}`);
-const remaining = editSources([SMALL_SLICES, ...(bug === undefined ? [] : [bug])]);
+const remaining = editSources([SMALL_SLICES, ...SHORT_WAITS, ...(bug === undefined ? [] : [bug])]);
 const { startEdgeUnderTest } = await import('./edge-under-test.ts');
 const [missed] = remaining();
 if (missed !== undefined) throw new RangeError(`${missed.file} is not loaded`);
 
+const { layout } = assignment;
+const repertoire = layout === null ? EVERYTHING : { ...EVERYTHING, layouts: [[1, layout]] as const };
 const report: Report = { histories: 0, requests: 0, hits: 0, failures: [], cpuMs: 0 };
 const playing = new Set<number>();
 // Whatever nobody caught would have ended an edge. Which history it was cannot be told from outside: one of those.
@@ -50,7 +52,7 @@ async function playOn(): Promise<void> {
   while (next < end && report.failures.length < assignment.failures) {
     const seed = next;
     next += 1;
-    const history = generateHistory(seed);
+    const history = generateHistory(seed, repertoire);
     playing.add(seed);
     const violations = await violationsOf(history);
     playing.delete(seed);

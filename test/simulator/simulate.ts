@@ -3,6 +3,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { Layout } from './history.ts';
 import { childEnvironment } from '@headwater/test/fleet/config.ts';
 
 /** What one process is to do. */
@@ -11,6 +12,8 @@ export interface Assignment {
   readonly histories: number;
   /** so many at the same time: while one waits for its edge to start the others go on */
   readonly together: number;
+  /** all in one layout; null: as the seeds have it */
+  readonly layout: Layout | null;
   /** name of the bug that is put in, or null */
   readonly bug: string | null;
   /** it stops after so many */

@@ -4,9 +4,8 @@ import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '@headwater/service/clock';
-import { type PurgeSpec, PLACES } from './history.ts';
+import { type PurgeSpec, PLACES, folderOf, placeAt } from './history.ts';
 import { endToEnd, forwarded } from './pass-through.ts';
-import { folderOf, placeAt } from './play.ts';
 import type { SystemUnderTest } from './system-under-test.ts';
 
 /** Its name in Cache-Status. */
@@ -66,6 +65,7 @@ export async function startSmallCache({ clock, originUrl }: Parts, mistake: Mist
 
   function fetch(name: string, request: IncomingMessage, response: ServerResponse): void {
     const before = purges;
+    const askedMs = clock.nowMs();
     const path = originUrl + (request.url ?? '');
     const outgoing = httpRequest(path, { method: request.method, headers: forwarded(request), agent: false });
     request.pipe(outgoing);
@@ -88,7 +88,9 @@ export async function startSmallCache({ clock, originUrl }: Parts, mistake: Mist
       const keep = (): void => {
         const isOld = purges !== before && mistake !== 'purges no fills';
         const entry = entryOf(name, request, answer, Buffer.concat(pieces));
-        if (entry !== null && !isOld) kept.push(entry);
+        // An answer is no younger than the question (RFC 9111 §4.2.3).
+        const atMs = mistake === 'forgets Age' ? Infinity : askedMs;
+        if (entry !== null && !isOld) kept.push({ ...entry, atMs: Math.min(entry.atMs, atMs) });
       };
       answer.on('error', () => {
         if (mistake === 'keeps the truncated') keep();
@@ -127,7 +129,9 @@ export async function startSmallCache({ clock, originUrl }: Parts, mistake: Mist
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    port: (server.address() as AddressInfo).port,
+    activity: 0,
+    restMs: 0,
+    port: () => (server.address() as AddressInfo).port,
     purge(purge) {
       if (mistake === 'forgets purges') return;
       purges += 1;
@@ -135,6 +139,7 @@ export async function startSmallCache({ clock, originUrl }: Parts, mistake: Mist
       kept = kept.filter((one) => !isPurged(one, purge));
     },
     restart: () => Promise.resolve(),
+    happen: () => Promise.resolve(),
     token: () => 'none',
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

@@ -78,6 +78,7 @@ export function send({ port, agent, outgoing, asked, onActivity, onOver }: Sendi
     let length = 0;
     const close = (): void => {
       asked.body = Buffer.concat(pieces);
+      asked.trailers = mapOf(pairsOf(response.rawTrailers));
       asked.isComplete = response.complete;
       settle();
     };

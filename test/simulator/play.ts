@@ -26,7 +26,7 @@ import { type Outgoing, type Viewer, createAgent, rangeField, send } from './vie
 /** Sunday, 2 January 2028, and half a second: dates are cut to seconds. */
 const START_MS = Date.UTC(2028, 0, 2) + 500;
 /** Real time. Nothing here waits for a clock, so whatever takes so long will never come. */
-const HANG_MS = 12_000;
+const HANG_MS = 30_000;
 /** Turns of the event loop in which nothing arrived anywhere, after which nothing is on its way. */
 const QUIET_TURNS = 8;
 

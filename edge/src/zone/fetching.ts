@@ -134,7 +134,12 @@ async function askAndJudge(
   const passed = { kind: 'answer', answer, head, run: runOf(fetching, ask, head) } as const;
   if (mayStandIn && STALE_IF_ERROR_STATUSES.has(response.status)) return passed;
   const object = await newObject(fetching, ask, { response, times, isAlone, purge });
-  if (object === null) return passed;
+  if (object === null) {
+    // What was stored is over, though what took its place is not stored.
+    const before = stale?.variant ?? null;
+    if (before !== null && !isAlone && response.status < 400) await shelf.forget(ask, before);
+    return passed;
+  }
   const growing = shelf.grow(ask, object);
   void bringIn(fetching, ask, { object, growing, answer });
   const own = ownFields(head, times.responseMs);

@@ -213,6 +213,21 @@ test('nothing is held for a viewer who left before the answer', async () => {
   await until(rig.edge, /^headwater_edge_waiting 0$/m);
 });
 
+test("what is one viewer's by now does not bring back what was everybody's", async () => {
+  for (const taker of [
+    always({ 'cache-control': 'private' }, 'yours'),
+    always({ 'cache-control': 'no-store' }, 'yours'),
+  ]) {
+    await using rig = await startZoneRig(always(MINUTE));
+    await ask(rig.edge, '/a');
+    rig.clock.nowAtMs += 61_000;
+    rig.answering = taker;
+    assert.equal((await ask(rig.edge, '/a')).text, 'yours');
+    rig.answering = always({}, 'sorry', 503);
+    assert.equal((await ask(rig.edge, '/a')).status, 503, 'nothing stands in');
+  }
+});
+
 test('who comes while an object grows reads what there is at once', async () => {
   const growing: ServerResponse[] = [];
   await using rig = await startZoneRig((_, response) => {

@@ -379,12 +379,4 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     replacement: '',
     within: 2_000,
   },
-  {
-    name: 'the word of an owner that is gone counts',
-    layout: 'workers',
-    file: 'edge/src/zone/zone-reply.ts',
-    text: 'const before = how.isStale && how.fwd !== null ? undefined : valueOf(fields',
-    replacement: 'const before = valueOf(fields',
-    within: 2_000,
-  },
 ];

@@ -7,6 +7,7 @@ import type { ProblemCode } from '@headwater/protocol/problem';
 import { evaluatePreconditions } from '../http-cache/preconditions.ts';
 import { requestedRanges } from '../http-cache/ranges.ts';
 import type { RequestHead } from '../http-cache/request-head.ts';
+import { isOnlyIfCached } from '../http-cache/reuse.ts';
 import type { StoredHead } from '../http-cache/stored-head.ts';
 import type { Patience } from '../patience.ts';
 import { type Hold, letGo } from './candidate.ts';
@@ -28,7 +29,8 @@ export function withFirstByte(
   return body.arrival(wanted.first, wanted.end, patience).then((arrival) => {
     if (arrival.kind === 'bytes') return hold;
     letGo(hold);
-    return arrival.kind === 'end' || body.hasChanged ? null : { failed: arrival.code };
+    if (arrival.kind === 'end' || body.hasChanged) return null;
+    return { failed: isOnlyIfCached(request) ? 'not_cached' : arrival.code };
   });
 }
 

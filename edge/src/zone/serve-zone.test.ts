@@ -356,6 +356,8 @@ test('where a stored object’s first byte is missing and the origin has another
     rig.answering = ({ socket }) => void socket.destroy();
     const failed = await ask(rig.edge, '/film', { headers });
     assert.deepEqual([failed.status, failed.code], [502, 'upstream_failed'], 'said before the head of another answer');
+    const stored = { ...headers, 'cache-control': 'only-if-cached' };
+    assert.equal((await ask(rig.edge, '/film', { headers: stored })).code, 'not_cached', 'as no cache has it');
     const kept = await ask(rig.edge, '/film', { headers: { range: `bytes=${SLICE_BYTES}-${SLICE_BYTES + 9}` } });
     assert.match(statusOf(kept), /hit/, 'what is there is still of use');
 

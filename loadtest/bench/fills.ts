@@ -15,6 +15,7 @@ const BODY = Buffer.alloc(1_000_000, 'headwater ');
 const PIECES = 20;
 const PIECE_MS = 50;
 const ROUNDS = 7;
+const WARM_ROUNDS = 20;
 const JOINERS = 50;
 const CROWD = 1_000;
 const DEATHS = 20;
@@ -26,7 +27,8 @@ export const fills: Figure = {
   description:
     `An object of 1 MB that its origin writes in ${PIECES} pieces, ${PIECE_MS} ms apart, each time under a new name. ` +
     `${JOINERS} join the first reader at once and one 500 ms later; edge, Varnish and nginx (proxy_cache_lock) by turns, ` +
-    `${ROUNDS} rounds, medians.\nThen ${CROWD} ask for one cold object at once; one reader takes nothing while ${READERS - 1} ` +
+    `${ROUNDS} rounds after ${WARM_ROUNDS} of an origin that is not slow, medians.\n` +
+    `Then ${CROWD} ask for one cold object at once; one reader takes nothing while ${READERS - 1} ` +
     `others read; ${READERS} read while the origin dies at a random byte, ${DEATHS} times (seed ${SEED}).`,
   run: measure,
 };
@@ -60,6 +62,12 @@ async function measure(): Promise<FigureResult> {
 async function compareJoins(servers: Readonly<Record<string, string>>): Promise<Measured[]> {
   const joined: Record<string, number[]> = {};
   const late: Record<string, number[]> = {};
+  // A server that has just started is asked no figure: it has compiled nothing yet.
+  for (const url of Object.values(servers)) {
+    for (let round = 0; round < WARM_ROUNDS; round += 1) {
+      await Promise.all(Array.from({ length: JOINERS }, () => read(`${url}/quick/${round}`)));
+    }
+  }
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [name, url] of Object.entries(servers)) {
       const target = `${url}/slow/${round}`;
@@ -184,6 +192,7 @@ async function startOrigin(): Promise<Origin> {
   const server = createServer((request, response) => {
     const { url = '' } = request;
     asked.set(url, (asked.get(url) ?? 0) + 1);
+    if (url.startsWith('/quick/')) return void response.writeHead(200, HEAD).end(BODY);
     if (url.startsWith('/slow/')) return void writeSlowly(response);
     if (url.startsWith('/dies/')) return dieOnce(request, response, asked.get(url) === 1 ? random() : null);
     response.end();

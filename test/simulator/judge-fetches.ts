@@ -102,7 +102,11 @@ function judgeAlone(asked: Asked, { transcript, violations, bounds }: Alone): vo
   if (selecting(vary, last.request) !== selecting(vary, asked.fields)) return;
   const again = fetches.filter(({ beganOrder }) => beganOrder > asked.startOrder);
   if (again.every(({ request }) => selecting(vary, request) !== selecting(vary, asked.fields))) return;
-  const [age, lifetime] = [ageS(last, asked.endMs), lifetimeS(last, bounds)];
+  // RFC 9111 §4.2.3: what the edge waited, for a parent that had to hear of a purge first, counts as age.
+  const asker =
+    waiting[0] ?? all.findLast(({ place, startOrder }) => place === asked.place && startOrder < last.beganOrder);
+  const delayS = asker === undefined ? 0 : (last.beganMs - asker.startMs) / 1_000;
+  const [age, lifetime] = [ageS(last, asked.endMs) + delayS, lifetimeS(last, bounds)];
   if (age + SLACK_S >= lifetime) return;
   const detail = `${asked.place}: answer ${last.serial} was whole and fresh (age ${age} s of ${lifetime} s), and the origin was asked again`;
   violations.push({ rule: 'needless fetch', step: asked.step, detail });

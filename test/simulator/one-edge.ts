@@ -52,7 +52,6 @@ export class OneEdge implements AsyncDisposable {
   /** @param missed what it has to do before it serves */
   async start(missed: readonly FeedPage[] = []): Promise<void> {
     if (this.#folder === '') this.#folder = await this.#newFolder();
-    for (const page of missed) this.#feed.apply(page);
     const { id, clock, parents = [], team } = this.#options;
     const config = readConfig({
       HEADWATER_EDGE_PORT: '0',
@@ -68,7 +67,7 @@ export class OneEdge implements AsyncDisposable {
     });
   }
 
-  /** Takes a page in and does what it orders. */
+  /** Takes a page in and does what it orders; one that is down has that from its node when it starts. */
   async hear(page: FeedPage): Promise<void> {
     this.#feed.apply(page);
     await this.carryOut(page);

@@ -3,10 +3,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MissedOrders } from '@headwater/edge/src/restart/missed-orders.ts';
 import { AddressTally } from '@headwater/edge/src/workers/address-tally.ts';
 import { Ownership } from '@headwater/edge/src/workers/ownership.ts';
 import type { NamedObject } from '@headwater/edge/src/workers/team.ts';
-import type { FeedPage } from '@headwater/protocol/feed';
 import type { Clock } from '@headwater/service/clock';
 import { type FeedPages, mintFor } from './feed-pages.ts';
 import { MEMBERS, type MemberStep, type PurgeSpec } from './history.ts';
@@ -24,7 +24,7 @@ interface Worker {
   readonly edge: OneEdge;
   readonly ownership: Ownership;
   /** what was ordered while it was dead */
-  missed: FeedPage[];
+  readonly missed: MissedOrders;
 }
 
 export async function startWorkers(parts: Parts): Promise<SystemUnderTest> {
@@ -53,7 +53,12 @@ class Node implements SystemUnderTest {
       // From this one address anybody may have anything.
       const tally = new AddressTally(MEMBERS, () => undefined);
       const team = { ownership, worker: number, directory, tally, forget };
-      return { number, edge: new OneEdge({ id, clock, known: pages.first, team }), ownership, missed: [] };
+      return {
+        number,
+        edge: new OneEdge({ id, clock, known: pages.first, team }),
+        ownership,
+        missed: new MissedOrders(),
+      };
     });
   }
 
@@ -70,8 +75,8 @@ class Node implements SystemUnderTest {
   /** Twice: what one got from another in the first round may be old. */
   async purge(spec: PurgeSpec): Promise<void> {
     const page = this.#pages.purge(spec);
-    for (const worker of this.#workers) if (!worker.edge.isUp) worker.missed.push(page);
-    await Promise.all(this.#serving().map(({ edge }) => edge.hear(page)));
+    for (const { edge, missed } of this.#workers) if (!edge.isUp) missed.note(page);
+    await Promise.all(this.#workers.map(({ edge }) => edge.hear(page)));
     await Promise.all(this.#serving().map(({ edge }) => edge.carryOut(page)));
   }
 
@@ -79,7 +84,7 @@ class Node implements SystemUnderTest {
     await Promise.all(this.#serving().map(({ edge }) => (kill ? edge.kill() : edge.stop())));
     for (const worker of this.#workers) {
       if (flipsBits) await worker.edge.flipBits();
-      await worker.edge.start(worker.missed.splice(0));
+      await startAnew(worker);
     }
     this.#tellServing();
   }
@@ -89,7 +94,7 @@ class Node implements SystemUnderTest {
     const worker = this.#workers[member];
     if (worker === undefined) return;
     if (what === 'die' && worker.edge.isUp && this.#serving().length > 1) await worker.edge.kill();
-    if (what === 'return' && !worker.edge.isUp) await worker.edge.start(worker.missed.splice(0));
+    if (what === 'return' && !worker.edge.isUp) await startAnew(worker);
     this.#tellServing();
   }
 
@@ -112,8 +117,15 @@ class Node implements SystemUnderTest {
   }
 
   async #forget(objects: readonly NamedObject[]): Promise<void> {
+    for (const { edge, missed } of this.#workers) if (!edge.isUp) missed.noteAnything();
     for (let round = 0; round < 2; round += 1) {
       await Promise.all(this.#serving().map(({ edge }) => edge.forget(objects)));
     }
   }
+}
+
+async function startAnew({ edge, missed }: Worker): Promise<void> {
+  const { pages } = missed;
+  missed.clear();
+  await edge.start(pages);
 }

@@ -1,10 +1,8 @@
 /** An edge that is replaced under load, beside nginx that is told to reload: what fails, and what is cut. */
 
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startLoneEdge } from '@headwater/test/fleet/lone-edge.ts';
+import { startLoopbackServer } from '@headwater/test/fleet/loopback-server.ts';
 import { type LoadObject, type Tally, startLoad } from '@headwater/test/fleet/steady-load.ts';
 import type { Figure, FigureResult, Measured } from './figure.ts';
 import { startNginx } from './nginx.ts';
@@ -60,18 +58,9 @@ function linesOf(who: string, tally: Tally, bound: Measured['bound']): Measured[
   ];
 }
 
-async function startOrigin() {
-  const server = createServer((request, response) => {
+function startOrigin(): ReturnType<typeof startLoopbackServer> {
+  return startLoopbackServer((request, response) => {
     const body = OBJECTS.find(({ path }) => path === request.url)?.body ?? Buffer.alloc(0);
     response.writeHead(200, { 'cache-control': 'max-age=600', 'content-length': body.length }).end(body);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }

@@ -4,8 +4,6 @@ import assert from 'node:assert/strict';
 import { X509Certificate, createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { connect, getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -13,6 +11,7 @@ import { TlsFolder } from '@headwater/edge/src/secure-rig.ts';
 import type { Browser, Page } from 'playwright-core';
 import { openWatchPage, startBrowser, type PlayerName, type WatchPage } from '../fleet/browser.ts';
 import { SMALL_LADDER, startFleet, type Fleet, type OnAir } from '../fleet/fleet.ts';
+import { startLoopbackServer } from '../fleet/loopback-server.ts';
 import { until } from '../fleet/until.ts';
 
 const WATCHED_S = 8;
@@ -224,8 +223,8 @@ async function certificateOf(url: string): Promise<string> {
 }
 
 /** A film that pages of every site may have. */
-async function startLibrary(): Promise<AsyncDisposable & { readonly url: string }> {
-  const server = createServer(({ headers }, response) => {
+function startLibrary(): ReturnType<typeof startLoopbackServer> {
+  return startLoopbackServer(({ headers }, response) => {
     const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '') ?? [];
     const fields = {
       'access-control-allow-origin': '*',
@@ -239,13 +238,4 @@ async function startLibrary(): Promise<AsyncDisposable & { readonly url: string 
     response.writeHead(206, { ...fields, 'content-range': `bytes ${first}-${end - 1}/${FILM.length}` });
     response.end(FILM.subarray(Number(first), end));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await server[Symbol.asyncDispose]();
-    },
-  };
 }

@@ -178,10 +178,14 @@ for (const workers of [1, 2]) {
           return below.length === 1 + workers && below;
         });
         const [served, done] = [edge.said('worker_serves'), edge.said('restart_done')];
-        edge.child.signal('SIGHUP');
-        await edge.untilSaid('worker_serves', served + 1);
         const old = await workersAmong(before);
         assert.equal(old.length, workers);
+        edge.child.signal('SIGHUP');
+        // A successor is started once it has its socket, and those before it are told to end when all successors serve.
+        await until('a successor to be started', 10_000, async () => {
+          const started = (await edge.processes()).filter((pid) => !before.includes(pid));
+          return (await workersAmong(started)).length > 0;
+        });
         for (const pid of old) process.kill(pid, 'SIGSTOP');
         await edge.untilSaid('worker_serves', served + workers);
         const load = startLoad({ port: edge.port, objects: OBJECTS, perSecond: PER_SECOND });

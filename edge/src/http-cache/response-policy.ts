@@ -4,7 +4,7 @@ import { reachOf, secondsOf, type Directives } from './cache-control.ts';
 import { parseDeltaSeconds } from './delta-seconds.ts';
 import { linesOf, valueOf, type FieldList } from './fields.ts';
 import { parseHttpDate } from './http-date.ts';
-import { HEURISTIC_STATUSES } from './status.ts';
+import { HEURISTIC_STATUSES, STALE_IF_ERROR_STATUSES } from './status.ts';
 import type { StoredHead } from './stored-head.ts';
 import { controlOf } from './targeted-control.ts';
 
@@ -66,6 +66,8 @@ function readPolicy(head: StoredHead): ResponsePolicy {
   const isStrict = directives.has('must-revalidate') || directives.has('proxy-revalidate');
   const hasExtension = whileRevalidateS !== null || ifErrorS !== null;
   const mustValidate = reachOf(directives, 'no-cache') === 'whole';
+  // An error of before is no better than the one that it would stand in for.
+  const isError = STALE_IF_ERROR_STATUSES.has(head.status);
   return {
     lifetimeMs,
     initialAgeMs: initialAgeMs(head),
@@ -79,8 +81,8 @@ function readPolicy(head: StoredHead): ResponsePolicy {
           ? 0
           : Math.min(DEFAULT_STALE_WHILE_REVALIDATE_MS, lifetimeMs / 2)
         : whileRevalidateS * 1000,
-    staleIfErrorMs: (ifErrorS ?? (isShared ? 0 : DEFAULT_STALE_IF_ERROR_S)) * 1000,
-    boundsStaleIfError: ifErrorS !== null,
+    staleIfErrorMs: isError ? 0 : (ifErrorS ?? (isShared ? 0 : DEFAULT_STALE_IF_ERROR_S)) * 1000,
+    boundsStaleIfError: isError || ifErrorS !== null,
   };
 }
 

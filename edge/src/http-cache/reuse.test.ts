@@ -151,6 +151,24 @@ test('stale-if-error: by default for a short time, unless forbidden or bounded',
   }
 });
 
+test('an error of before does not stand in for one of now', () => {
+  for (const [status, isServed] of [
+    [200, true],
+    [404, true],
+    [501, true],
+    [500, false],
+    [503, false],
+  ] as const) {
+    for (const [control, request] of [
+      ['max-age=10, stale-if-error=60', get()],
+      ['max-age=10', get('Cache-Control', 'stale-if-error=60')],
+    ] as const) {
+      const { onErrorServe } = judgeReuse(request, stored(['Cache-Control', control], { status }), NOW_MS + 11_000);
+      assert.equal(onErrorServe, isServed, `${status} ${control}`);
+    }
+  }
+});
+
 test('why a request goes on, and the figures of the answer', () => {
   assert.equal(judge('max-age=10', 'no-cache', 1).fwd, 'request');
   assert.equal(judge('max-age=10', '', 11).fwd, 'stale');

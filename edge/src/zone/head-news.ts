@@ -7,15 +7,22 @@ import type { ExchangeTimes } from '../http-cache/stored-head.ts';
 import { freshenByHead } from '../http-cache/validation.ts';
 import { selectVariant } from '../http-cache/vary.ts';
 import type { Ask } from './ask.ts';
-import type { Shelf } from './shelf.ts';
+import type { PurgeMark } from './entry.ts';
+import { type Shelf, isLater } from './shelf.ts';
 import { tagsOf } from './tags.ts';
+
+/** When it was asked, and where it stands among the purges. */
+interface Question {
+  readonly times: ExchangeTimes;
+  readonly purge: PurgeMark;
+}
 
 /** Brings what the same request for GET would get up to date; what has changed is not used any more. */
 export async function freshenStored(
   shelf: Shelf,
   ask: Ask,
   response: { readonly status: number; readonly fields: FieldList },
-  times: ExchangeTimes,
+  { times, purge }: Question,
 ): Promise<void> {
   // What is for one viewer says nothing of what others may have.
   if (asksAlone(ask.request)) return;
@@ -23,6 +30,8 @@ export async function freshenStored(
   const candidates = await shelf.candidates(ask);
   const variant = selectVariant(candidates, get)?.variant;
   if (variant === undefined || variant === null) return;
+  // It knows nothing of what was asked for after it, and what was purged or changed since must not come back by it.
+  if (purge.isVoid || isLater(variant, { head: times, purge })) return;
   const news = freshenByHead(variant.head, response, { times, storedBytes: variant.lengthBytes });
   switch (news.kind) {
     case 'updated':

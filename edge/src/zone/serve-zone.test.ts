@@ -535,6 +535,44 @@ test('HEAD is answered from what is stored, and its news bring that up to date',
   assert.match(statusOf(await ask(rig.edge, '/a')), /hit/);
 });
 
+test('HEAD says nothing of what was asked for after it, by time or behind a purge', async () => {
+  for (const isPurged of [true, false]) {
+    await using rig = await startZoneRig(() => undefined);
+    const held = Promise.withResolvers<ServerResponse>();
+    rig.answering = (_, response) => held.resolve(response);
+    const head = ask(rig.edge, '/a', { method: 'HEAD' });
+    const late = await held.promise;
+    if (isPurged) {
+      const purge = { id: 'p', soft: false, atMs: 0, url: '/a' };
+      await rig.edge.carryOut({ cursor: '2', snapshot: false, messages: [{ type: 'purge', purge }] });
+    } else rig.clock.nowAtMs += 1;
+    rig.answering = always({ ...MINUTE, etag: '"1"', 'x-told': 'later' });
+    await ask(rig.edge, '/a');
+    late.writeHead(200, { 'cache-control': 'max-age=600', etag: '"1"', 'x-told': 'before', 'content-length': 5 }).end();
+    assert.equal((await head).headers['x-told'], 'before');
+    assert.equal((await ask(rig.edge, '/a')).headers['x-told'], 'later');
+  }
+});
+
+test('a confirmation that was asked for first and comes last changes nothing', async () => {
+  await using rig = await startZoneRig(always({ 'cache-control': 'max-age=60', etag: '"1"' }));
+  await ask(rig.edge, '/a');
+  rig.clock.nowAtMs += 120_000;
+  const held = Promise.withResolvers<ServerResponse>();
+  rig.answering = (_, response) => held.resolve(response);
+  const first = ask(rig.edge, '/a');
+  const late = await held.promise;
+  const purge = { id: 'p', soft: true, atMs: 0, url: '/a' };
+  await rig.edge.carryOut({ cursor: '2', snapshot: false, messages: [{ type: 'purge', purge }] });
+  rig.answering = (_, response) => response.writeHead(304, { ...MINUTE, etag: '"1"', 'x-told': 'later' }).end();
+  assert.equal((await ask(rig.edge, '/a')).headers['x-told'], 'later');
+  late.writeHead(304, { 'cache-control': 'max-age=600', etag: '"1"', 'x-told': 'before' }).end();
+  assert.equal((await first).headers['x-told'], 'before');
+  const again = await ask(rig.edge, '/a');
+  assert.match(statusOf(again), /hit; ttl=60/);
+  assert.equal(again.headers['x-told'], 'later');
+});
+
 test('HEAD that goes on says why', async () => {
   await using rig = await startZoneRig(always({ ...MINUTE, vary: 'x' }));
   const why = async (headers: OutgoingHttpHeaders = {}) =>

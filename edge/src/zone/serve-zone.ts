@@ -231,12 +231,14 @@ async function forward(edge: ZoneEdge, exchange: Exchange, ask: Ask, wait: Wait)
   }
   const why = method === 'HEAD' ? edge.desk.whyForwarded(ask) : forwarded('method');
   const requestMs = edge.clock.nowMs();
+  const purge = edge.shelf.openQuestion(ask);
   const answer = new Answer(
     (handler) => edge.upstream.fetch(upstreamRequest(exchange, ask), handler),
     (status, fields) => informed(exchange, status, fields),
   );
   wait.signal.addEventListener('abort', () => answer.abort(), { once: true });
   const head = await answer.head;
+  edge.shelf.closeQuestion(ask, purge);
   wait.over();
   const how = { ...(await why), fwdStatus: 'code' in head ? null : head.status };
   const telling = { edgeId: edge.id, how, isPrivate: ask.isPrivate };
@@ -247,7 +249,7 @@ async function forward(edge: ZoneEdge, exchange: Exchange, ask: Ask, wait: Wait)
     return edge.events.answered(exchange.response.destroyed ? 'left' : 'failed', 0);
   }
   const times = { requestMs, responseMs: edge.clock.nowMs() };
-  if (method === 'HEAD') await freshenStored(edge.shelf, ask, head, times);
+  if (method === 'HEAD') await freshenStored(edge.shelf, ask, head, { times, purge });
   if (!isSafe(method)) await invalidate(edge, ask, head);
   const sent = await replyAnswer(exchange, { answer, head, run: PLAIN_RUN }, telling);
   edge.events.answered(outcomeOf(how, sent), sent.bytes);

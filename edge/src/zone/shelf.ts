@@ -160,12 +160,17 @@ export class Shelf {
     if (siblings?.size === 0) this.#growing.delete(named.key);
   }
 
-  /** The origin has confirmed a stored response: it has a new head, and stands after the purges up to the question. */
+  /**
+   * The origin has confirmed a stored response: it has a new head, and stands after the purges up to the question. One that was
+   * asked behind a later purge and came sooner has a newer head already.
+   */
   confirm(named: Named, { id, head, tags, purge }: Omit<Variant, 'lengthBytes'>): Promise<void> {
     return this.#edit(named, (variants) =>
       purge.isVoid
         ? variants
-        : variants.map((stored) => (stored.id === id ? { ...stored, head, tags, purge } : stored)),
+        : variants.map((stored) =>
+            stored.id === id && stored.purge.seq <= purge.seq ? { ...stored, head, tags, purge } : stored,
+          ),
     );
   }
 
@@ -241,7 +246,12 @@ function isReplaced(old: Variant, id: string, request: RequestHead): boolean {
   return old.id === id || selectVariant([old], request) !== undefined;
 }
 
+interface WhenAsked {
+  readonly head: Pick<StoredHead, 'requestMs'>;
+  readonly purge: Pick<PurgeMark, 'seq'>;
+}
+
 /** Whether one was asked for after the other: between them lies a purge, or time. */
-function isLater(one: Variant, other: Variant): boolean {
+export function isLater(one: WhenAsked, other: WhenAsked): boolean {
   return one.purge.seq > other.purge.seq || one.head.requestMs > other.head.requestMs;
 }

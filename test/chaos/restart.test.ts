@@ -33,6 +33,7 @@ const OBJECTS: readonly LoadObject[] = [
 /** Bigger than what sockets take in without anybody reading. */
 const FILM = Buffer.alloc(24 * 1024 * 1024, 'a film ');
 const SLOW = Buffer.alloc(400_000, 'slowly ');
+const TRICKLE_MS = 1_000;
 
 interface Origin extends AsyncDisposable {
   readonly url: string;
@@ -50,8 +51,15 @@ async function startOrigin(): Promise<Origin> {
     const body = OBJECTS.find(({ path }) => path === url)?.body ?? (url === '/film' ? FILM : SLOW);
     response.writeHead(200, { 'cache-control': 'max-age=600', 'content-length': body.length });
     if (!url.startsWith('/slow')) return void response.end(body);
-    response.write(body.subarray(0, body.length / 2));
-    unfinished.push(() => response.end(body.subarray(body.length / 2)));
+    let sent = body.length / 2;
+    response.write(body.subarray(0, sent));
+    // An origin that says nothing for too long is taken for dead.
+    const trickle = setInterval(() => response.write(body.subarray(sent, ++sent)), TRICKLE_MS);
+    response.once('close', () => clearInterval(trickle));
+    unfinished.push(() => {
+      clearInterval(trickle);
+      response.end(body.subarray(sent));
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Unsent } from '../unsent.ts';
 import { Body } from './body.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import { StalledFills } from './stalled-fills.ts';
 
 const ALONE_MS = 1_000;
 
@@ -17,6 +18,8 @@ function emptyBody(): Body {
     aloneMs: ALONE_MS,
     isStored: true,
     refetch: () => undefined,
+    hasRanges: true,
+    stalled: new StalledFills(1),
     onIdle: () => undefined,
   });
 }
@@ -30,7 +33,14 @@ test('a fill that nobody reads has its time from the last reader on, however man
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const body = emptyBody();
   let isAborted = false;
-  const span = { position: 0, end: 10, isOpen: true, resume: () => undefined, abort: () => (isAborted = true) };
+  const span = {
+    position: 0,
+    end: 10,
+    isOpen: true,
+    resume: () => undefined,
+    abort: () => (isAborted = true),
+    suspend: () => undefined,
+  };
   body.begin(span);
   for (let reader = 0; reader < 3; reader += 1) {
     body.leave(body.enter(0));

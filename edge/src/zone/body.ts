@@ -7,10 +7,13 @@
 
 import type { FieldList } from '../http-cache/fields.ts';
 import type { ProblemCode } from '@headwater/protocol/problem';
-import { type Patience, waitUntil } from '../patience.ts';
+import type { Patience } from '../patience.ts';
 import { SLICE_BYTES, type SliceExtent } from '../tiers/tier-entry.ts';
-import { GrowingExtent } from './growing-extent.ts';
+import type { GrowingExtent } from './growing-extent.ts';
 import type { MemoryBudget } from './memory-budget.ts';
+import { PinnedSlices } from './pinned-slices.ts';
+import type { StalledFills } from './stalled-fills.ts';
+import { Watchers } from './watchers.ts';
 
 /** Where slices are kept. */
 export interface SliceStore {
@@ -29,6 +32,8 @@ export interface Span {
   /** lets a run that was told to wait go on */
   resume(): void;
   abort(): void;
+  /** Ends it where it is: the body has let it go. */
+  suspend(): void;
 }
 
 /** Somebody who reads, and how far they are. */
@@ -53,6 +58,9 @@ interface BodyOptions {
   readonly isStored: boolean;
   /** has a stretch fetched again; null where bytes of two fetches must not be put together */
   readonly refetch: ((body: Body, first: number, end: number) => void) | null;
+  /** a stretch costs its upstream no more than that */
+  readonly hasRanges: boolean;
+  readonly stalled: StalledFills;
   /** neither read nor filled any more */
   readonly onIdle: (body: Body) => void;
 }
@@ -65,12 +73,13 @@ const AHEAD_BYTES = 8 * SLICE_BYTES;
 export class Body {
   readonly id: string;
   readonly #options: BodyOptions;
-  readonly #pinned = new Map<number, GrowingExtent>();
+  readonly #pinned: PinnedSlices;
   readonly #runs = new Set<Span>();
+  /** those that were told to wait for readers, and how they are let go */
+  readonly #stalled = new Map<Span, { suspend(): void }>();
   readonly #readers = new Set<Reader>();
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Watchers();
   #lengthBytes: number | null;
-  #pinnedBytes = 0;
   #isStored: boolean;
   #holds = 0;
   #isLoading = false;
@@ -84,6 +93,7 @@ export class Body {
     this.#options = options;
     this.#lengthBytes = options.lengthBytes;
     this.#isStored = options.isStored;
+    this.#pinned = new PinnedSlices(options.budget);
     options.budget.enter(this);
   }
 
@@ -128,18 +138,18 @@ export class Body {
   }
 
   /**
-   * Others need the memory: slices that are whole go. Who reads them later finds them in the tiers, or has them fetched again. What
-   * can be had from nowhere stays while it comes in, unless it is its own readers that it waits for.
+   * Others need the memory: all goes but the slices that are coming in. Who reads them later finds them in the tiers, or has them
+   * fetched again. What can be had from nowhere stays while it comes in, unless it is its own readers that it waits for.
    */
   giveBack(): void {
     if (this.#isLoading) return;
-    const runs = [...this.#runs];
-    if (this.#options.refetch === null && runs.length > 0) {
-      if (!runs.every((run) => this.#isAhead(run))) return;
+    if (this.#options.refetch === null && this.#runs.size > 0) {
+      if (this.#stalled.size < this.#runs.size) return;
       this.#isStored = false;
     }
-    const growing = new Set(runs.map(({ position }) => Math.floor(position / SLICE_BYTES)));
-    for (const [index, extent] of this.#pinned) if (!growing.has(index)) this.#unpin(index, extent);
+    for (const span of this.#stalled.keys()) this.#suspend(span);
+    const growing = new Set([...this.#runs].map(({ position }) => Math.floor(position / SLICE_BYTES)));
+    for (const index of this.#pinned.indices) if (!growing.has(index)) this.#pinned.unpin(index);
   }
 
   begin(span: Span): void {
@@ -151,6 +161,7 @@ export class Body {
    * @returns `more`, `wait` until the span is resumed, or `full` when there is no memory
    */
   append(span: Span, chunk: Buffer): 'more' | 'wait' | 'full' {
+    this.#goesOn(span);
     for (let taken = 0; taken < chunk.length;) {
       const index = Math.floor(span.position / SLICE_BYTES);
       const within = span.position - index * SLICE_BYTES;
@@ -158,15 +169,15 @@ export class Body {
       const extent = this.#extentAt(index, within, span.end);
       if (extent === null) return 'full';
       const known = Math.min(piece.length, extent.end - within);
-      const before = extent.heldBytes;
-      if (!extent.append(piece.subarray(known))) return 'full';
-      this.#pinnedBytes += extent.heldBytes - before;
+      if (!this.#pinned.append(extent, piece.subarray(known))) return 'full';
       taken += piece.length;
       span.position += piece.length;
       if (extent.end === (this.#endOfSlice(index) ?? SLICE_BYTES)) this.#seal(index, extent);
     }
-    this.#wake();
-    return this.#isAhead(span) ? 'wait' : 'more';
+    this.#watchers.wake();
+    if (!this.#isAhead(span)) return 'more';
+    this.#stall(span);
+    return 'wait';
   }
 
   /** A run has brought all it was to bring. One without a known end has found the object's. */
@@ -209,24 +220,22 @@ export class Body {
   /** A reader goes on from another place, or from where it is when it has taken bytes. */
   seek(reader: Reader, position: number): void {
     reader.position = position;
-    for (const run of this.#runs) if (!this.#isAhead(run)) run.resume();
+    for (const run of this.#runs) {
+      if (this.#isAhead(run)) continue;
+      this.#goesOn(run);
+      run.resume();
+    }
   }
 
   /** What is pinned from a byte on, within its slice; null when that byte is not. */
   read(position: number): Buffer | null {
-    const index = Math.floor(position / SLICE_BYTES);
-    return this.#pinned.get(index)?.from(position - index * SLICE_BYTES) ?? null;
+    return this.#pinned.read(position);
   }
 
   /** Whether a byte is here, or an upstream has begun to bring it. */
   isAtHand(position: number): boolean {
-    return (
-      this.read(position) !== null ||
-      this.#isComing(
-        position,
-        [...this.#runs].filter(({ isOpen }) => isOpen),
-      )
-    );
+    const open = [...this.#runs].filter(({ isOpen }) => isOpen);
+    return this.read(position) !== null || this.#isComing(position, open);
   }
 
   /**
@@ -250,7 +259,7 @@ export class Body {
           return { kind: 'failed', code: this.#failure ?? 'upstream_failed' };
         refetch(this, position, Math.min(this.#lengthBytes, end ?? Infinity));
       }
-      if (!(await this.#change(patience))) return { kind: 'failed', code: 'upstream_timeout' };
+      if (!(await this.#watchers.change(patience))) return { kind: 'failed', code: 'upstream_timeout' };
     }
   }
 
@@ -269,9 +278,9 @@ export class Body {
       const bytes = this.read(position) ?? (await this.#stored(position));
       if (bytes === null) return false;
       const index = Math.floor(position / SLICE_BYTES);
-      if (!this.#pinned.has(index)) {
+      if (this.#pinned.at(index) === undefined) {
         const extent = this.#extentAt(index, position - index * SLICE_BYTES, this.#lengthBytes);
-        if (extent?.append(bytes) !== true) return false;
+        if (extent === null || !this.#pinned.append(extent, bytes)) return false;
       }
       position += bytes.length;
     }
@@ -286,21 +295,11 @@ export class Body {
     return within >= 0 && within < extent.bytes.length ? extent.bytes.subarray(within) : null;
   }
 
-  /**
-   * The extent that a byte belongs into: one that has it or ends right before it, else a new one.
-   * @param stop what comes ends there; null: nobody knows
-   */
+  /** @param stop what comes ends there; null: nobody knows */
   #extentAt(index: number, within: number, stop: number | null): GrowingExtent | null {
-    const there = this.#pinned.get(index);
-    if (there !== undefined && within >= there.offset && within <= there.end) return there;
-    if (there !== undefined) this.#unpin(index, there);
     const end = this.#endOfSlice(index);
     const expected = end === null ? null : Math.min(end, (stop ?? Infinity) - index * SLICE_BYTES) - within;
-    const extent = GrowingExtent.begin(this.#options.budget, within, expected);
-    if (extent === null) return null;
-    this.#pinned.set(index, extent);
-    this.#pinnedBytes += extent.heldBytes;
-    return extent;
+    return this.#pinned.extentAt(index, within, expected);
   }
 
   /** Where a slice ends, from its own start; null while the object's end is not known. */
@@ -311,24 +310,40 @@ export class Body {
 
   #sealAt(position: number): void {
     const index = Math.floor(Math.max(0, position - 1) / SLICE_BYTES);
-    const extent = this.#pinned.get(index);
+    const extent = this.#pinned.at(index);
     if (extent !== undefined) this.#seal(index, extent);
   }
 
   #seal(index: number, extent: GrowingExtent): void {
     if (this.#isStored) this.#options.store.putSlice(this.id, index, extent.whole());
-    for (const [oldest, held] of this.#pinned) {
-      if (this.#pinnedBytes <= this.#options.pinLimitBytes || oldest === index) return;
+    for (const oldest of this.#pinned.indices) {
+      if (this.#pinned.heldBytes <= this.#options.pinLimitBytes || oldest === index) return;
       // What cannot be fetched again must be whole to be stored.
       if (this.#options.refetch === null) this.#isStored = false;
-      this.#unpin(oldest, held);
+      this.#pinned.unpin(oldest);
     }
   }
 
-  #unpin(index: number, extent: GrowingExtent): void {
-    this.#pinned.delete(index);
-    this.#pinnedBytes -= extent.heldBytes;
-    extent.release();
+  /** A run waits for readers from now on. */
+  #stall(span: Span): void {
+    const fill = { suspend: () => this.#suspend(span) };
+    this.#stalled.set(span, fill);
+    if (this.#options.hasRanges) this.#options.stalled.enter(fill);
+  }
+
+  #goesOn(span: Span): void {
+    const fill = this.#stalled.get(span);
+    if (fill === undefined) return;
+    this.#stalled.delete(span);
+    this.#options.stalled.leave(fill);
+  }
+
+  /** A run that waits for readers ends where it is. They have the rest brought when they want it, or are cut off then. */
+  #suspend(span: Span): void {
+    if (this.#options.refetch === null) this.#failure = 'upstream_failed';
+    this.#pinned.unpin(Math.floor(span.position / SLICE_BYTES));
+    span.suspend();
+    this.#leave(span);
   }
 
   /** Where nobody reads, what is short enough is brought in for those who come next, within a time. */
@@ -364,37 +379,17 @@ export class Body {
   }
 
   #leave(span: Span): void {
+    this.#goesOn(span);
     this.#runs.delete(span);
-    this.#wake();
+    this.#watchers.wake();
     this.#settle();
   }
 
   #settle(): void {
     if (this.#runs.size > 0 || this.#readers.size > 0 || this.#holds > 0) return;
     clearTimeout(this.#aloneTimer);
-    for (const [index, extent] of this.#pinned) this.#unpin(index, extent);
+    for (const index of this.#pinned.indices) this.#pinned.unpin(index);
     this.#options.budget.leave(this);
     this.#options.onIdle(this);
-  }
-
-  #wake(): void {
-    for (const watcher of this.#watchers) watcher();
-  }
-
-  /** Whether anything has changed by then. */
-  #change(patience: Patience): Promise<boolean> {
-    let hasChanged = false;
-    return waitUntil(
-      () => hasChanged,
-      patience,
-      (check) => {
-        const watcher = (): void => {
-          hasChanged = true;
-          check();
-        };
-        this.#watchers.add(watcher);
-        return () => this.#watchers.delete(watcher);
-      },
-    );
   }
 }

@@ -2,7 +2,7 @@
 
 import type { ProblemCode } from '@headwater/protocol/problem';
 import type { Clock } from '@headwater/service/clock';
-import { type FieldList, endToEnd, valueOf, without } from '../http-cache/fields.ts';
+import { type FieldList, endToEnd, membersOf, valueOf, without } from '../http-cache/fields.ts';
 import { parseContentRange } from '../http-cache/ranges.ts';
 import { STALE_IF_ERROR_STATUSES } from '../http-cache/status.ts';
 import { judgeStorage } from '../http-cache/storable.ts';
@@ -192,7 +192,8 @@ async function newObject(fetching: Fetching, ask: Ask, arrived: Arrived): Promis
   const lengthBytes = lengthOf(response);
   const refetch = lengthBytes === null ? null : refetchOf(fetching, ask, head, lengthBytes);
   if (lengthBytes !== null && lengthBytes > fetching.objectLimitBytes && refetch === null) return null;
-  return { id: null, head, tags, purge, lengthBytes, refetch, first: 0, end: lengthBytes };
+  const hasRanges = membersOf((valueOf(fields, 'accept-ranges') ?? '').toLowerCase()).includes('bytes');
+  return { id: null, head, tags, purge, lengthBytes, refetch, hasRanges, first: 0, end: lengthBytes };
 }
 
 /** A part (RFC 9111 §3.3): stored under the head of the whole, and with what is stored of the same bytes (§3.4). */
@@ -219,6 +220,7 @@ async function partOf(
     purge,
     lengthBytes: completeBytes,
     refetch: refetchOf(fetching, ask, whole, completeBytes),
+    hasRanges: true,
     first: firstByte,
     end: lastByte + 1,
   };
@@ -248,7 +250,7 @@ async function bringIn(
   });
   await fetching.shelf.settle(ask, growing, {
     request: ask.request,
-    isWhole: ended === 'whole' || (ended === 'broken' && refetch !== null),
+    isWhole: ended === 'whole' || (ended !== 'changed' && refetch !== null),
   });
   // Whoever waited for this head is told of it in the same turn, and has its place among the readers by then.
   setImmediate(() => body.release());

@@ -49,8 +49,8 @@ const FRUITLESS_LIMIT = 4;
 const RESUME_LIMIT = 20;
 const RETRY = { firstMs: 20, maxMs: 400 } as const;
 
-/** How a run ended. */
-export type RunEnd = 'whole' | 'broken' | 'changed';
+/** How a run ended; `suspended`: others needed what it held, and it is taken up when somebody reads on. */
+export type RunEnd = 'whole' | 'broken' | 'changed' | 'suspended';
 
 type Ended =
   | { readonly kind: 'end'; readonly trailers: FieldList }
@@ -63,6 +63,7 @@ class RunSpan implements Span {
   readonly end: number | null;
   #answer: Answer | null = null;
   isAborted = false;
+  isSuspended = false;
   isOpen = false;
 
   constructor(first: number, end: number | null) {
@@ -83,6 +84,11 @@ class RunSpan implements Span {
   abort(): void {
     this.isAborted = true;
     this.#answer?.abort();
+  }
+
+  suspend(): void {
+    this.isSuspended = true;
+    this.abort();
   }
 }
 
@@ -122,6 +128,7 @@ async function carry(body: Intake, span: RunSpan, opened: Answer | null, options
     next = await reopen(span, options);
   }
   if (typeof next === 'object') next.answer.abort();
+  if (span.isSuspended) return 'suspended';
   body.fail(span, code, next === 'changed');
   return next === 'changed' ? 'changed' : 'broken';
 }
@@ -130,7 +137,7 @@ async function reopen(span: RunSpan, options: RunOptions): Promise<Continuation>
   return options.reopen === null ? 'changed' : options.reopen(span.position);
 }
 
-function drain(body: Intake, span: Span, { answer, skipBytes, end }: Opened): Promise<Ended> {
+function drain(body: Intake, span: RunSpan, { answer, skipBytes, end }: Opened): Promise<Ended> {
   // What comes behind that is no part of the object, whatever else it is.
   const last = Math.min(span.end ?? Infinity, end ?? Infinity);
   return new Promise((resolve) => {
@@ -142,7 +149,7 @@ function drain(body: Intake, span: Span, { answer, skipBytes, end }: Opened): Pr
     };
     answer.pipe({
       data(chunk): boolean {
-        if (isOver) return false;
+        if (isOver || span.isAborted) return false;
         const skipped = Math.min(toSkip, chunk.length);
         toSkip -= skipped;
         const rest = chunk.subarray(skipped);

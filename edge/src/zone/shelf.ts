@@ -14,6 +14,7 @@ import { SLICE_BYTES } from '../tiers/tier-entry.ts';
 import type { Entry, PurgeMark, Variant } from './entry.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { PurgeRules } from './purge-rules.ts';
+import { STALLED_FILLS, StalledFills } from './stalled-fills.ts';
 
 /** The tiers: at once from RAM, later from disk. */
 interface ObjectStore extends SliceStore {
@@ -45,7 +46,11 @@ export interface NewObject {
   readonly lengthBytes: number | null;
   /** null where bytes of two fetches must not be put together */
   readonly refetch: Refetch | null;
+  /** its upstream has shown that it gives ranges */
+  readonly hasRanges: boolean;
 }
+
+type BodyOf = Pick<NewObject, 'lengthBytes' | 'refetch' | 'hasRanges'> & { readonly id: string };
 
 /** A candidate on its way in. */
 export interface Growing extends Candidate {
@@ -64,6 +69,7 @@ export class Shelf {
   readonly #bodies = new Map<string, Body>();
   readonly #questions = new Map<string, Set<PurgeMark>>();
   readonly #edits = new Map<string, Promise<void>>();
+  readonly #stalled = new StalledFills(STALLED_FILLS);
 
   constructor(options: ShelfOptions) {
     this.#options = options;
@@ -127,8 +133,8 @@ export class Shelf {
 
   /** A new object begins to come in; whoever asks from now on finds it. */
   grow({ key }: Named, object: NewObject): Growing {
-    const { head, tags, purge, lengthBytes, refetch } = object;
-    const body = this.#newBody(object.id ?? randomUUID(), lengthBytes, refetch);
+    const { head, tags, purge } = object;
+    const body = this.#newBody({ ...object, id: object.id ?? randomUUID() });
     const growing: Growing = { head, tags, purge, variant: null, body };
     const siblings = this.#growing.get(key) ?? new Set();
     this.#growing.set(key, siblings.add(growing));
@@ -188,14 +194,15 @@ export class Shelf {
 
   async #openBody(variant: Variant, refetch: Refetch | null): Promise<Hold | null> {
     const open = this.#bodies.get(variant.id);
-    const body = open === undefined || open.hasFailed ? this.#newBody(variant.id, variant.lengthBytes, refetch) : open;
+    const isOpen = open !== undefined && !open.hasFailed;
+    const body = isOpen ? open : this.#newBody({ ...variant, refetch, hasRanges: true });
     const reader = body.enter(0);
     if (refetch !== null || (await body.load())) return { body, reader };
     body.leave(reader);
     return null;
   }
 
-  #newBody(id: string, lengthBytes: number | null, refetch: Refetch | null): Body {
+  #newBody({ id, lengthBytes, refetch, hasRanges }: BodyOf): Body {
     const { store, budget, pinLimitBytes, aloneMs } = this.#options;
     const body = new Body({
       id,
@@ -206,6 +213,8 @@ export class Shelf {
       aloneMs,
       isStored: true,
       refetch: refetch === null ? null : (into, first, end) => refetch(into, { first, end }),
+      hasRanges: hasRanges && refetch !== null,
+      stalled: this.#stalled,
       onIdle: (idle) => {
         if (this.#bodies.get(id) === idle) this.#bodies.delete(id);
       },

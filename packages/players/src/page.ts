@@ -33,6 +33,7 @@ const FILES: Readonly<Record<string, string>> = {
   'browser/shaka-driver.ts': '@headwater/players/browser/shaka-driver.ts',
   'browser/fetch-deadline.ts': '@headwater/players/browser/fetch-deadline.ts',
   'browser/held-segments.ts': '@headwater/players/browser/held-segments.ts',
+  'browser/resume-segments.ts': '@headwater/players/browser/resume-segments.ts',
   'browser/libraries.ts': '@headwater/players/browser/libraries.ts',
   'browser/stalls.ts': '@headwater/players/browser/stalls.ts',
   'browser/clock.ts': '@headwater/players/browser/clock.ts',

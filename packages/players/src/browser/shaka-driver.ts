@@ -4,6 +4,7 @@ import type shaka from 'shaka-player';
 import { SHAKA_PRESET } from '../presets.ts';
 import { type Driver, type DriverOptions, EDGE_HEADER, hostOf, renditionLabel, type Rendition } from './driver.ts';
 import { loadShaka } from './libraries.ts';
+import { segmentResumer } from './resume-segments.ts';
 
 export async function startShaka({ video, url, onError }: DriverOptions): Promise<Driver> {
   const library = await loadShaka();
@@ -13,10 +14,15 @@ export async function startShaka({ video, url, onError }: DriverOptions): Promis
   let edge: string | null = null;
   await player.attach(video);
   player.configure(SHAKA_PRESET);
+  const { SEGMENT } = library.net.NetworkingEngine.RequestType;
+  const resume = segmentResumer();
+  player.getNetworkingEngine()?.registerRequestFilter((type, request) => {
+    if (type === SEGMENT) resume(request);
+  });
   // A segment that grows takes two seconds: who sends it is known from its headers on.
   player.addEventListener('downloadheadersreceived', (event) => {
     const { headers, request, requestType } = event as unknown as HeadersReceived;
-    if (requestType !== library.net.NetworkingEngine.RequestType.SEGMENT) return;
+    if (requestType !== SEGMENT) return;
     edge = headers[EDGE_HEADER] ?? hostOf(request.uris[0] ?? '');
   });
   player.addEventListener('error', (event) => {

@@ -27,7 +27,8 @@ export const fills: Figure = {
   description:
     `An object of 1 MB that its origin writes in ${PIECES} pieces, ${PIECE_MS} ms apart, each time under a new name. ` +
     `${JOINERS} join the first reader at once and one 500 ms later; edge, Varnish and nginx (proxy_cache_lock) by turns, ` +
-    `${ROUNDS} rounds after ${WARM_ROUNDS} of an origin that is not slow, medians.\n` +
+    `${ROUNDS} rounds of servers that have just started, and ${ROUNDS} after ${WARM_ROUNDS} of an origin that is not slow; ` +
+    `medians.\n` +
     `Then ${CROWD} ask for one cold object at once; one reader takes nothing while ${READERS - 1} ` +
     `others read; ${READERS} read while the origin dies at a random byte, ${DEATHS} times (seed ${SEED}).`,
   run: measure,
@@ -60,34 +61,14 @@ async function measure(): Promise<FigureResult> {
 }
 
 async function compareJoins(servers: Readonly<Record<string, string>>): Promise<Measured[]> {
-  const joined: Record<string, number[]> = {};
-  const late: Record<string, number[]> = {};
-  // A server that has just started is asked no figure: it has compiled nothing yet.
+  const started = await measureJoins(servers, 'started');
   for (const url of Object.values(servers)) {
     for (let round = 0; round < WARM_ROUNDS; round += 1) {
       await Promise.all(Array.from({ length: JOINERS }, () => read(`${url}/quick/${round}`)));
     }
   }
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [name, url] of Object.entries(servers)) {
-      const target = `${url}/slow/${round}`;
-      const first = read(target);
-      const others = Array.from({ length: JOINERS }, () => read(target));
-      await sleep(PIECE_MS * 10);
-      const last = read(target);
-      const waits = await Promise.all(others);
-      (joined[name] ??= []).push(
-        quantile(
-          waits.map(({ firstByteMs }) => firstByteMs),
-          0.5,
-        ),
-      );
-      (late[name] ??= []).push((await last).firstByteMs);
-      await first;
-    }
-  }
-  const median = (of: Readonly<Record<string, number[]>>, name: string): number => quantile(of[name] ?? [], 0.5);
-  const beyond = median(joined, 'edge') - median(joined, 'varnish');
+  const warm = await measureJoins(servers, 'warm');
+  const names = Object.keys(servers);
   const line = (what: string, value: number, bound: Measured['bound'] = null): Measured => ({
     what,
     value,
@@ -96,12 +77,42 @@ async function compareJoins(servers: Readonly<Record<string, string>>): Promise<
     note: '',
   });
   return [
-    ...Object.keys(servers).map((name) => line(`joiner's first byte: ${name}`, median(joined, name))),
-    line(`joiner's first byte: edge − Varnish`, beyond, { most: 10 }),
-    ...Object.keys(servers).map((name) =>
-      line(`late joiner's first byte: ${name}`, median(late, name), name === 'edge' ? { most: 5 } : null),
+    ...names.map((name) => line(`joiner's first byte, just started: ${name}`, started.joiner(name))),
+    ...names.map((name) => line(`joiner's first byte: ${name}`, warm.joiner(name))),
+    line(`joiner's first byte: edge − Varnish`, warm.joiner('edge') - warm.joiner('varnish'), { most: 10 }),
+    ...names.map((name) =>
+      line(`late joiner's first byte: ${name}`, warm.late(name), name === 'edge' ? { most: 5 } : null),
     ),
   ];
+}
+
+/** Medians of what those wait who come after the first reader. */
+interface Joins {
+  joiner(server: string): number;
+  late(server: string): number;
+}
+
+async function measureJoins(servers: Readonly<Record<string, string>>, when: string): Promise<Joins> {
+  const joined: Record<string, number[]> = {};
+  const late: Record<string, number[]> = {};
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [name, url] of Object.entries(servers)) {
+      const target = `${url}/slow/${when}-${round}`;
+      const first = read(target);
+      const others = Array.from({ length: JOINERS }, () => read(target));
+      await sleep(PIECE_MS * 10);
+      const last = read(target);
+      const waits = await Promise.all(others);
+      const firstBytesMs = waits.map(({ firstByteMs }) => firstByteMs);
+      (joined[name] ??= []).push(quantile(firstBytesMs, 0.5));
+      (late[name] ??= []).push((await last).firstByteMs);
+      await first;
+    }
+  }
+  return {
+    joiner: (server) => quantile(joined[server] ?? [], 0.5),
+    late: (server) => quantile(late[server] ?? [], 0.5),
+  };
 }
 
 async function crowd(edgeUrl: string, origin: Origin): Promise<Measured[]> {

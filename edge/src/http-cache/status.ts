@@ -1,5 +1,8 @@
 /** What statuses mean to a cache (RFC 9110 §15). */
 
+/** What is above is none, and the answer an error (RFC 9110 §15). */
+export const LAST_STATUS = 599;
+
 /** Cacheable by heuristics unless the response says otherwise (RFC 9110 §15.1). */
 export const HEURISTIC_STATUSES: ReadonlySet<number> = new Set([
   200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501,

@@ -35,7 +35,8 @@ test('any final status is stored when its freshness is said; by heuristics only 
     assert.equal(refused(['Last-Modified', dateAfter(-60)], { status }), 'not-cacheable', String(status));
   }
   assert.equal(refused([], { status: 404 }), null, 'negative answers need no validator');
-  for (const status of [100, 103, 304, 416]) assert.equal(refused(FRESH, { status }), 'status', String(status));
+  for (const status of [100, 103, 304, 416, 600, 999])
+    assert.equal(refused(FRESH, { status }), 'status', String(status));
 });
 
 test('only GET is stored', () => {

@@ -7,7 +7,7 @@ import { parseContentRange } from './ranges.ts';
 import type { RequestHead } from './request-head.ts';
 import { saysFreshness } from './response-policy.ts';
 import { requestDirectives } from './reuse.ts';
-import { HEURISTIC_STATUSES, UNDERSTOOD_STATUSES } from './status.ts';
+import { HEURISTIC_STATUSES, LAST_STATUS, UNDERSTOOD_STATUSES } from './status.ts';
 import { type ResponseHead, withheldNames } from './stored-head.ts';
 import { controlOf } from './targeted-control.ts';
 import { varyOf } from './vary.ts';
@@ -39,8 +39,9 @@ export function judgeStorage(request: RequestHead, response: ResponseHead, respo
 function refusal(request: RequestHead, response: ResponseHead): StorageRefusal | null {
   const { status, fields } = response;
   if (request.method !== 'GET') return 'method';
-  // A 304 and a 416 tell something of a stored response or of its length, and are none themselves.
-  if (status < 200 || status === 304 || status === 416) return 'status';
+  // A 304 and a 416 tell something of a stored response or of its length, and are none themselves. What is no status says that
+  // something is wrong (RFC 9110 §15).
+  if (status < 200 || status === 304 || status === 416 || status > LAST_STATUS) return 'status';
   const { directives } = controlOf(fields);
   const isUnderstood = UNDERSTOOD_STATUSES.has(status);
   if (directives.has('must-understand') && !isUnderstood) return 'not-understood';

@@ -213,6 +213,25 @@ test('nothing is held for a viewer who left before the answer', async () => {
   await until(rig.edge, /^headwater_edge_waiting 0$/m);
 });
 
+test('what is stale stands in for HEAD, too, on failures that it may stand in for', async () => {
+  await using rig = await startZoneRig(always({ 'cache-control': 'max-age=10, stale-if-error=60', etag: '"1"' }));
+  await ask(rig.edge, '/a');
+  rig.clock.nowAtMs += 30_000;
+  const head = (): ReturnType<typeof ask> => ask(rig.edge, '/a', { method: 'HEAD' });
+  for (const answering of [({ socket }: IncomingMessage) => void socket.destroy(), always({}, 'sorry', 503)]) {
+    rig.answering = answering;
+    const { status, headers } = await head();
+    assert.deepEqual([status, headers['content-length'], headers.etag, headers.age], [200, '5', '"1"', '30']);
+    assert.match(statusOf({ headers }), /^edge-1; fwd=stale; .*detail=stale-if-error$/);
+  }
+  rig.answering = always({}, 'what?', 501);
+  assert.equal((await head()).status, 501);
+  rig.answering = always({}, 'sorry', 503);
+  rig.clock.nowAtMs += 60_000;
+  assert.equal((await head()).status, 503, 'it may no longer');
+  await until(rig.edge, /^headwater_edge_zone_bodies 0$/m);
+});
+
 test("what is one viewer's by now does not bring back what was everybody's", async () => {
   for (const taker of [
     always({ 'cache-control': 'private' }, 'yours'),

@@ -10,9 +10,10 @@ import type { Clock } from '@headwater/service/clock';
 import { type FieldList, endToEnd, without } from '../http-cache/fields.ts';
 import { fieldsOfNextHop } from '../http-cache/max-forwards.ts';
 import { invalidatedPaths, isSafe } from '../http-cache/invalidation.ts';
+import { STALE_IF_ERROR_STATUSES } from '../http-cache/status.ts';
 import { type Exchange, replyProblem } from '../reply.ts';
 import type { UpstreamRequest } from '../upstream/upstream-client.ts';
-import { waitUntil } from '../patience.ts';
+import { type Patience, waitUntil } from '../patience.ts';
 import type { Waiters } from '../waiters.ts';
 import { Answer } from './answer.ts';
 import type { Ask } from './ask.ts';
@@ -26,7 +27,8 @@ import { codeOfUpstream } from './upstream-code.ts';
 import type { ZoneEvents } from './zone-events.ts';
 import { freshenStored } from './head-news.ts';
 import { type Sent, problemTelling, replyAnswer, replyObject } from './zone-reply.ts';
-import { type Obtained, type Provenance, type ZoneDesk, dismiss } from './zone-desk.ts';
+import type { Provenance } from './provenance.ts';
+import { type Obtained, type ZoneDesk, dismiss } from './zone-desk.ts';
 
 /** What serving pull zones needs; made once by the composition root. */
 export interface ZoneEdge {
@@ -105,6 +107,7 @@ function replyHere(edge: ZoneEdge, { response }: Exchange): void {
 
 /** A request's wait for the head of its answer. What comes after that is bounded by what connections may hold. */
 interface Wait {
+  readonly patience: Patience;
   readonly signal: AbortSignal;
   readonly over: () => void;
 }
@@ -135,7 +138,7 @@ function serveAsked(edge: ZoneEdge, exchange: Exchange, ask: Ask): void {
     if (!(await mayGoOn(exchange, wait.signal))) return edge.events.answered('left', 0);
     return method === 'GET' ? serveGet(edge, exchange, ask, wait) : forward(edge, exchange, ask, wait);
   };
-  work({ signal: left.signal, over })
+  work({ patience, signal: left.signal, over })
     .catch((error: unknown) => {
       edge.events.threw(ask.key, error);
       replyProblem(exchange, 'internal', { edgeId: edge.id });
@@ -182,9 +185,8 @@ function askOf(edge: ZoneEdge, { request }: Exchange, asked: ZoneRequest): Ask {
 }
 
 async function serveGet(edge: ZoneEdge, exchange: Exchange, ask: Ask, wait: Wait): Promise<void> {
-  const { signal } = wait;
   const onInformation = (status: number, fields: FieldList): void => informed(exchange, status, fields);
-  const ready = await edge.desk.obtain(ask, { withinMs: edge.deadlineMs, signal, onInformation });
+  const ready = await edge.desk.obtain(ask, { ...wait.patience, onInformation });
   await handLate(edge, exchange, ask, { ready, wait });
 }
 
@@ -244,6 +246,12 @@ async function forward(edge: ZoneEdge, exchange: Exchange, ask: Ask, wait: Wait)
   const telling = { edgeId: edge.id, how, isPrivate: ask.isPrivate };
   // What it has changed at the origin it has changed: of that the viewer hears.
   if (isSafe(method) && isRefusedBy(edge, exchange, ask)) return answer.abort();
+  const isInTrouble = 'code' in head || STALE_IF_ERROR_STATUSES.has(head.status);
+  const stale = method === 'HEAD' && isInTrouble ? await edge.desk.standIn(ask, how, wait.patience) : null;
+  if (stale !== null) {
+    answer.abort();
+    return hand(edge, exchange, ask, stale);
+  }
   if ('code' in head) {
     if (!exchange.response.destroyed) replyProblem(exchange, codeOfUpstream(head), problemTelling(telling));
     return edge.events.answered(exchange.response.destroyed ? 'left' : 'failed', 0);

@@ -5,12 +5,11 @@
  */
 
 import type { ProblemCode } from '@headwater/protocol/problem';
-import type { ForwardReason } from '../http-cache/cache-status.ts';
 import { LRUCache } from 'lru-cache';
 import { valueOf } from '../http-cache/fields.ts';
 import type { FieldList } from '../http-cache/fields.ts';
 import { freshnessOf } from '../http-cache/freshness.ts';
-import { type ReuseVerdict, asksAlone, isOnlyIfCached, judgeReuse } from '../http-cache/reuse.ts';
+import { asksAlone, isOnlyIfCached, judgeReuse } from '../http-cache/reuse.ts';
 import { policyOf } from '../http-cache/response-policy.ts';
 import { STALE_IF_ERROR_STATUSES } from '../http-cache/status.ts';
 import { selectVariant, selectingOf, varyOf } from '../http-cache/vary.ts';
@@ -21,21 +20,8 @@ import { type Candidate, type Hold, letGo } from './candidate.ts';
 import type { PurgeMark } from './entry.ts';
 import { type Opened, withFirstByte } from './first-byte.ts';
 import { type Fetching, type Outcome, fetchObject, refetchOf } from './fetching.ts';
-
-/** How an answer came about, for Cache-Status (RFC 9211) and the metrics. */
-export interface Provenance {
-  /** why an upstream was asked; null for a hit */
-  readonly fwd: ForwardReason | null;
-  readonly fwdStatus: number | null;
-  readonly isStored: boolean;
-  readonly isCollapsed: boolean;
-  /** the response is not fresh, and is used all the same */
-  readonly isStale: boolean;
-  /** Age, where it is known */
-  readonly ageS: number;
-  /** for a hit: the freshness that is left */
-  readonly ttlS: number;
-}
+import { type Provenance, hitOf, missOf } from './provenance.ts';
+import { type Seen, look } from './seen.ts';
 
 export type Obtained =
   | {
@@ -87,12 +73,6 @@ interface Landed {
   /** the flight began after this request came */
   readonly isValidated: boolean;
   readonly wait: Patience;
-}
-
-interface Seen {
-  readonly candidates: readonly Candidate[];
-  readonly selected: Candidate | null;
-  readonly reuse: ReuseVerdict | null;
 }
 
 export class ZoneDesk {
@@ -171,6 +151,11 @@ export class ZoneDesk {
     }
   }
 
+  /** What is stored, for a HEAD whose upstream is in trouble; null where it may not stand in. */
+  async standIn(ask: Ask, how: Provenance, wait: Patience): Promise<Obtained | null> {
+    return this.#staleInstead(ask, this.#look(ask, await this.#fetching.shelf.candidates(ask)), { how, wait });
+  }
+
   /** What only a cache may answer, when neither this worker nor another of its node could have it (RFC 9111 §5.2.1.7). */
   isNowhere(ask: Ask): boolean {
     return isOnlyIfCached(ask.request) && !this.#fetching.isElsewhere(ask.key);
@@ -245,20 +230,7 @@ export class ZoneDesk {
   }
 
   #look(ask: Ask, candidates: readonly Candidate[]): Seen {
-    const selected = selectVariant(candidates, ask.request) ?? null;
-    if (selected === null) return { candidates, selected: null, reuse: null };
-    const reuse = judgeReuse(ask.request, selected.head, this.#fetching.clock.nowMs());
-    // Nobody else may have what an authorised request brings, so it refreshes nothing.
-    if (reuse.verdict === 'serve-and-refresh' && asksAlone(ask.request)) {
-      return { candidates, selected, reuse: { ...reuse, verdict: 'validate' } };
-    }
-    if (!selected.purge.isStale) return { candidates, selected, reuse };
-    // A soft purge: stale from now on, so what must not be served stale is validated, and is no answer in need either.
-    // Who keeps it takes it for as good as it looks: that is for the end of the line alone.
-    const maySoften = !ask.isForEdge && reuse.onErrorServe && !policyOf(selected.head).mustRevalidateStale;
-    const isWanted = reuse.verdict !== 'validate' && !asksAlone(ask.request);
-    const verdict = maySoften && isWanted ? 'serve-and-refresh' : 'validate';
-    return { candidates, selected, reuse: { ...reuse, verdict, onErrorServe: maySoften, fwd: 'stale' } };
+    return look(ask, candidates, this.#fetching.clock.nowMs());
   }
 
   #open(ask: Ask, candidate: Candidate, patience: Patience): Opened | Promise<Opened> {
@@ -360,25 +332,6 @@ function flightName(ask: Ask, { candidates }: Seen): string {
   return names === '*' || names.length === 0
     ? ask.key
     : `${ask.key}\n${JSON.stringify(selectingOf(ask.request, names))}`;
-}
-
-function hitOf(reuse: ReuseVerdict): Provenance {
-  const isStale = reuse.verdict === 'serve-and-refresh' || reuse.ttlS < 0;
-  return {
-    fwd: null,
-    fwdStatus: null,
-    isStored: false,
-    isCollapsed: false,
-    isStale,
-    ageS: reuse.ageS,
-    ttlS: reuse.ttlS,
-  };
-}
-
-function missOf({ candidates, selected, reuse }: Seen, isCollapsed: boolean, fwdStatus: number | null): Provenance {
-  const fresh = candidates.length === 0 ? 'uri-miss' : 'vary-miss';
-  const fwd = selected === null || reuse === null ? fresh : reuse.fwd;
-  return { fwd, fwdStatus, isStored: false, isCollapsed, isStale: false, ageS: 0, ttlS: 0 };
 }
 
 /** What the upstream said, where it is not what the viewer is told. */

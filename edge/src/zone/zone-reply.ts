@@ -17,7 +17,8 @@ import type { Span } from './body.ts';
 import { type Hold, letGo } from './candidate.ts';
 import { nodeStatus } from './node-status.ts';
 import { type Intake, PLAIN_RUN, type RunOptions, startRun } from './run.ts';
-import type { Obtained, Provenance } from './zone-desk.ts';
+import type { Provenance } from './provenance.ts';
+import type { Obtained } from './zone-desk.ts';
 
 /** What is said of an answer besides what it is. */
 export interface ZoneTelling {

@@ -28,6 +28,8 @@ export interface RunContext {
 interface RunOptions extends RunContext {
   /** the best first */
   readonly candidates: readonly Target[];
+  /** with its query */
+  readonly path: string;
   /** nothing that was sent matters when it is sent again, and all of it can be */
   readonly isRepeatable: boolean;
   readonly mayHedge: boolean;
@@ -64,6 +66,9 @@ const TARGETS_FAULT: ReadonlySet<UpstreamErrorCode> = new Set([
   'reset',
   'protocol',
 ]);
+
+/** The target had no chance to say anything of what was asked for. */
+const UNREACHED: ReadonlySet<UpstreamErrorCode> = new Set(['connect', 'timeout_connect']);
 
 export class FetchRun implements UpstreamFetch {
   readonly #options: RunOptions;
@@ -209,7 +214,7 @@ export class FetchRun implements UpstreamFetch {
       this.#measure(one);
       one.target.health.leave(one.isTrial);
     } else if (outcome === 'aborted') one.target.health.leave(one.isTrial);
-    else one.target.health.fail(one.isTrial);
+    else one.target.health.fail(one.isTrial, this.#options.path);
     this.#options.events.tryEnded(one.target.kind, outcome);
     one.fetching?.abort();
   }
@@ -220,7 +225,7 @@ export class FetchRun implements UpstreamFetch {
     if (this.#winner === one) return this.#fail(error);
     // Of an origin one page may be broken that any viewer can ask for, and all others well.
     const isFault = TARGETS_FAULT.has(error.code) && !(kind === 'origin' && error.code === 'protocol');
-    if (isFault) health.fail(one.isTrial);
+    if (isFault) health.fail(one.isTrial, UNREACHED.has(error.code) ? undefined : this.#options.path);
     else health.leave(one.isTrial);
     this.#options.events.tryEnded(kind, error.code);
     const isWorthIt = error.isRetryable || (this.#options.isRepeatable && TARGETS_FAULT.has(error.code));

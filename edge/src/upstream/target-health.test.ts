@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { seeded } from '@headwater/protocol/test-random';
 import { ManualClock } from '@headwater/service/clock';
 import { TargetHealth } from './target-health.ts';
 
@@ -72,6 +73,58 @@ suite('breaker', () => {
     clock.advance(100);
     health.leave(health.begin());
     assert.equal(health.isAvailable, true);
+  });
+});
+
+suite('pages', () => {
+  test('one that fails counts once, in whatever spelling and with whatever query', () => {
+    const { health, told } = start();
+    for (const page of ['/hangs', '/hangs?1', '/h%61ngs?2', '/%68ang%73']) health.fail(health.begin(), page);
+    health.fail(health.begin(), '/other');
+    assert.deepEqual([health.state, told], ['closed', []]);
+    health.fail(health.begin(), '/third');
+    assert.deepEqual([health.state, told], ['open', ['open']]);
+  });
+
+  test('a connection that failed has nothing to do with a page', () => {
+    const { health } = start();
+    failTimes(health, LIMITS.failures);
+    assert.equal(health.state, 'open');
+  });
+
+  test('one that is known to fail is no trial', () => {
+    const { health, clock } = start();
+    for (let page = 0; page < LIMITS.failures; page += 1) health.fail(health.begin(), `/${page}`);
+    clock.advance(LIMITS.openMs);
+    health.fail(health.begin(), '/0');
+    assert.deepEqual([health.state, health.isAvailable], ['half-open', true]);
+    health.fail(health.begin(), '/new');
+    assert.equal(health.state, 'open');
+  });
+
+  test('fewer that fail than would open it never do, whoever asks for what; as many do as soon as no other is answered', () => {
+    const random = seeded(11);
+    const pick = (count: number): number => Math.floor(random() * count);
+    for (let round = 0; round < 200; round += 1) {
+      const { health } = start();
+      const bad = LIMITS.failures - 1;
+      const pages = bad + pick(5);
+      for (let at = 0; at < 100; at += 1) {
+        const page = pick(pages);
+        const isTrial = health.begin();
+        if (page < bad) health.fail(isTrial, `/${page}?${at}`);
+        else health.succeed();
+        assert.equal(health.state, 'closed');
+      }
+      health.succeed();
+      const asked = new Set<number>();
+      while (health.state === 'closed') {
+        const page = pick(LIMITS.failures * 3);
+        asked.add(page);
+        health.fail(health.begin(), `/${page}`);
+      }
+      assert.equal(asked.size, LIMITS.failures);
+    }
   });
 });
 

@@ -3,12 +3,13 @@
  * a parent that is asked for it, whether it says that it is ready.
  */
 
+import { readPath } from '@headwater/protocol/uri-path';
 import type { Clock } from '@headwater/service/clock';
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 export interface BreakerLimits {
-  /** failures in a row that open it */
+  /** failures in a row that open it: connections, and different pages */
   readonly failures: number;
   /** how long it stays open at first; twice as long after each trial that fails */
   readonly openMs: number;
@@ -21,6 +22,8 @@ export class TargetHealth {
   readonly #limits: BreakerLimits;
   readonly #clock: Clock;
   readonly #onChange: (state: BreakerState) => void;
+  /** pages that were not answered since anything was */
+  readonly #failedPages = new Set<string>();
   #failures = 0;
   #openMs: number;
   #openedMs: number | null = null;
@@ -63,6 +66,7 @@ export class TargetHealth {
   /** A request was answered. */
   succeed(): void {
     this.#failures = 0;
+    this.#failedPages.clear();
     this.#isTrying = false;
     if (this.#openedMs === null) return;
     this.#openedMs = null;
@@ -70,8 +74,13 @@ export class TargetHealth {
     this.#onChange('closed');
   }
 
-  /** A request was not answered as by a server that is well. */
-  fail(isTrial: boolean): void {
+  /**
+   * A request was not answered as by a server that is well.
+   * @param path what was asked for, with its query, where the server was there: one page may hang that viewers keep asking for,
+   *   so it counts once
+   */
+  fail(isTrial: boolean, path?: string): void {
+    if (path !== undefined && !this.#isNew(path)) return this.leave(isTrial);
     this.#failures += 1;
     if (isTrial) {
       this.#isTrying = false;
@@ -79,6 +88,15 @@ export class TargetHealth {
     } else if (this.#openedMs !== null || this.#failures < this.#limits.failures) return;
     this.#openedMs = this.#clock.monotonicMs();
     this.#onChange('open');
+  }
+
+  #isNew(path: string): boolean {
+    const [spelt = ''] = path.split('?', 1);
+    const read = readPath(spelt);
+    const page = read.ok ? read.name : spelt;
+    if (this.#failedPages.has(page)) return false;
+    if (this.#failedPages.size < this.#limits.failures) this.#failedPages.add(page);
+    return true;
   }
 
   /** A request ended in a way that says nothing of the target. */

@@ -81,6 +81,7 @@ export class UpstreamClient {
       ...this.#context,
       headTotalMs: this.#context.headTotalMs + uploadMs,
       candidates: isLoop ? [] : this.#options.parents.targets.candidates(request.key, request.zone.origins),
+      path: request.path,
       isRepeatable,
       mayHedge: isRepeatable,
       handler,

@@ -2,16 +2,23 @@
 
 import type { DiskRecord } from './disk/record.ts';
 import type { QueuedRecord } from './disk/write-queue.ts';
-import { entryBytes, type SliceExtent, sliceBytes, type TierEntry } from './tier-entry.ts';
+import { entryBytes, type Keeping, type SliceExtent, sliceBytes, type TierEntry } from './tier-entry.ts';
+
+interface KeptEntry<E> {
+  readonly kind: 'entry';
+  readonly entry: E;
+  readonly keeping: Keeping;
+}
 
 interface KeptSlice {
   readonly kind: 'slice';
   readonly variantId: string;
   readonly index: number;
   readonly extent: SliceExtent;
+  readonly keeping: Keeping;
 }
 
-export type Kept<E> = { readonly kind: 'entry'; readonly entry: E } | KeptSlice;
+export type Kept<E> = KeptEntry<E> | KeptSlice;
 
 /** No slice's name begins with a letter. */
 export function entryName(key: string): string {

@@ -11,6 +11,9 @@ export interface SliceExtent {
   readonly bytes: Buffer;
 }
 
+/** Where it is kept: in RAM and on disk, or in RAM alone where another process of this machine has it on its disk. */
+export type Keeping = 'tiers' | 'ram';
+
 /** What the tiers must know of an entry. It survives JSON as it is. */
 export interface TierEntry {
   readonly key: string;

@@ -144,6 +144,33 @@ suite('tiers with a disk', () => {
     assert.deepEqual(tiers.slice('v1', 0), extent(1));
   });
 
+  test('what is kept in RAM alone is never on disk, takes the place of what is, and goes with its slices', async () => {
+    const tiers = await open('alone', { ramBytes: 8 * MIB });
+    tiers.putEntry(entryOf('before', { ids: ['v1'] }));
+    await tiers.disk?.settled();
+    tiers.putEntry(entryOf('before', { ids: ['v1', 'v2'] }), 'ram');
+    assert.deepEqual(tiers.entry('before'), entryOf('before', { ids: ['v1', 'v2'] }));
+    for (let index = 0; index < 10_000; index += 1) {
+      tiers.putEntry(entryOf(`k${index}`, { ids: [`w${index}`], tag: 'soft' }), 'ram');
+      tiers.putSlice(`w${index}`, 0, extent(1, 100), 'ram');
+      // What is popular is what would be written as it leaves RAM.
+      if (index % 2 === 0) void tiers.entry(`k${index}`);
+    }
+    await tiers.purged('soft:soft').noted;
+    await tiers.sweep();
+    await tiers.disk?.settled();
+    assert.equal(tiers.disk?.records, 0);
+    assert.equal(tiers.entry('before'), undefined);
+    let entries = 0;
+    for (let index = 0; index < 10_000; index += 1) {
+      const held = tiers.entry(`k${index}`) as TestEntry | undefined;
+      if (held !== undefined) entries += 1;
+      else assert.equal(tiers.slice(`w${index}`, 0), undefined, `slice of ${index}`);
+      if (held !== undefined) assert.ok(held.isStale);
+    }
+    assert.ok(entries > 1_000 && entries < 8_192, `${entries}`);
+  });
+
   test('all is there after a restart, but for what was dropped or replaced', async () => {
     let tiers = await open('restart');
     for (const key of ['kept', 'dropped', 'replaced']) {

@@ -12,7 +12,7 @@ import type { DiskRecord } from './disk/record.ts';
 import { bytesOf, entryName, entryOf, extentOf, type Kept, nameOf, recordOf, sliceName } from './kept.ts';
 import { RamTier, type WhyDropped } from './ram.ts';
 import type { Ledger } from '../unsent.ts';
-import { SLICE_BYTES, type SliceExtent, type TierEntry } from './tier-entry.ts';
+import { type Keeping, SLICE_BYTES, type SliceExtent, type TierEntry } from './tier-entry.ts';
 import { Variants } from './variants.ts';
 
 export interface TiersOptions<E> {
@@ -56,6 +56,8 @@ const URGENT_RULES = 1_000;
 const MOST_DROPPED_SLICES = 4_096;
 /** Entries judged in one turn of the event loop. */
 const JUDGED_AT_ONCE = 500;
+
+type HeldEntry<E> = Extract<Kept<E>, { kind: 'entry' }>;
 
 export class Tiers<E extends TierEntry, R = unknown> {
   readonly #options: TiersOptions<E>;
@@ -153,30 +155,31 @@ export class Tiers<E extends TierEntry, R = unknown> {
   }
 
   /** Stores what purges leave of an entry in the place of the one before; the slices of variants that it has no more go. */
-  putEntry(whole: E): void {
+  putEntry(whole: E, keeping: Keeping = 'tiers'): void {
     const entry = this.#options.judge.judge(whole);
     if (entry === undefined) return this.#dropKnown(whole);
-    for (const variant of this.#heldEntry(entry.key)?.variants ?? []) {
+    for (const variant of this.#heldEntry(entry.key)?.entry.variants ?? []) {
       if (!entry.variants.some(({ id }) => id === variant.id)) this.#dropSlices(variant);
     }
-    const kept = { kind: 'entry', entry } as const;
-    this.#disk?.put(recordOf(kept));
-    this.#keepEntry(entry);
+    const kept = { kind: 'entry', entry, keeping } as const;
+    if (keeping === 'tiers') this.#disk?.put(recordOf(kept));
+    else if (this.#disk?.has(nameOf(kept)) === true) this.#disk.drop(nameOf(kept));
+    this.#keepEntry(kept);
   }
 
   /** Stores what there is of a slice in the place of what there was. On disk that is a new copy: call it once for each. */
-  putSlice(variantId: string, index: number, extent: SliceExtent): void {
-    const kept = { kind: 'slice', variantId, index, extent } as const;
-    this.#disk?.put(recordOf(kept));
+  putSlice(variantId: string, index: number, extent: SliceExtent, keeping: Keeping = 'tiers'): void {
+    const kept = { kind: 'slice', variantId, index, extent, keeping } as const;
+    if (keeping === 'tiers') this.#disk?.put(recordOf(kept));
     this.#keepSlice(kept);
   }
 
   /** Drops an entry and the slices of its variants. */
   dropEntry(key: string): void {
-    const entry = this.#heldEntry(key);
+    const held = this.#heldEntry(key);
     this.#disk?.drop(entryName(key));
     this.#ram.delete(entryName(key));
-    for (const variant of entry?.variants ?? []) this.#dropSlices(variant);
+    for (const variant of held?.entry.variants ?? []) this.#dropSlices(variant);
   }
 
   /** Drops all that is stored now. */
@@ -286,8 +289,10 @@ export class Tiers<E extends TierEntry, R = unknown> {
       this.#dropKnown(entry);
       return false;
     }
-    this.#disk?.put(recordOf({ kind: 'entry', entry: left }));
-    if (this.#heldEntry(left.key) !== undefined) this.#keepEntry(left);
+    const held = this.#heldEntry(left.key);
+    const kept = { kind: 'entry', entry: left, keeping: held?.keeping ?? 'tiers' } as const;
+    if (kept.keeping === 'tiers') this.#disk?.put(recordOf(kept));
+    if (held !== undefined) this.#keepEntry(kept);
     return true;
   }
 
@@ -299,9 +304,9 @@ export class Tiers<E extends TierEntry, R = unknown> {
   #entryFrom(key: string, record: DiskRecord | undefined): E | undefined {
     // While the disk was read it may have been stored anew.
     const held = this.#heldEntry(key);
-    if (held !== undefined || record === undefined) return held;
+    if (held !== undefined || record === undefined) return held?.entry;
     const entry = this.#decode(record);
-    this.#keepEntry(entry);
+    this.#keepEntry({ kind: 'entry', entry, keeping: 'tiers' });
     return entry;
   }
 
@@ -316,19 +321,18 @@ export class Tiers<E extends TierEntry, R = unknown> {
     if (held?.kind === 'slice') return held.extent;
     if (record === undefined) return undefined;
     const extent = extentOf(record);
-    this.#keepSlice({ kind: 'slice', variantId, index, extent });
+    this.#keepSlice({ kind: 'slice', variantId, index, extent, keeping: 'tiers' });
     return extent;
   }
 
-  #heldEntry(key: string): E | undefined {
+  #heldEntry(key: string): HeldEntry<E> | undefined {
     const kept = this.#ram.peek(entryName(key));
-    return kept?.kind === 'entry' ? kept.entry : undefined;
+    return kept?.kind === 'entry' ? kept : undefined;
   }
 
-  #keepEntry(entry: E): void {
-    const hash = hashName(entry.key, this.#options.seed);
-    for (const { id } of entry.variants) this.#variants.list(id, hash);
-    const kept = { kind: 'entry', entry } as const;
+  #keepEntry(kept: HeldEntry<E>): void {
+    const hash = hashName(kept.entry.key, this.#options.seed);
+    for (const { id } of kept.entry.variants) this.#variants.list(id, hash);
     this.#ram.put(nameOf(kept), kept, { bytes: bytesOf(kept), hash });
     this.#options.onRamGrown?.();
   }
@@ -359,16 +363,16 @@ export class Tiers<E extends TierEntry, R = unknown> {
     if (kept.kind === 'slice') {
       this.#variants.remove(kept.variantId, kept.index);
       this.#options.ledger?.release(kept.extent.bytes.buffer);
-    } else for (const { id } of kept.entry.variants) this.#unlist(id);
+    } else for (const { id } of kept.entry.variants) this.#unlist(id, kept.keeping);
     // It was popular: when its volume goes it stays, and if that has gone already it is written again.
-    if (why !== 'evicted' || this.#disk === null) return;
+    if (why !== 'evicted' || this.#disk === null || kept.keeping === 'ram') return;
     if (this.#disk.has(nameOf(kept))) this.#disk.markUsed(nameOf(kept));
     else this.#disk.put(recordOf(kept));
   }
 
-  /** Without a disk, slices whose entry is gone can be asked for by nobody. */
-  #unlist(id: string): void {
+  /** Slices whose entry is gone, and not on disk either, can be asked for by nobody. */
+  #unlist(id: string, keeping: Keeping): void {
     const slices = this.#variants.unlist(id);
-    if (this.#disk === null) for (const index of slices) this.#ram.delete(sliceName(id, index));
+    if (this.#disk === null || keeping === 'ram') for (const index of slices) this.#ram.delete(sliceName(id, index));
   }
 }

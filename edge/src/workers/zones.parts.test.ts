@@ -2,13 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempDisposable } from 'node:fs/promises';
 import { type IncomingMessage, type ServerResponse, createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { FeedState } from '@headwater/protocol/feed-state';
 import { type Answer, ask } from '../edge-rig.ts';
 import { ownerOf } from './ownership.ts';
-import { MANY, askOnMany, metric, purge, startNodeRig, until } from './node-rig.ts';
+import { MANY, askOnMany, isReady, metric, purge, startNodeRig, until } from './node-rig.ts';
 import type { RunningNode } from './start-node.ts';
 
 interface Rig extends AsyncDisposable {
@@ -20,7 +23,7 @@ interface Rig extends AsyncDisposable {
 
 async function startRig(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
-  headerBytes?: number,
+  options: Parameters<typeof startNodeRig>[1] = {},
 ): Promise<Rig> {
   const asked: string[] = [];
   const origin = createServer({ maxHeaderSize: 131_072 }, (request, response) => {
@@ -32,7 +35,7 @@ async function startRig(
   const origins = [`http://127.0.0.1:${(origin.address() as AddressInfo).port}`];
   const feed = new FeedState();
   const zones = [{ name: 'site', hosts: ['*'], pathPrefix: '/', origins, policy: 'public' }] as const;
-  const node = await startNodeRig(feed, { zones, ...(headerBytes === undefined ? {} : { headerBytes }) });
+  const node = await startNodeRig(feed, { ...options, zones });
   return {
     node,
     feed,
@@ -72,7 +75,7 @@ test('a thousand who ask at once for what nobody has cost the origin one request
 });
 
 test('fields that a viewer may send are not too many for the worker that owns the object', async () => {
-  await using rig = await startRig(cacheable, 65_536);
+  await using rig = await startRig(cacheable, { headerBytes: 65_536 });
   const headers = { 'x-large': 'x'.repeat(60_000), connection: 'close' };
   const statuses = Array.from({ length: 20 }, async () => (await ask(rig.node, '/film', { headers })).status);
   assert.deepEqual(new Set(await Promise.all(statuses)), new Set([200]));
@@ -88,6 +91,31 @@ test('every key has one owner: of many keys each is fetched once, with its query
     assert.deepEqual([part.status, part.text], [206, BODY.toString('utf8', 5, 10)]);
   }
   assert.equal(rig.asked.length, paths.length);
+});
+
+test('the disk of a node has each object once, and its owner gives it again to who had it in RAM alone', async () => {
+  await using cache = await mkdtempDisposable(join(tmpdir(), 'headwater-node-'));
+  await using rig = await startRig(cacheable, { cacheDirectory: cache.path });
+  const { node } = rig;
+  const zones = (series: string): Promise<number> => metric(node, `headwater_edge_zone_${series} `);
+  const paths = Array.from({ length: 30 }, (_, index) => `/film/${index}`);
+  for (const path of paths) await askOnMany(node, path);
+  // An entry and a slice in either worker: then all that is to be written waits for the disk, or is there.
+  await until(async () => (await zones('cache_records')) === 4 * paths.length);
+  await until(async () => (await zones('disk_queued_bytes')) === 0);
+  assert.deepEqual([await zones('disk_objects'), await zones('disk_written_total')], [30, 60]);
+  const before = node.pids();
+  for (const pid of before) process.kill(pid ?? 0, 'SIGKILL');
+  await until(async () => node.pids().every((pid) => !before.includes(pid)) && (await isReady(node)));
+  for (const path of paths) {
+    const answers = await askOnMany(node, path);
+    assert.ok(
+      answers.every(
+        ({ body, headers }) => body.equals(BODY) && String(headers['cache-status']).startsWith('edge-1; hit'),
+      ),
+    );
+  }
+  assert.deepEqual([rig.asked.length, await zones('disk_objects')], [paths.length, paths.length]);
 });
 
 test('what only a cache may answer is answered where any worker has it, and asked of nobody else', async () => {

@@ -71,6 +71,7 @@ export async function assembleZones(config: EdgeConfig, around: Surroundings): P
   const upstream = assembleUpstream(config, around, events);
   const shelf = new Shelf({
     store: tiers,
+    isElsewhere: (key) => team !== undefined && team.ownership.elsewhere(key) !== null,
     purges,
     budget,
     pinLimitBytes: limits.objectBytes,
@@ -78,7 +79,6 @@ export async function assembleZones(config: EdgeConfig, around: Surroundings): P
   });
   const fetching: Fetching = {
     upstream,
-    isElsewhere: (key) => team !== undefined && team.ownership.elsewhere(key) !== null,
     shelf,
     clock,
     random: Math.random,

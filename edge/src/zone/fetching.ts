@@ -33,8 +33,6 @@ export interface Upstream {
 /** What fetching needs. */
 export interface Fetching {
   readonly upstream: Upstream;
-  /** another worker of this node has what the node has under a key */
-  readonly isElsewhere: (key: string) => boolean;
   readonly shelf: Shelf;
   readonly clock: Clock;
   readonly random: () => number;

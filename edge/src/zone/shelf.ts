@@ -10,16 +10,17 @@ import { selectVariant } from '../http-cache/vary.ts';
 import type { Ask } from './ask.ts';
 import { Body, type SliceStore } from './body.ts';
 import { type Candidate, type Hold, ofVariant } from './candidate.ts';
-import { SLICE_BYTES } from '../tiers/tier-entry.ts';
+import { type Keeping, SLICE_BYTES, type SliceExtent } from '../tiers/tier-entry.ts';
 import type { Entry, PurgeMark, Variant } from './entry.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { PurgeRules } from './purge-rules.ts';
 import { STALLED_FILLS, StalledFills } from './stalled-fills.ts';
 
 /** The tiers: at once from RAM, later from disk. */
-interface ObjectStore extends SliceStore {
+interface ObjectStore extends Pick<SliceStore, 'slice'> {
   entry(key: string): Entry | undefined | Promise<Entry | undefined>;
-  putEntry(entry: Entry): void;
+  putEntry(entry: Entry, keeping: Keeping): void;
+  putSlice(variantId: string, index: number, extent: SliceExtent, keeping: Keeping): void;
   dropEntry(key: string): void;
 }
 
@@ -28,6 +29,8 @@ export type Refetch = (body: Body, stretch: { readonly first: number; readonly e
 
 interface ShelfOptions {
   readonly store: ObjectStore;
+  /** another worker of this node has what the node has under a key */
+  readonly isElsewhere: (key: string) => boolean;
   readonly purges: PurgeRules;
   readonly budget: MemoryBudget;
   /** of one body at most; what is longer must be fetchable by ranges to be stored */
@@ -80,6 +83,11 @@ export class Shelf {
     return this.#bodies.size;
   }
 
+  /** Whether another worker of this node has what the node has under a key. */
+  isElsewhere(key: string): boolean {
+    return this.#options.isElsewhere(key);
+  }
+
   /** Everything under a key that no hard purge was of. */
   candidates(named: Named): readonly Candidate[] | Promise<readonly Candidate[]> {
     const entry = this.#options.store.entry(named.key);
@@ -116,25 +124,25 @@ export class Shelf {
    * @param refetch null where the bytes of two fetches must not be put together
    * @returns null when it is not whole any more and cannot be made so
    */
-  open(candidate: Candidate, refetch: Refetch | null): Hold | null | Promise<Hold | null> {
+  open({ key }: Named, candidate: Candidate, refetch: Refetch | null): Hold | null | Promise<Hold | null> {
     const { body, variant } = candidate;
     // Null when it has failed; idle when it is over, and on its way to the store.
     if (body !== null) return body.hasFailed || !this.#isOpen(body) ? null : { body, reader: body.enter(0) };
     if (variant === null) return null;
     if (variant.lengthBytes === 0) return { bytes: Buffer.alloc(0) };
-    if (variant.lengthBytes > SLICE_BYTES) return this.#openBody(variant, refetch);
+    if (variant.lengthBytes > SLICE_BYTES) return this.#openBody(key, variant, refetch);
     const stored = this.#options.store.slice(variant.id, 0);
     const judge = (extent: Awaited<typeof stored>): Hold | null | Promise<Hold | null> =>
       extent?.offset === 0 && extent.bytes.length === variant.lengthBytes
         ? { bytes: extent.bytes }
-        : this.#openBody(variant, refetch);
+        : this.#openBody(key, variant, refetch);
     return stored instanceof Promise ? stored.then(judge) : judge(stored);
   }
 
   /** A new object begins to come in; whoever asks from now on finds it. */
   grow({ key }: Named, object: NewObject): Growing {
     const { head, tags, purge } = object;
-    const body = this.#newBody({ ...object, id: object.id ?? randomUUID() });
+    const body = this.#newBody(key, { ...object, id: object.id ?? randomUUID() });
     const growing: Growing = { head, tags, purge, variant: null, body };
     const siblings = this.#growing.get(key) ?? new Set();
     this.#growing.set(key, siblings.add(growing));
@@ -192,22 +200,25 @@ export class Shelf {
     return this.#edit(named, () => []);
   }
 
-  async #openBody(variant: Variant, refetch: Refetch | null): Promise<Hold | null> {
+  async #openBody(key: string, variant: Variant, refetch: Refetch | null): Promise<Hold | null> {
     const open = this.#bodies.get(variant.id);
     const isOpen = open !== undefined && !open.hasFailed;
-    const body = isOpen ? open : this.#newBody({ ...variant, refetch, hasRanges: true });
+    const body = isOpen ? open : this.#newBody(key, { ...variant, refetch, hasRanges: true });
     const reader = body.enter(0);
     if (refetch !== null || (await body.load())) return { body, reader };
     body.leave(reader);
     return null;
   }
 
-  #newBody({ id, lengthBytes, refetch, hasRanges }: BodyOf): Body {
+  #newBody(key: string, { id, lengthBytes, refetch, hasRanges }: BodyOf): Body {
     const { store, budget, pinLimitBytes, aloneMs } = this.#options;
     const body = new Body({
       id,
       lengthBytes,
-      store,
+      store: {
+        slice: (of, index) => store.slice(of, index),
+        putSlice: (of, index, extent) => store.putSlice(of, index, extent, this.#keepingOf(key)),
+      },
       budget,
       pinLimitBytes,
       aloneMs,
@@ -221,6 +232,11 @@ export class Shelf {
     });
     this.#bodies.set(id, body);
     return body;
+  }
+
+  /** What its owner has on disk is not written a second time: who owns nothing of it asks the owner again. */
+  #keepingOf(key: string): Keeping {
+    return this.isElsewhere(key) ? 'ram' : 'tiers';
   }
 
   #isOpen(body: Body): boolean {
@@ -239,7 +255,7 @@ export class Shelf {
       const entry = await store.entry(key);
       const variants = change(entry?.variants ?? []).slice(0, VARIANT_LIMIT);
       const seq = Math.min(...variants.map(({ purge }) => purge.seq));
-      if (variants.length > 0) store.putEntry({ key, host, name, seq, variants });
+      if (variants.length > 0) store.putEntry({ key, host, name, seq, variants }, this.#keepingOf(key));
       else if (entry !== undefined) store.dropEntry(key);
     };
     const done = (this.#edits.get(key) ?? Promise.resolve()).then(apply).finally(() => {

@@ -158,7 +158,7 @@ export class ZoneDesk {
 
   /** What only a cache may answer, when neither this worker nor another of its node could have it (RFC 9111 §5.2.1.7). */
   isNowhere(ask: Ask): boolean {
-    return isOnlyIfCached(ask.request) && !this.#fetching.isElsewhere(ask.key);
+    return isOnlyIfCached(ask.request) && !this.#fetching.shelf.isElsewhere(ask.key);
   }
 
   async #use(ask: Ask, seen: Seen, landed: Landed): Promise<Obtained | 'again'> {
@@ -238,7 +238,7 @@ export class ZoneDesk {
     const refetch = lengthBytes === null ? null : refetchOf(this.#fetching, ask, candidate.head, lengthBytes);
     const made = (hold: Hold | null): Opened | Promise<Opened> =>
       hold === null ? null : withFirstByte(hold, { request: ask.request, head: candidate.head }, patience);
-    const hold = this.#fetching.shelf.open(candidate, refetch);
+    const hold = this.#fetching.shelf.open(ask, candidate, refetch);
     return hold instanceof Promise ? hold.then(made) : made(hold);
   }
 

@@ -184,6 +184,8 @@ export class Exchange {
       if (chunk !== undefined) this.#handOver(chunk);
       else {
         this.#options.connection.inbound.resume();
+        // Within that call more may have come than the reader takes.
+        if (this.#isPaused || this.#isOver) return;
         if (this.#trailers !== null) this.#finish(this.#trailers);
         else this.#arm('stalled', this.#options.deadlines.stallMs);
         return;
@@ -202,7 +204,8 @@ export class Exchange {
     const isFaulty = this.#framing === 'chunked' && inbound.version === '1.0';
     // RFC 9112 §6.3: the message ends where its length says. What follows is no response to anything, nor will be.
     if (isLonger || isFaulty) this.#options.connection.close();
-    if (this.#isPaused || this.#backlog.length > 0) this.#trailers = trailers;
+    // Whoever has the connection next would wait on one that is paused.
+    if (this.#isPaused || inbound.isPaused || this.#backlog.length > 0) this.#trailers = trailers;
     else this.#finish(trailers);
   }
 

@@ -328,6 +328,25 @@ suite('back-pressure', () => {
     assert.equal(heard.body.length, SIZE);
   });
 
+  for (const [when, later] of [
+    ['at once', (resume: () => void) => resume()],
+    ['in the same turn', (resume: () => void) => queueMicrotask(resume)],
+    ['in the next', (resume: () => void) => void setImmediate(resume)],
+  ] as const) {
+    test(`whoever has the connection next is answered: a reader that goes on ${when}`, async () => {
+      const text = `HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n${'x'.repeat(100_000)}`;
+      await using rig = await startRig((socket) => void socket.write(text), { headMs: 2_000 });
+      for (let turn = 0; turn < 20; turn += 1) {
+        const heard = await record(
+          (handler) => rig.client.fetch(rig.server.url, GET, handler),
+          (_chunk, _heard, fetching) => (later(() => fetching.resume()), false),
+        );
+        assert.deepEqual([heard.error, heard.body.length], [null, 100_000]);
+      }
+      assert.equal(rig.server.connections, 1);
+    });
+  }
+
   test('a body that ended while nobody took it is whole', async () => {
     for (const end of ['', 'fin']) {
       await using rig = await startRig((socket) => {

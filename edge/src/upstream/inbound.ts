@@ -51,6 +51,10 @@ export class Inbound {
     this.#isPaused = true;
   }
 
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
   resume(): void {
     this.#isPaused = false;
     this.#socket.emit('readable');

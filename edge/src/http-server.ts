@@ -106,10 +106,12 @@ interface Limits extends ViewerServerOptions {
 }
 
 function limit<S extends Server | SecureServer>(server: S, answer: RequestListener, options: Limits): S {
-  const answerInTurn = untilTheLast((request, response) => {
-    if (hasBody(request)) options.bodies.watch(bodyOf(request, server));
-    answer(request, response);
-  });
+  const answerInTurn = inTurn(
+    untilTheLast((request, response) => {
+      if (hasBody(request)) options.bodies.watch(bodyOf(request, server));
+      answer(request, response);
+    }),
+  );
   server.on('request', answerInTurn);
   server.timeout = 0;
   server.maxConnections = options.connections;
@@ -122,6 +124,15 @@ function limit<S extends Server | SecureServer>(server: S, answer: RequestListen
   const { connectionsPerAddress: cap, others, onConnectionRefused: onRefused } = options;
   capPerAddress(server, { cap, others, onRefused });
   return server;
+}
+
+/** RFC 9112 §9.3.2: what is sent ahead is looked at when what is before it on its connection was answered. */
+function inTurn(answer: RequestListener): RequestListener {
+  return (request, response) => {
+    // An answer has the connection at once, unless another one has it.
+    if (response.socket !== null) answer(request, response);
+    else response.once('socket', () => answer(request, response));
+  };
 }
 
 /** Nothing is done of what comes on a connection after the request that ends it. */

@@ -1,7 +1,7 @@
 /**
- * The requests that wait for something: bounded in number, and by connection. What else comes on a connection of HTTP/1.1 stands
- * behind the one that waits, so a viewer who sends a thousand blocked requests down one line takes nobody's place. HTTP/2's do
- * not stand behind one another.
+ * The requests that wait for something: bounded in number, and by connection. Of a connection of HTTP/1.1 one is answered at a
+ * time, so a viewer who sends a thousand blocked requests down one line takes one place. HTTP/2's do not stand behind one
+ * another.
  */
 
 import type { ViewerSocket } from './viewer-exchange.ts';
@@ -24,20 +24,23 @@ export class Waiters {
 
   /** False when there are too many, or too many of this connection among them. */
   enter(socket: ViewerSocket): boolean {
-    const connection = socket.shared ?? socket;
-    const theirs = this.#byConnection.get(connection) ?? 0;
-    const theirLimit = socket.shared === undefined ? 1 : WAITERS_OF_SHARED;
-    if (this.#count >= this.#limit || theirs >= theirLimit) return false;
+    if (this.#count >= this.#limit) return false;
+    const { shared } = socket;
+    if (shared !== undefined) {
+      const theirs = this.#byConnection.get(shared) ?? 0;
+      if (theirs >= WAITERS_OF_SHARED) return false;
+      this.#byConnection.set(shared, theirs + 1);
+    }
     this.#count += 1;
-    this.#byConnection.set(connection, theirs + 1);
     return true;
   }
 
   leave(socket: ViewerSocket): void {
-    const connection = socket.shared ?? socket;
-    const left = (this.#byConnection.get(connection) ?? 0) - 1;
     this.#count -= 1;
-    if (left > 0) this.#byConnection.set(connection, left);
-    else this.#byConnection.delete(connection);
+    const { shared } = socket;
+    if (shared === undefined) return;
+    const left = (this.#byConnection.get(shared) ?? 0) - 1;
+    if (left > 0) this.#byConnection.set(shared, left);
+    else this.#byConnection.delete(shared);
   }
 }

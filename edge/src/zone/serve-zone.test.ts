@@ -197,6 +197,29 @@ test('what is stale stands in for an origin that fails, for a time', async () =>
   assert.equal(over.text, 'sorry');
 });
 
+test('what is sent behind a request that waits waits for it, and nothing of it is done before', async () => {
+  const held: ServerResponse[] = [];
+  await using rig = await startZoneRig((_, response) => void held.push(response), { limits: { waiters: 1 } });
+  const viewer = connect(rig.edge.port, '127.0.0.1');
+  const heard: string[] = [];
+  viewer.setEncoding('latin1').on('data', (text: string) => heard.push(text));
+  const targets = ['GET /1', 'DELETE /2', 'GET /3'];
+  viewer.write(targets.map((target) => `${target} HTTP/1.1\r\nhost: x\r\n\r\n`).join(''));
+  for (const [at, target] of targets.entries()) {
+    while (held.length <= at) await new Promise(setImmediate);
+    // Whoever is asked meanwhile shows that no more has come.
+    await ask(rig.edge, '/healthz');
+    assert.deepEqual(
+      rig.asked.map(({ method, url }) => `${method} ${url}`),
+      targets.slice(0, at + 1),
+    );
+    held[at]?.writeHead(200, { 'content-length': 3 }).end(target.slice(-2).padEnd(3));
+  }
+  const answers = /^HTTP\/1\.1 200 .*\/1 HTTP\/1\.1 200 .*\/2 HTTP\/1\.1 200 .*\/3 $/s;
+  while (!answers.test(heard.join(''))) await new Promise(setImmediate);
+  viewer.destroy();
+});
+
 test('nothing is held for a viewer who left before the answer', async () => {
   const body = bytesOf(2 * SLICE_BYTES);
   await using rig = await startZoneRig(always({ 'cache-control': 'max-age=10, stale-if-error=60', etag: '"1"' }, body));

@@ -28,6 +28,12 @@ const PLAYERS: readonly { readonly player: PlayerName; readonly stillMs: number;
     { player: 'shaka', stillMs: NOTICED_MS, faults: FAULTS },
   ];
 const SETTLED_S = 3;
+/**
+ * When the line goes: media time is the wall clock's, and segments begin with every other second. Here a player that is given
+ * the segment anew already shows it, and has most of it still to come: no other moment is as bad.
+ */
+const SEGMENT_MS = 2_000;
+const STRUCK_MS = { from: 750, to: 850 } as const;
 /** Watched from the fault on: more than any of them has ahead. */
 const WATCHED_S = 10;
 const BABBLER = join(import.meta.dirname, '../fleet/babbler-process.ts');
@@ -107,6 +113,10 @@ suite('the origin is lost to an edge under its players', () => {
     const before = await until('the player to settle on the edge', 20_000, async () => {
       const seen = await page.seen();
       return seen.stats.currentTime > settledS && seen.stats.edge === SICK ? seen : null;
+    });
+    await until('the line to be struck in the middle of a segment', 10 * SEGMENT_MS, () => {
+      const atMs = Date.now() % SEGMENT_MS;
+      return atMs >= STRUCK_MS.from && atMs < STRUCK_MS.to;
     });
     const faultMs = Date.now();
     await using _ = await inflict(fault);

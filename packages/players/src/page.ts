@@ -32,6 +32,7 @@ const FILES: Readonly<Record<string, string>> = {
   'browser/dash-driver.ts': '@headwater/players/browser/dash-driver.ts',
   'browser/shaka-driver.ts': '@headwater/players/browser/shaka-driver.ts',
   'browser/fetch-deadline.ts': '@headwater/players/browser/fetch-deadline.ts',
+  'browser/fetch-resume.ts': '@headwater/players/browser/fetch-resume.ts',
   'browser/held-segments.ts': '@headwater/players/browser/held-segments.ts',
   'browser/resume-segments.ts': '@headwater/players/browser/resume-segments.ts',
   'browser/libraries.ts': '@headwater/players/browser/libraries.ts',

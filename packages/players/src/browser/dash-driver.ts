@@ -2,8 +2,10 @@
 
 import type { MediaPlayerClass, Representation } from 'dashjs';
 import { DASH_PRESET, DASH_SILENCE_MS } from '../presets.ts';
+import { nowMs } from './clock.ts';
 import { type Driver, type DriverOptions, EDGE_HEADER, hostOf, renditionLabel, type Rendition } from './driver.ts';
 import { installFetchDeadline } from './fetch-deadline.ts';
+import { installFetchResume } from './fetch-resume.ts';
 import { loadDash } from './libraries.ts';
 
 export async function startDash({ video, url, onError }: DriverOptions): Promise<Driver> {
@@ -11,9 +13,11 @@ export async function startDash({ video, url, onError }: DriverOptions): Promise
   const player = MediaPlayer().create();
   let edge: string | null = null;
   player.updateSettings(DASH_PRESET);
-  player.on(MediaPlayer.events.FRAGMENT_LOADING_COMPLETED, (event: { request?: { url?: string | null } }) => {
+  player.on(MediaPlayer.events.FRAGMENT_LOADING_COMPLETED, ({ request }: { request?: LoadedFragment }) => {
+    // An edge that sends its viewers on still has the initialization segments.
+    if (request?.type !== 'MediaSegment') return;
     const headers = player.getDashMetrics() as unknown as FragmentHeaders;
-    edge = headers.getLatestFragmentRequestHeaderValueByID('video', EDGE_HEADER) ?? hostOf(event.request?.url ?? '');
+    edge = headers.getLatestFragmentRequestHeaderValueByID(request.mediaType, EDGE_HEADER) ?? hostOf(request.url ?? '');
   });
   player.on(MediaPlayer.events.ERROR, (event: unknown) => {
     // What cannot be had here is had elsewhere, once the picture plays.
@@ -27,6 +31,8 @@ export async function startDash({ video, url, onError }: DriverOptions): Promise
   const takeDeadlineAway = installFetchDeadline(DASH_SILENCE_MS, ({ url: answered, headers }) => {
     if (answered.endsWith('.m4s')) edge = headers.get(EDGE_HEADER) ?? hostOf(answered);
   });
+  // Outside of the deadline, so that it sees whether the player itself has given up.
+  const endResuming = installFetchResume(nowMs);
 
   const representations = (): Representation[] => player.getRepresentationsByType('video');
   return {
@@ -49,6 +55,7 @@ export async function startDash({ video, url, onError }: DriverOptions): Promise
     },
     edge: () => edge,
     destroy: async () => {
+      endResuming();
       takeDeadlineAway();
       stopWatching();
       player.destroy();
@@ -104,9 +111,16 @@ function isMpd(request: { readonly customData?: unknown }): boolean {
   return (request.customData as { request?: { type?: string } } | undefined)?.request?.type === 'MPD';
 }
 
+/** What is read of a fragment's request. */
+interface LoadedFragment {
+  readonly type: string | null;
+  readonly mediaType: string;
+  readonly url: string | null;
+}
+
 /** dash.js's own declaration lacks the first parameter. */
 interface FragmentHeaders {
-  getLatestFragmentRequestHeaderValueByID(type: 'video', header: string): string | null;
+  getLatestFragmentRequestHeaderValueByID(type: string, header: string): string | null;
 }
 
 function rendition({ id, height, bandwidth }: Representation): Rendition {

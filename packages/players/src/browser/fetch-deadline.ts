@@ -59,7 +59,8 @@ function heard(response: Response, watch: SilenceWatch): Response {
   watch.heard();
   let listened: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   // A new Response would have lost its URL, and one whose body is taken beforehand its json().
-  Object.defineProperty(response, 'body', { get: () => (listened ??= body.pipeThrough(listener(watch))) });
+  const get = (): typeof body => (listened ??= body.pipeThrough(listener(watch)));
+  Object.defineProperty(response, 'body', { get, configurable: true });
   return response;
 }
 

@@ -16,6 +16,7 @@ function originAlone(url: string): Pick<LiveSources, 'of' | 'isOwn'> {
     kind: 'origin',
     headers: {},
     tellsStanding: false,
+    doubt: () => undefined,
     ask: async (signal, work) => (await work(signal)).value,
   };
   return { of: () => [source].values(), isOwn: () => false };

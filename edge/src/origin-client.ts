@@ -15,6 +15,7 @@ import { type Fill, type FillFailure, FILL_FAILURES } from './fill.ts';
 import { membersOf } from './http-cache/fields.ts';
 import type { PartFacts } from './stored.ts';
 import type { Asked, LiveSource, LiveSources } from './upstream/live-sources.ts';
+import { DOUBT_DEADLINE_MS } from './upstream/parent-probes.ts';
 
 export type TimelineAnswer =
   | { readonly kind: 'change'; readonly change: TimelineChange; readonly via: readonly string[] }
@@ -54,6 +55,12 @@ const GONE_STANDINGS = ['offline', 'absent', 'unreachable'] as const;
 const CONNECT_TIMEOUT_MS = 1_000;
 /** The origin lets a request for the future wait; beyond that it is sick. */
 const HEAD_TIMEOUT_MS = WAIT_LIMIT_MS + 1_000;
+/** A timeline is answered at once to who knows none. */
+const PROBE_MS = 500;
+/** Two parents that are gone, and the next who is asked. */
+const PROBE_TOTAL_MS = 2 * DOUBT_DEADLINE_MS + PROBE_MS;
+/** What does not wait begins sooner, from who has to ask in his turn too. */
+const DOUBT_AFTER_MS = 500;
 /** A growing segment brings a part several times a second. */
 const STALL_TIMEOUT_MS = 2_000;
 const ATTEMPTS = 4;
@@ -84,16 +91,50 @@ export class OriginClient {
    * What changed since a revision; waits where it is asked while nothing has. Everything at once without one. The origin has
    * the last word: a parent may know less than this edge does.
    */
-  async timeline(stream: string, known: KnownTimeline, signal: AbortSignal): Promise<TimelineAnswer> {
-    let answer: TimelineAnswer = { kind: 'offline' };
+  timeline(stream: string, known: KnownTimeline, signal: AbortSignal): Promise<TimelineAnswer> {
+    return this.#askInTurn(stream, (source) => this.#timelineOf(source, stream, { known, signal }));
+  }
+
+  /**
+   * Whether somebody answers what can be answered at once. Who is gone is left by all that waits for it, and the next is asked;
+   * who is there and says nothing is itself left waiting by others.
+   */
+  probe(stream: string): Promise<TimelineAnswer> {
+    const rest = AbortSignal.timeout(PROBE_TOTAL_MS);
+    let signal = AbortSignal.timeout(PROBE_MS);
+    return this.#askInTurn(stream, async (source) => {
+      source.doubt();
+      const asked = await this.#timelineOf(source, stream, { known: NOTHING_KNOWN, signal });
+      // The next may have to ask in his turn.
+      signal = rest;
+      return asked;
+    });
+  }
+
+  async #askInTurn(
+    stream: string,
+    ask: (source: LiveSource) => Promise<{ readonly answer: TimelineAnswer; readonly isOver: boolean }>,
+  ): Promise<TimelineAnswer> {
+    let last: TimelineAnswer = { kind: 'offline' };
     for (const source of this.#options.sources.of(stream)) {
-      answer = await source.ask(signal, (each) => this.#askTimeline(source, stream, { known, signal: each }));
-      if (answer.kind === 'change' || signal.aborted) return answer;
+      const { answer, isOver } = await ask(source);
+      if (answer.kind === 'change' || isOver) return answer;
       if (answer.kind === 'unreachable' && source.kind === 'parent') {
         this.#options.onRetry(formatCmafPath({ kind: 'timeline', stream }), answer.cause);
       }
+      last = answer;
     }
-    return answer;
+    return last;
+  }
+
+  /** @returns with whether there is no time left to ask another */
+  async #timelineOf(
+    source: LiveSource,
+    stream: string,
+    { known, signal }: { readonly known: KnownTimeline; readonly signal: AbortSignal },
+  ): Promise<{ readonly answer: TimelineAnswer; readonly isOver: boolean }> {
+    const answer = await source.ask(signal, (each) => this.#askTimeline(source, stream, { known, signal: each }));
+    return { answer, isOver: signal.aborted };
   }
 
   async #askTimeline(
@@ -169,13 +210,14 @@ export class OriginClient {
     { fill, isAhead, signal }: { readonly fill: Fill; readonly isAhead: boolean; readonly signal: AbortSignal },
   ): Promise<Asked<ObjectAnswer | { readonly cause: unknown }>> {
     const haveBytes = fill.filledBytes;
+    const doubt = isAhead ? undefined : setTimeout(() => source.doubt(), DOUBT_AFTER_MS);
     try {
       const answer = await request(`${source.url}${formatCmafPath(path)}`, {
         dispatcher: isAhead ? this.#ahead : this.#objects,
         signal,
         // The bytes under a name never change, so the rest of them may come from anywhere.
         headers: { ...source.headers, ...(haveBytes > 0 ? { range: `bytes=${haveBytes}-` } : {}) },
-      });
+      }).finally(() => clearTimeout(doubt));
       try {
         requireLength(answer.headers, answer.body);
         return { isWell: true, value: await takeIn(answer, path, fill) };

@@ -9,6 +9,8 @@ interface PeersOptions {
   readonly feed: FeedState;
   readonly ownId: string;
   readonly clock: Clock;
+  /** of an edge that this one asks too, and that it finds not to answer: the fleet hears of that later */
+  readonly isGone: (baseUrl: string) => boolean;
 }
 
 /** Chosen anew so often: to choose takes a hash for each edge there is, and a sick edge is asked a lot. */
@@ -30,11 +32,13 @@ export class Peers {
 
   /** The base URL of the healthy edge that players of a stream are told to use next; null when there is none. */
   of(stream: string): string | null {
-    const { feed, ownId, clock } = this.#options;
+    const { feed, ownId, clock, isGone } = this.#options;
     const nowMs = clock.monotonicMs();
     const known = this.#choices.get(stream);
-    if (known !== undefined && nowMs - known.atMs < CHOICE_MS) return known.baseUrl;
-    const baseUrl = pathwaysOf(feed, ownId, stream).ways.find((way) => way.baseUrl !== null)?.baseUrl ?? null;
+    const isGood = known !== undefined && (known.baseUrl === null || !isGone(known.baseUrl));
+    if (isGood && nowMs - known.atMs < CHOICE_MS) return known.baseUrl;
+    const urls = pathwaysOf(feed, ownId, stream).ways.map((way) => way.baseUrl);
+    const baseUrl = urls.find((url) => url !== null && !isGone(url)) ?? null;
     this.#choices.set(stream, { baseUrl, atMs: nowMs });
     return baseUrl;
   }

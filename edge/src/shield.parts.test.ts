@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { before, suite, test } from 'node:test';
 import type { FeedState } from '@headwater/protocol/feed-state';
 import { NODE_PASS } from '@headwater/protocol/headers';
+import type { NodeRecord } from '@headwater/protocol/node';
 import { mintNodePass } from '@headwater/protocol/node-pass';
+import { testRecord } from '@headwater/protocol/test-node';
 import { FOREIGN_KEYS, KEYS, ask, feedOf, mint, startRig } from './edge-rig.ts';
 import { FIRST_NUMBER, type MediaTrack, PARTS, makeMedia } from './fake-media.ts';
 import { FakeOrigin } from './fake-origin.ts';
@@ -28,10 +30,13 @@ interface Rig extends AsyncDisposable {
   readonly fronts: readonly TcpFront[];
 }
 
-async function startShield({ parents = 2, children = 1 } = {}): Promise<Rig> {
+async function startShield({ parents = 2, children = 1, peers = [] as readonly NodeRecord[] } = {}): Promise<Rig> {
   const origin = await FakeOrigin.start(media);
   origin.advance(PARTS + 2);
-  const feed = feedOf(origin.url);
+  const feed = feedOf(
+    origin.url,
+    peers.map((node) => ({ type: 'node', node })),
+  );
   const all = (count: number, name: string, more: { readonly parents?: readonly string[] } = {}) =>
     Promise.all(Array.from({ length: count }, (_, nth) => startRig(feed, { id: `${name}-${nth}`, ...more })));
   const above = await all(parents, 'shield');
@@ -114,11 +119,13 @@ suite('one fetch an object, however many edges and viewers', () => {
 suite('losing the parent fails no request', () => {
   for (const way of ['kill', 'hang'] as const) {
     test(`${way} while viewers wait for a part and a growing segment`, { timeout: 60_000 }, async () => {
-      await using rig = await startShield();
+      // Viewers could be sent there, and need not be.
+      await using rig = await startShield({ peers: [testRecord({ id: 'elsewhere' })] });
       const { origin, fronts } = rig;
       const [child] = rig.children as [RunningEdge];
       const at = FIRST_NUMBER + 1;
       await ask(child, MEDIA);
+      for (const there of [0, 1]) await ask(child, `${ROOT}/v180/${EPOCH}/${at}.${there}.m4s`);
       const growing = ask(child, `${ROOT}/v180/${EPOCH}/${at}.m4s`);
       const part = ask(child, `${ROOT}/v180/${EPOCH}/${at}.2.m4s`);
       const playlist = ask(child, `${MEDIA}?_HLS_msn=${at}&_HLS_part=2`);

@@ -211,7 +211,7 @@ async function assemble(
     feed,
     ...media,
     gate: new Gate(feed),
-    peers: new Peers({ feed, ownId: config.nodeId, clock }),
+    peers: new Peers({ feed, ownId: config.nodeId, clock, isGone: (baseUrl) => parents.isGone(baseUrl) }),
     events,
     clock,
     isReady,

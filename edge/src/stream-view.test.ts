@@ -21,6 +21,7 @@ async function viewAfter(answer: TimelineAnswer): Promise<StreamView> {
         asked.resolve();
         return new Promise<never>(() => undefined);
       },
+      probe: () => new Promise<never>(() => undefined),
     },
     fetchPart: () => new Promise<never>(() => undefined),
     clock: new ManualClock(0),

@@ -9,7 +9,7 @@ import { type Timeline, applyChange } from '@headwater/protocol/timeline';
 import { backoffMs } from '@headwater/service/backoff';
 import type { Clock } from '@headwater/service/clock';
 import type { FillResult } from './fill.ts';
-import { NOTHING_KNOWN, type OriginClient, type TimelineAnswer } from './origin-client.ts';
+import type { OriginClient, TimelineAnswer } from './origin-client.ts';
 import { type Patience, waitUntil } from './patience.ts';
 import { Pulse } from './pulse.ts';
 import type { PartFacts, Stored } from './stored.ts';
@@ -28,7 +28,7 @@ export type Standing = 'unknown' | 'on-air' | 'offline' | 'absent' | 'unreachabl
 
 interface StreamViewOptions {
   readonly stream: string;
-  readonly client: Pick<OriginClient, 'timeline'>;
+  readonly client: Pick<OriginClient, 'timeline' | 'probe'>;
   /** brings a part into the cache, and tells the view of it by {@link StreamView.learn} */
   readonly fetchPart: (name: PartName) => Promise<FillResult>;
   readonly clock: Clock;
@@ -52,8 +52,6 @@ const PART_RETRY_MS = 250;
 const SILENT_PARTS = 1.5;
 /** Before anything is known of a stream. */
 const SILENT_MS = 700;
-/** A timeline is answered at once to who knows none. */
-const PROBE_MS = 500;
 
 export class StreamView {
   readonly stream: string;
@@ -210,7 +208,7 @@ export class StreamView {
 
   /** Whether the origin answers. If it has news that the poll under way did not bring, that poll is stuck. */
   async #probe(): Promise<boolean> {
-    const answer = await this.#options.client.timeline(this.stream, NOTHING_KNOWN, AbortSignal.timeout(PROBE_MS));
+    const answer = await this.#options.client.probe(this.stream);
     if (answer.kind === 'change' && answer.change.timeline.revision !== this.#timeline?.revision) this.#poll.abort();
     return answer.kind !== 'unreachable';
   }

@@ -17,6 +17,8 @@ export interface LiveSource {
   readonly headers: Record<string, string>;
   /** who says what they know of a stream that is not on air is let wait until that changes */
   readonly tellsStanding: boolean;
+  /** What is due from it does not come: if it is gone, all that waits for it is to go elsewhere. */
+  doubt(): void;
   /**
    * Asks, and takes note of how it went.
    * @param work is given a signal that fires also when a parent is found to be gone
@@ -69,12 +71,13 @@ export class LiveSources {
   }
 
   #parent(target: Target, { fields, isFirst }: { readonly fields: FieldList; readonly isFirst: boolean }): LiveSource {
-    const { events } = this.#options;
+    const { events, parents } = this.#options;
     return {
       url: target.url,
       kind: 'parent',
       headers: headersOf(fields),
       tellsStanding: false,
+      doubt: () => parents.doubt(target),
       ask: async (signal, work) => {
         events.tried('parent', isFirst ? 'first' : 'retry');
         const isTrial = target.health.begin();
@@ -97,6 +100,7 @@ export class LiveSources {
       kind: 'origin',
       headers: {},
       tellsStanding: false,
+      doubt: () => undefined,
       ask: async (signal, work) => {
         this.#options.events.tried('origin', isFirst ? 'first' : 'retry');
         const { isWell, value } = await work(signal);
@@ -119,6 +123,7 @@ function colleague(url: string): LiveSource {
     kind: 'origin',
     headers: {},
     tellsStanding: true,
+    doubt: () => undefined,
     ask: async (signal, work) => (await work(signal)).value,
   };
 }

@@ -7,7 +7,7 @@ import type { FieldList } from '../http-cache/fields.ts';
 import type { Passes } from '../passes.ts';
 import { type PurgeLedger, formatPurgePoint } from '../purge-ledger.ts';
 import { OriginProbes } from './origin-probes.ts';
-import { startParentProbes } from './parent-probes.ts';
+import { ParentProbes } from './parent-probes.ts';
 import type { Weighted } from './rendezvous.ts';
 import { BREAKER_LIMITS } from './target-health.ts';
 import { type Target, Targets } from './targets.ts';
@@ -26,7 +26,7 @@ interface ParentsOptions {
 export class Parents {
   readonly targets: Targets;
   readonly #options: ParentsOptions;
-  readonly #probes: Disposable;
+  readonly #probes: ParentProbes;
   readonly #originProbes = new OriginProbes();
   readonly #watchers = new Set<(parent: Target) => void>();
 
@@ -43,7 +43,7 @@ export class Parents {
         this.#originProbes.note(target, state);
       },
     });
-    this.#probes = startParentProbes({
+    this.#probes = new ParentProbes({
       parents: this.targets.parents,
       onDown: (parent) => {
         for (const watcher of this.#watchers) watcher(parent);
@@ -54,6 +54,16 @@ export class Parents {
   /** Calls back when a parent is found to be gone: what waits for it had better ask another. */
   onDown(watcher: (parent: Target) => void): void {
     this.#watchers.add(watcher);
+  }
+
+  /** Whether an edge is a parent that does not answer, or says that it is not ready. */
+  isGone(baseUrl: string): boolean {
+    return this.targets.parents.some(({ url, health }) => url === baseUrl && !health.isReady);
+  }
+
+  /** Something is due from a parent and does not come. */
+  doubt(parent: Target): void {
+    this.#probes.doubt(parent);
   }
 
   /** What a parent wants to see of who asks. */

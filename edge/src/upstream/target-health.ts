@@ -46,6 +46,11 @@ export class TargetHealth {
     return this.#clock.monotonicMs() - this.#openedMs < this.#openMs ? 'open' : 'half-open';
   }
 
+  /** What a probe found last. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
   /** Whether a request may go there now. */
   get isAvailable(): boolean {
     const { state } = this;

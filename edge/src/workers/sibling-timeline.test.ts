@@ -11,10 +11,10 @@ import type { LiveSource } from '../upstream/live-sources.ts';
 import { answerTimeline } from './sibling-timeline.ts';
 import { TimelineRelay } from './timeline-relay.ts';
 
-function viewBy(client: Pick<OriginClient, 'timeline'>): StreamView {
+function viewBy({ timeline }: Pick<OriginClient, 'timeline'>): StreamView {
   return new StreamView({
     stream: 'show',
-    client,
+    client: { timeline, probe: () => new Promise<never>(() => undefined) },
     fetchPart: () => new Promise<never>(() => undefined),
     clock: systemClock,
     random: () => 0,
@@ -51,11 +51,12 @@ test('who waits for a stream that is not on air by another worker hears from it 
     kind: 'origin',
     headers: {},
     tellsStanding: true,
+    doubt: () => undefined,
     ask: async (signal, work) => (await work(signal)).value,
   };
   const sources = { of: () => [owner].values(), isOwn: () => false };
   const client = new OriginClient({ sources, random: () => 0, onRetry: () => undefined });
-  const view = viewBy(client);
+  const view = viewBy({ timeline: (...asked) => client.timeline(...asked) });
   await isWaiting.promise;
   assert.equal(view.standing, 'offline');
   isOnAir.resolve();

@@ -59,7 +59,8 @@ suite('players', () => {
           `${late.stats.decodedFrames} frames, ${late.stats.droppedFrames} dropped, by ${late.stats.edge}`,
       );
       const seconds = WATCH_MS / 1000;
-      assert.deepEqual(late.waits, [], `it stalled: ${[...page.refused, ...late.stats.errors].join('; ')}`);
+      const complaints = [...page.refused, ...late.stats.errors].join('; ');
+      assert.deepEqual(late.waits, [], `it stalled; ms since it was opened: ${late.waits.join(', ')}; ${complaints}`);
       assert.ok(Math.min(...startsMs) <= START_MS, `the first frame took ${startsMs.join(', ')} ms`);
       const advancedS = late.stats.currentTime - early.stats.currentTime;
       assert.ok(advancedS > seconds * 0.9 && advancedS < seconds * 1.25, `it played ${advancedS} s in ${seconds} s`);

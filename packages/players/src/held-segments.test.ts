@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { heldRange, noteHeldSegments } from './browser/held-segments.ts';
+import { START_S, heldRange, holdsEnoughToStart, noteHeldSegments } from './browser/held-segments.ts';
 
 type Details = Parameters<typeof noteHeldSegments>[0];
 
@@ -50,4 +50,20 @@ test('the range that plays is the one round the picture', () => {
   assert.deepEqual(heldRange({ buffered, currentTime: 6 }), { start: 5, end: 9 });
   assert.deepEqual(heldRange({ buffered, currentTime: 9.01 }), { start: 5, end: 9 });
   assert.equal(heldRange({ buffered, currentTime: 3 }), null);
+});
+
+test('a picture begins to move once it can, and not with less ahead than it is to have', () => {
+  const standing = (aheadS: number, readyState: number): boolean => {
+    const buffered = { length: 1, start: () => 10, end: () => 10.25 + aheadS };
+    return holdsEnoughToStart({ buffered, currentTime: 10.25, readyState });
+  };
+  assert.equal(standing(START_S + 0.125, 3), true);
+  assert.equal(standing(START_S - 0.125, 4), false, 'too little');
+  assert.equal(standing(START_S + 0.125, 2), false, 'nothing decoded yet beyond the frame on screen');
+  const elsewhere = { length: 1, start: () => 10, end: () => 12 };
+  assert.equal(
+    holdsEnoughToStart({ buffered: elsewhere, currentTime: 0, readyState: 4 }),
+    false,
+    'not at its start yet',
+  );
 });

@@ -35,6 +35,7 @@ const FILES: Readonly<Record<string, string>> = {
   'browser/fetch-resume.ts': '@headwater/players/browser/fetch-resume.ts',
   'browser/held-segments.ts': '@headwater/players/browser/held-segments.ts',
   'browser/resume-segments.ts': '@headwater/players/browser/resume-segments.ts',
+  'browser/queued-video.ts': '@headwater/players/browser/queued-video.ts',
   'browser/libraries.ts': '@headwater/players/browser/libraries.ts',
   'browser/stalls.ts': '@headwater/players/browser/stalls.ts',
   'browser/clock.ts': '@headwater/players/browser/clock.ts',

@@ -11,6 +11,8 @@ export interface Rendition {
 export interface Driver {
   /** the library's own object, for the console and for tests */
   readonly library: unknown;
+  /** when so much is there that a picture that begins to move goes on; at once without it */
+  readonly ready?: Promise<void>;
   /** best first; empty until the manifest is there */
   renditions(): readonly Rendition[];
   /** @param id of a rendition, or null to let the player choose */

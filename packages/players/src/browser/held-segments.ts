@@ -24,10 +24,25 @@ export function noteHeldSegments(
   }
 }
 
+/** `HTMLMediaElement.HAVE_FUTURE_DATA`; one that is told to play with less says that it waits. */
+const HAVE_FUTURE_DATA = 3;
+
 /** What is read of a media element. */
 interface Playing {
   readonly buffered: { readonly length: number; start(index: number): number; end(index: number): number };
   readonly currentTime: number;
+}
+
+/**
+ * How much has to be ahead of a picture before it moves: two parts of the three that are there. hls.js begins at what is
+ * left of one, often a frame, while the next is still under way.
+ */
+export const START_S = 0.6;
+
+/** Whether a media element that stands can move, and has {@link START_S} to go on with. */
+export function holdsEnoughToStart(media: Playing & { readonly readyState: number }): boolean {
+  const held = heldRange(media);
+  return held !== null && media.readyState >= HAVE_FUTURE_DATA && held.end - media.currentTime >= START_S;
 }
 
 /** The buffered range in which a media element plays; null where there is none. */

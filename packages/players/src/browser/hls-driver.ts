@@ -4,8 +4,9 @@ import type HlsPlayer from 'hls.js';
 import type { ErrorData } from 'hls.js';
 import { HLS_PRESET } from '../presets.ts';
 import { type Driver, type DriverOptions, EDGE_HEADER, hostOf, renditionLabel, type Rendition } from './driver.ts';
-import { heldRange, noteHeldSegments } from './held-segments.ts';
+import { heldRange, holdsEnoughToStart, noteHeldSegments } from './held-segments.ts';
 import { hlsWorkerUrl, loadHls } from './libraries.ts';
+import { noteQueuedVideo, type VideoQueue } from './queued-video.ts';
 
 export async function startHls({ video, url, onError }: DriverOptions): Promise<Driver> {
   const Hls = await loadHls();
@@ -19,11 +20,14 @@ export async function startHls({ video, url, onError }: DriverOptions): Promise<
   hls.on(Hls.Events.FRAG_LOADED, (_, data) => note(data.networkDetails, data.frag.url));
   hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => noteHeldSegments(details, 'video', heldRange(video)));
   hls.on(Hls.Events.AUDIO_TRACK_UPDATED, (_, { details }) => noteHeldSegments(details, 'audio', heldRange(video)));
+  hls.on(Hls.Events.BUFFER_APPENDING, (_, data) => noteQueuedVideo(videoQueueOf(hls), data));
   hls.on(Hls.Events.ERROR, (_, data) => onError(describe(data), data.fatal));
+  const ready = enoughToStart(hls, video, Hls.Events);
   hls.loadSource(url);
   hls.attachMedia(video);
 
   return {
+    ready,
     library: hls,
     renditions: () => hls.levels.map((_, index) => rendition(hls, index)).toReversed(),
     choose: (id) => {
@@ -34,6 +38,23 @@ export async function startHls({ video, url, onError }: DriverOptions): Promise<
     edge: () => edge,
     destroy: async () => hls.destroy(),
   };
+}
+
+/** Not declared as public. */
+function videoQueueOf(hls: HlsPlayer): VideoQueue {
+  return (hls as unknown as { readonly bufferController: VideoQueue }).bufferController;
+}
+
+/** Once the picture can move and go on, or once all is there that there is. */
+function enoughToStart(hls: HlsPlayer, video: HTMLVideoElement, events: typeof HlsPlayer.Events): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (holdsEnoughToStart(video)) resolve();
+    };
+    video.addEventListener('canplay', look);
+    hls.on(events.BUFFER_APPENDED, look);
+    hls.on(events.BUFFERED_TO_END, () => resolve());
+  });
 }
 
 function rendition(hls: HlsPlayer, index: number): Rendition {

@@ -90,7 +90,8 @@ async function play(name: PlayerName): Promise<void> {
     const started = await player.start({ video, url, onError });
     if (mine !== turn) return await started.destroy();
     driver = started;
-    if (player.playsByItself !== true) await video.play();
+    await started.ready;
+    if (mine === turn && player.playsByItself !== true) await video.play();
   } catch (error) {
     // Interrupted by the next choice, or kept from starting by the browser: then the viewer presses play.
     const name = error instanceof Error ? error.name : '';

@@ -67,3 +67,13 @@ test('a picture begins to move once it can, and not with less ahead than it is t
     'not at its start yet',
   );
 });
+
+test('at a start the picture counts as held for as far back as it goes, though the sound begins later', () => {
+  const both = { buffered: { length: 1, start: () => 23.3, end: () => 24 }, currentTime: 23.6 };
+  const picture = { buffered: { length: 1, start: () => 22, end: () => 24 } };
+  const details = playlist();
+  noteHeldSegments(details, 'video', heldRange(both));
+  assert.deepEqual(heldBy(details), []);
+  noteHeldSegments(details, 'video', heldRange(both, picture));
+  assert.deepEqual(heldBy(details), [11, 11]);
+});

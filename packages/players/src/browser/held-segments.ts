@@ -45,10 +45,17 @@ export function holdsEnoughToStart(media: Playing & { readonly readyState: numbe
   return held !== null && media.readyState >= HAVE_FUTURE_DATA && held.end - media.currentTime >= START_S;
 }
 
-/** The buffered range in which a media element plays; null where there is none. */
-export function heldRange({ buffered, currentTime }: Playing): { start: number; end: number } | null {
-  for (let index = 0; index < buffered.length; index += 1) {
-    const [start, end] = [buffered.start(index), buffered.end(index)];
+/**
+ * The buffered range in which a media element plays; null where there is none.
+ * @param buffer of sound or picture alone: at a start it reaches further back than what there is of both
+ */
+export function heldRange(
+  { buffered, currentTime }: Playing,
+  buffer: Pick<Playing, 'buffered'> = { buffered },
+): { start: number; end: number } | null {
+  const ranges = buffer.buffered;
+  for (let index = 0; index < ranges.length; index += 1) {
+    const [start, end] = [ranges.start(index), ranges.end(index)];
     if (currentTime >= start - TOLERANCE_S && currentTime <= end + TOLERANCE_S) return { start, end };
   }
   return null;

@@ -1,7 +1,7 @@
 /** hls.js behind the page's interface. */
 
 import type HlsPlayer from 'hls.js';
-import type { ErrorData } from 'hls.js';
+import type { BufferCreatedData, ErrorData } from 'hls.js';
 import { HLS_PRESET } from '../presets.ts';
 import { type Driver, type DriverOptions, EDGE_HEADER, hostOf, renditionLabel, type Rendition } from './driver.ts';
 import { heldRange, holdsEnoughToStart, noteHeldSegments } from './held-segments.ts';
@@ -18,8 +18,16 @@ export async function startHls({ video, url, onError }: DriverOptions): Promise<
   };
   hls.on(Hls.Events.LEVEL_LOADED, (_, data) => note(data.networkDetails, data.details.url));
   hls.on(Hls.Events.FRAG_LOADED, (_, data) => note(data.networkDetails, data.frag.url));
-  hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => noteHeldSegments(details, 'video', heldRange(video)));
-  hls.on(Hls.Events.AUDIO_TRACK_UPDATED, (_, { details }) => noteHeldSegments(details, 'audio', heldRange(video)));
+  let tracks: BufferCreatedData['tracks'] = {};
+  hls.on(Hls.Events.BUFFER_CREATED, (_, created) => {
+    ({ tracks } = created);
+  });
+  hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => {
+    noteHeldSegments(details, 'video', heldRange(video, tracks.video?.buffer));
+  });
+  hls.on(Hls.Events.AUDIO_TRACK_UPDATED, (_, { details }) => {
+    noteHeldSegments(details, 'audio', heldRange(video, tracks.audio?.buffer));
+  });
   hls.on(Hls.Events.BUFFER_APPENDING, (_, data) => noteQueuedVideo(videoQueueOf(hls), data));
   hls.on(Hls.Events.ERROR, (_, data) => onError(describe(data), data.fatal));
   const ready = enoughToStart(hls, video, Hls.Events);

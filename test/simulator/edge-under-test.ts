@@ -2,27 +2,26 @@
 
 import type { Clock } from '@headwater/service/clock';
 import { FeedPages, mintFor } from './feed-pages.ts';
-import type { Layout, PurgeSpec } from './history.ts';
+import type { PurgeSpec } from './history.ts';
 import { OneEdge, restart } from './one-edge.ts';
 import { startParents } from './parents-under-test.ts';
-import type { SystemUnderTest } from './system-under-test.ts';
+import type { StartSystem, SystemUnderTest } from './system-under-test.ts';
 import { startWorkers } from './workers-under-test.ts';
 
 /** The edge's name in Cache-Status. */
 export const EDGE_ID = 'edge-1';
 
-interface Parts {
-  readonly clock: Clock;
-  readonly originUrl: string;
-  readonly layout: Layout;
-}
-
-export async function startEdgeUnderTest({ clock, originUrl, layout }: Parts): Promise<SystemUnderTest> {
+export async function startEdgeUnderTest({
+  clock,
+  originUrl,
+  layout,
+  protocol,
+}: Parameters<StartSystem>[0]): Promise<SystemUnderTest> {
   const pages = new FeedPages(clock, originUrl);
   const parts = { clock, pages, id: EDGE_ID };
   if (layout === 'parents') return startParents(parts);
   if (layout === 'workers') return startWorkers(parts);
-  const edge = new OneEdge({ id: EDGE_ID, clock, known: pages.first });
+  const edge = new OneEdge({ id: EDGE_ID, clock, known: pages.first, isSecure: protocol === 'h2' });
   await edge.start();
   return new Alone(edge, pages, clock);
 }

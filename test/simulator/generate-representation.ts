@@ -86,6 +86,18 @@ function lengthOf(dice: Dice): number {
   ]);
 }
 
+/** What an origin may come to say of what has not changed: mostly that it is to be kept from others, or asked for. */
+export function rewordedControl(dice: Dice): string {
+  const ask = dice.pick(['no-cache', 'public, no-cache', 'max-age=0', 'must-revalidate', 'max-age=5']);
+  return dice.weighted([
+    [3, 'private'],
+    [2, 'private, max-age=600'],
+    [3, 'no-store'],
+    [4, ask],
+    [3, `max-age=${dice.pick([30, 120, 600])}`],
+  ]);
+}
+
 function controlOf(dice: Dice): string | null {
   const age = dice.pick([5, 10, 30, 60, 600]);
   return dice.weighted([
@@ -102,6 +114,8 @@ function controlOf(dice: Dice): string | null {
     [3, `max-age=${age}, stale-if-error=${dice.pick([0, 10, 60])}`],
     [1, `max-age=${age}, stale-while-revalidate=0, stale-if-error=0`],
     [1, 'max-age=0'],
+    [1, 'public, no-cache'],
+    [0.5, 'public, max-age=0'],
     [1, `MAX-AGE="${age}"`],
     [1, 'max-age=abc'],
     [1, `must-understand, no-store, max-age=${age}`],

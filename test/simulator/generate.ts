@@ -1,7 +1,7 @@
 /** Histories from seeds: one seed, one history. */
 
 import { Dice } from './dice.ts';
-import { generateRepresentation } from './generate-representation.ts';
+import { generateRepresentation, rewordedControl } from './generate-representation.ts';
 import { RequestGenerator } from './generate-request.ts';
 import {
   type Fault,
@@ -20,12 +20,16 @@ import {
 const MOST_STEPS = 14;
 const LEAST_STEPS = 4;
 const LARGE_BYTES = 6_000_000;
+/** Of the histories of an edge alone. */
+const H2_SHARE = 0.15;
 
 /** What a history may contain, for systems that cannot do everything. */
 export interface Repertoire {
   readonly purges: boolean;
   readonly restarts: boolean;
   readonly tokens: boolean;
+  /** viewers speak HTTP/2, too */
+  readonly h2: boolean;
   /** connections end by resets, too: node:http takes that for the end of a body that ends with its connection */
   readonly resets: boolean;
   /** which, and how often */
@@ -37,6 +41,7 @@ export const EVERYTHING: Repertoire = {
   purges: true,
   restarts: true,
   tokens: true,
+  h2: true,
   resets: true,
   layouts: [
     [74, 'alone'],
@@ -90,7 +95,9 @@ class Generator {
     const count = LEAST_STEPS + dice.below(MOST_STEPS - LEAST_STEPS + 1);
     const steps: Step[] = [{ kind: 'ask', requests: [this.#requests.plain(this.#place())] }];
     while (steps.length < count) steps.push(...this.#step());
-    return { seed: this.#seed, layout: this.#layout, start: this.#start, steps };
+    const isH2 = this.#layout === 'alone' && this.#repertoire.h2 && dice.chance(H2_SHARE);
+    const protocol = isH2 ? 'h2' : 'http/1.1';
+    return { seed: this.#seed, layout: this.#layout, protocol, start: this.#start, steps };
   }
 
   #place(): number {
@@ -111,6 +118,8 @@ class Generator {
       [purges ? 9 : 0, () => [{ kind: 'purge', purge: this.#purge() }, this.#askOnce()]],
       [3, () => [this.#unsafe(), this.#askOnce()]],
       [1.5, () => this.#changedMeanwhile()],
+      [3, () => this.#reworded()],
+      [purges ? 0.7 : 0, () => this.#headOvertaken()],
       [0.4, () => this.#slowCrowd()],
       [restarts ? 2 : 0, () => [this.#restart(), this.#askOnce()]],
       [restarts && purges ? 2 : 0, () => this.#purgeAndRestart()],
@@ -214,6 +223,35 @@ class Generator {
     return { kind: 'update', place, representation };
   }
 
+  #reword(place: number): MiddleStep {
+    return { kind: 'reword', place, control: rewordedControl(this.#dice) };
+  }
+
+  /** The same version becomes private, or is to be asked for anew: who confirms it learns that, and all others by it. */
+  #reworded(): Step[] {
+    const dice = this.#dice;
+    const place = this.#place();
+    const request = this.#requests.plain(place);
+    const ask: MiddleStep = { kind: 'ask', requests: [request] };
+    const method = dice.pick(['GET', 'HEAD'] as const);
+    const asker = dice.chance(0.5) ? request : { ...request, method, directives: 'no-cache' };
+    const aged = dice.chance(0.6) ? [this.#advance()] : [];
+    const later = dice.chance(0.3) ? [this.#fault(place)] : [];
+    // Who comes while it is confirmed for somebody else came too late to have it confirmed by that.
+    const joined: Step = { kind: 'hold', place, at: -1, requests: [request], during: [ask] };
+    const last = dice.chance(0.5) ? joined : this.#crowd(request);
+    return [ask, ...aged, this.#reword(place), { kind: 'ask', requests: [asker] }, ...later, ask, last];
+  }
+
+  /** A HEAD is asked before a purge, and answered after what was fetched behind it. */
+  #headOvertaken(): Step[] {
+    const place = this.#place();
+    const request = this.#requests.plain(place);
+    const ask: MiddleStep = { kind: 'ask', requests: [request] };
+    const during: MiddleStep[] = [{ kind: 'purge', purge: { ...this.#purge(), by: 'url', place } }, ask];
+    return [{ kind: 'hold', place, at: -1, requests: [{ ...request, method: 'HEAD' }], during }, ask];
+  }
+
   #fault(place = this.#place()): MiddleStep {
     const dice = this.#dice;
     const fault: Fault = dice.weighted<Fault>([
@@ -258,15 +296,17 @@ class Generator {
     const dice = this.#dice;
     const place = this.#place();
     const count = 2 + dice.below(4);
-    const isCrowd = dice.chance(0.6);
-    const first = this.#requests.plain(place);
+    if (dice.chance(0.6)) return this.#crowd(this.#requests.plain(place), count);
     const requests = Array.from({ length: count }, () => {
-      if (isCrowd) return { ...first, worker: this.#requests.worker() };
       return dice.chance(0.6)
         ? this.#requests.plain(dice.chance(0.8) ? place : this.#place())
         : this.#requests.special(place);
     });
     return { kind: 'ask', requests };
+  }
+
+  #crowd(request: RequestSpec, length = 3): MiddleStep {
+    return { kind: 'ask', requests: Array.from({ length }, () => ({ ...request, worker: this.#requests.worker() })) };
   }
 
   #hold(): Step[] {
@@ -302,6 +342,7 @@ class Generator {
     return dice.weighted<() => MiddleStep>([
       [5, joiner],
       [2, () => this.#update(place)],
+      [1, () => this.#reword(place)],
       [this.#repertoire.purges ? 4 : 0, () => ({ kind: 'purge', purge: { ...this.#purge(), place } })],
       [1, () => this.#advance()],
       [1, () => this.#fault(place)],

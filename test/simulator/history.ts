@@ -100,6 +100,8 @@ export type PurgeSpec = {
 
 /** What the origin is asked by: an edge alone, one with two parents, or one of two workers. */
 export type Layout = 'alone' | 'parents' | 'workers';
+/** What viewers speak; HTTP/2 over TLS. */
+export type Protocol = 'http/1.1' | 'h2';
 /** How many parents or workers there are. */
 export const MEMBERS = 2;
 
@@ -122,6 +124,8 @@ export type MiddleStep =
   | RestartStep
   | { readonly kind: 'ask'; readonly requests: readonly RequestSpec[] }
   | { readonly kind: 'update'; readonly place: number; readonly representation: Representation }
+  /** the same version from now on says this of its caching */
+  | { readonly kind: 'reword'; readonly place: number; readonly control: string }
   | { readonly kind: 'purge'; readonly purge: PurgeSpec }
   | { readonly kind: 'fault'; readonly place: number; readonly fault: Fault }
   | { readonly kind: 'advance'; readonly ms: number };
@@ -140,14 +144,15 @@ export type Step =
 export interface History {
   readonly seed: number;
   readonly layout: Layout;
+  readonly protocol: Protocol;
   /** by place; every place that a step names is here */
   readonly start: Readonly<Record<number, Representation>>;
   readonly steps: readonly Step[];
 }
 
 /** A history for people. */
-export function describeHistory({ seed, layout, start, steps }: History): string {
-  const lines = [`history ${seed}, ${layout}`];
+export function describeHistory({ seed, layout, protocol, start, steps }: History): string {
+  const lines = [`history ${seed}, ${layout}, ${protocol}`];
   for (const [index, representation] of Object.entries(start)) {
     lines.push(`  at first ${PLACES[Number(index)]?.name} ${describeRepresentation(representation)}`);
   }
@@ -166,6 +171,8 @@ function describeStep(step: Step): string {
       return `ask, held at ${step.at} of ${PLACES[step.place]?.name}: ${step.requests.map(describeRequest).join(' | ')}`;
     case 'update':
       return `update ${PLACES[step.place]?.name} ${describeRepresentation(step.representation)}`;
+    case 'reword':
+      return `reword ${PLACES[step.place]?.name} ${step.control}`;
     case 'fault':
       return `next answer for ${PLACES[step.place]?.name}: ${JSON.stringify(step.fault)}`;
     case 'purge': {

@@ -25,9 +25,16 @@ function judgeCrowd(crowd: readonly Asked[], transcript: Transcript, violations:
   const toOrder = Math.max(...crowd.map(({ endOrder }) => endOrder));
   const within = (order: number): boolean => order > fromOrder && order < toOrder;
   if ([...purges, ...upheavalsOf(transcript)].some(({ order }) => within(order))) return;
-  // What takes up an answer that broke off, or brings back what the disk has lost of one, is not another.
+  // What takes up an answer that broke off, or brings back what the disk has lost of one, is not another; nor is what was
+  // confirmed, and turned out to be lost. What others are told while it is refreshed behind them is refreshed when it is.
+  const hasLost = transcript.restarts.some(({ order }) => order < fromOrder);
   const fetches = exchanges.filter(
-    ({ place, beganOrder, request }) => place === first.place && within(beganOrder) && !request.has('if-range'),
+    ({ place, beganOrder, request, status }) =>
+      place === first.place &&
+      within(beganOrder) &&
+      !request.has('if-range') &&
+      !(status === 304 && hasLost) &&
+      languages.has(selecting('accept-language, x-mode', request)),
   );
   // What grows old while it comes in is fetched anew for who joins late.
   if (new Set(crowd.flatMap(({ startMs, endMs }) => [startMs, endMs])).size > 1) return;

@@ -3,7 +3,7 @@
 import type { Asked, Exchange, Transcript } from './exchange.ts';
 import type { Case } from './verdict.ts';
 import { placeAt } from './history.ts';
-import { hasFailedDuring } from './reuse.ts';
+import { hasFailedDuring } from './origin-failure.ts';
 import { parseDirectives, whyUnshared } from './rfc9111.ts';
 import { isForsaken, isRestarted } from './upheaval.ts';
 

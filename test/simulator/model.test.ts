@@ -12,7 +12,14 @@ import { shrink } from './shrink.ts';
 import { type Mistake, SMALL_CACHE, startSmallCache } from './small-cache.ts';
 import type { Promises } from './verdict.ts';
 
-const REPERTOIRE = { purges: true, restarts: false, tokens: false, resets: false, layouts: [[1, 'alone']] } as const;
+const REPERTOIRE = {
+  purges: true,
+  restarts: false,
+  tokens: false,
+  h2: false,
+  resets: false,
+  layouts: [[1, 'alone']],
+} as const;
 /** Of systems that promise nothing but to be correct. */
 const NOTHING: Promises = {
   bounds: {
@@ -66,8 +73,9 @@ suite('the model', () => {
     ['keeps the truncated', /^truncated/],
     ['ends cleanly', /^truncated/],
     ['forgets purges', /^(?:purged|soft purge)/],
-    ['purges no fills', /^purged/],
+    ['purges no fills', /^(?:purged|invalidated)/],
     ['survives unsafe methods', /^invalidated/],
+    ['hears no withdrawal', /^withdrawn/],
     ['answers HEAD with 404', /^own answer/],
     ['says hit', /^Cache-Status: small; hit, but it was fetched/],
     ['says miss', /^Cache-Status: small; fwd=miss, but the origin was not asked/],

@@ -12,6 +12,7 @@ import { whyNotReused } from './reuse.ts';
 import type { Asked, Exchange, Transcript } from './exchange.ts';
 import { placeAt } from './history.ts';
 import { whyUnshared } from './rfc9111.ts';
+import { isForMany, owesValidation } from './validation-owed.ts';
 import type { Case, Promises, Violation } from './verdict.ts';
 
 export function judge(transcript: Transcript, promises: Promises): Violation[] {
@@ -42,6 +43,7 @@ export function judge(transcript: Transcript, promises: Promises): Violation[] {
     if (why !== null) note(why.rule, `${why.detail}\n      answer ${source.serial} of the origin`);
   }
   judgeSharing(deliveries, violations);
+  judgeOwed(deliveries, { transcript, violations, bounds: promises.bounds });
   if (promises.caches) judgeFetches(transcript, violations, promises);
   return violations;
 }
@@ -65,5 +67,29 @@ function judgeSharing(deliveries: ReadonlyMap<Exchange, readonly Asked[]>, viola
     if (why === null || second === undefined) continue;
     const detail = `answer ${source.serial} of the origin for ${source.place} went to ${readers.length} requests in spite of ${why}`;
     violations.push({ rule: 'unshared', step: second.step, detail });
+  }
+}
+
+interface Around {
+  readonly transcript: Transcript;
+  readonly violations: Violation[];
+  readonly bounds: Promises['bounds'];
+}
+
+/**
+ * What is fresh for no time, or must be asked for, goes to one of those who wait together, unless its origin called it public
+ * or confirmed it. What another edge confirmed cannot be told from here.
+ */
+function judgeOwed(
+  deliveries: ReadonlyMap<Exchange, readonly Asked[]>,
+  { transcript, violations, bounds }: Around,
+): void {
+  if (transcript.layout !== 'alone') return;
+  for (const [source, readers] of deliveries) {
+    if (source.status === 304 || isForMany(source, bounds)) continue;
+    const [, second, ...more] = readers.filter((asked) => owesValidation({ asked, source, transcript, bounds }));
+    if (second === undefined) continue;
+    const detail = `answer ${source.serial} of the origin for ${source.place} went to ${2 + more.length} requests, and nobody may have it unasked`;
+    violations.push({ rule: 'shared', step: second.step, detail });
   }
 }

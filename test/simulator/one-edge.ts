@@ -1,20 +1,23 @@
 /** One edge in this process: on a disk of its own, with a feed of its own, and an end as a killed process has it. */
 
 import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
-import { mkdtemp, open as openFile, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, open as openFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
+import { TLSSocket } from 'node:tls';
 import { join } from 'node:path';
 import { readConfig } from '@headwater/edge/src/config.ts';
 import { type Serving, startServing } from '@headwater/edge/src/start-serving.ts';
 import type { Team } from '@headwater/edge/src/workers/team.ts';
 import type { FeedPage } from '@headwater/protocol/feed';
 import { FeedState } from '@headwater/protocol/feed-state';
-import type { Clock } from '@headwater/service/clock';
+import { type Clock, systemClock } from '@headwater/service/clock';
 import type { Log } from '@headwater/service/log';
+import { makeSelfSigned } from '@headwater/service/self-signed';
 
 /** One byte in so many is flipped on a disk that has gone bad. */
 const FLIP_EVERY_BYTES = 997;
+const CERTIFICATE = makeSelfSigned(['127.0.0.1'], systemClock.nowMs());
 const SILENCE: Log = () => undefined;
 
 interface OneEdgeOptions {
@@ -24,6 +27,8 @@ interface OneEdgeOptions {
   readonly known: FeedPage;
   /** URLs of edges to ask first */
   readonly parents?: readonly string[];
+  /** it speaks TLS, and HTTP/2 over it */
+  readonly isSecure?: boolean;
   /** the other workers of its node */
   readonly team?: Team;
 }
@@ -52,16 +57,18 @@ export class OneEdge implements AsyncDisposable {
   /** @param missed what it has to do before it serves */
   async start(missed: readonly FeedPage[] = []): Promise<void> {
     if (this.#folder === '') this.#folder = await this.#newFolder();
-    const { id, clock, parents = [], team } = this.#options;
+    const { id, clock, parents = [], team, isSecure = false } = this.#options;
     const config = readConfig({
       HEADWATER_EDGE_PORT: '0',
       HEADWATER_NODE_ID: id,
       HEADWATER_DATA_DIR: this.#folder,
       HEADWATER_EDGE_PARENTS: parents.join(','),
+      ...(isSecure ? await this.#certificate() : {}),
     });
     const around = { clock, feed: this.#feed, log: SILENCE, missed, ...(team === undefined ? {} : { team }) };
     this.#serving = await startServing(config, around);
-    this.#serving.server.on('connection', (socket) => {
+    // Beneath TLS a connection is not to be closed by anybody else.
+    this.#serving.server.on(isSecure ? 'secureConnection' : 'connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
@@ -93,7 +100,10 @@ export class OneEdge implements AsyncDisposable {
     const left = await this.#newFolder();
     copyFolder(this.#folder, left);
     this.#folder = left;
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) {
+      if (socket instanceof TLSSocket) socket.destroy();
+      else socket.resetAndDestroy();
+    }
     await this.stop();
   }
 
@@ -104,6 +114,15 @@ export class OneEdge implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
     for (const folder of this.#folders) await rm(folder, { recursive: true, force: true });
+  }
+
+  /** Elsewhere than what bits are flipped in. */
+  async #certificate(): Promise<Record<string, string>> {
+    const folder = await this.#newFolder();
+    const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    await writeFile(certFile, CERTIFICATE.cert);
+    await writeFile(keyFile, CERTIFICATE.key);
+    return { HEADWATER_TLS_CERT_FILE: certFile, HEADWATER_TLS_KEY_FILE: keyFile };
   }
 
   async #newFolder(): Promise<string> {

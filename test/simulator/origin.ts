@@ -71,6 +71,15 @@ export class Origin implements AsyncDisposable {
     this.resources.set(place, { version: (before?.version ?? 0) + 1, representation });
   }
 
+  /** What is held stays the same version, and says something else of its caching. */
+  reword(place: string, control: string): void {
+    const resource = this.resources.get(place);
+    if (resource === undefined) return;
+    // In the field that counts: an update takes no field away (RFC 9111 §3.2).
+    const named = resource.representation.targeted === null ? { control } : { targeted: control };
+    resource.representation = { ...resource.representation, ...named };
+  }
+
   /** The next exchange of the place that no earlier fault has goes wrong so. */
   fail(place: string, fault: Fault): void {
     this.#faults.set(place, [...(this.#faults.get(place) ?? []), fault]);

@@ -1,6 +1,5 @@
 /** Plays a history to a system under test: real requests over loopback, one virtual clock, and a log of both ends. */
 
-import type { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ManualClock } from '@headwater/service/clock';
 import type { Asked, Exchange, Happening, Ordered, Transcript } from './exchange.ts';
@@ -12,6 +11,7 @@ import {
   type MiddleStep,
   PLACES,
   type Place,
+  type Protocol,
   type PurgeSpec,
   type RequestSpec,
   type Step,
@@ -21,7 +21,8 @@ import {
 import { dateOf, etagOf, modifiedMsOf, variantOf } from './origin-answer.ts';
 import { Origin } from './origin.ts';
 import type { StartSystem, SystemUnderTest } from './system-under-test.ts';
-import { type Outgoing, type Viewer, createAgent, rangeField, send } from './viewer-request.ts';
+import { H2Line } from './viewer-h2.ts';
+import { Http1Line, type Line, type Outgoing, type Viewer, rangeField } from './viewer-request.ts';
 
 /** Sunday, 2 January 2028, and half a second: dates are cut to seconds. */
 const START_MS = Date.UTC(2028, 0, 2) + 500;
@@ -39,9 +40,9 @@ export async function play(history: History, start: StartSystem): Promise<Transc
   for (const [index, representation] of Object.entries(history.start)) {
     origin.update(placeAt(Number(index)).name, representation);
   }
-  const { layout } = history;
-  await using system = await start({ clock, originUrl: origin.url, layout });
-  const player = new Player({ clock, sequence, origin, system, layout });
+  const { layout, protocol } = history;
+  await using system = await start({ clock, originUrl: origin.url, layout, protocol });
+  const player = new Player({ clock, sequence, origin, system, layout, protocol });
   for (const [index, step] of history.steps.entries()) await player.step(index, step);
   await player.finish();
   return player.transcript();
@@ -53,6 +54,7 @@ interface Parts {
   readonly origin: Origin;
   readonly system: SystemUnderTest;
   readonly layout: Layout;
+  readonly protocol: Protocol;
 }
 
 class Player {
@@ -65,11 +67,14 @@ class Player {
   readonly #restarts: { order: number; upOrder: number }[] = [];
   readonly #members: Happening[] = [];
   readonly #layout: Layout;
-  readonly #agents: [Agent, ...Agent[]] = [createAgent()];
+  readonly #protocol: Protocol;
+  readonly #lines: [Line, ...Line[]];
   #activity = 0;
   #step = 0;
 
-  constructor({ clock, sequence, origin, system, layout }: Parts) {
+  constructor({ clock, sequence, origin, system, layout, protocol }: Parts) {
+    this.#protocol = protocol;
+    this.#lines = [createLine(protocol)];
     this.#layout = layout;
     this.#clock = clock;
     this.#sequence = sequence;
@@ -90,7 +95,7 @@ class Player {
 
   async finish(): Promise<void> {
     await this.#quiet();
-    for (const agent of this.#agents) agent.destroy();
+    for (const line of this.#lines) line.destroy();
   }
 
   async step(index: number, step: Step): Promise<void> {
@@ -112,6 +117,9 @@ class Player {
         return step.requests.map((request) => this.#ask(request));
       case 'update':
         this.#origin.update(placeAt(step.place).name, step.representation);
+        return [];
+      case 'reword':
+        this.#origin.reword(placeAt(step.place).name, step.control);
         return [];
       case 'fault':
         this.#origin.fail(placeAt(step.place).name, step.fault);
@@ -149,7 +157,7 @@ class Player {
   async #restart({ how, flipsBits }: Extract<MiddleStep, { kind: 'restart' }>): Promise<void> {
     const order = this.#sequence.next();
     // Requests may be under way on connections of the former one.
-    this.#agents.unshift(createAgent());
+    this.#lines.unshift(createLine(this.#protocol));
     await this.#system.restart({ kill: how === 'kill', flipsBits });
     this.#restarts.push({ order, upOrder: this.#sequence.next() });
   }
@@ -206,9 +214,8 @@ class Player {
       hasHung: false,
     };
     this.#asked.push(asked);
-    return send({
+    return this.#lines[0].send({
       port: this.#system.port(request.worker),
-      agent: this.#agents[0],
       outgoing,
       asked,
       onActivity: () => (this.#activity += 1),
@@ -285,6 +292,10 @@ class Player {
   #moved(): number {
     return this.#activity + this.#origin.activity + this.#system.activity;
   }
+}
+
+function createLine(protocol: Protocol): Line {
+  return protocol === 'h2' ? new H2Line() : new Http1Line();
 }
 
 function otherZone(place: Place): string {

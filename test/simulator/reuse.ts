@@ -1,7 +1,9 @@
 /** Whether an answer of the origin was rightly used for a request (RFC 9111 §4), purges and invalidations included. */
 
 import type { Asked, Exchange, Ordered, Transcript } from './exchange.ts';
+import { ERROR_STATUSES, hasFailedDuring } from './origin-failure.ts';
 import { upheavalsOf } from './upheaval.ts';
+import { isForMany, owesValidation, withdrawalOf } from './validation-owed.ts';
 import {
   type Bounds,
   type Directives,
@@ -42,6 +44,11 @@ export function whyNotReused(use: Use): Complaint | null {
   }
   const purge = hardPurgeBetween(use);
   if (purge !== null) return purge;
+  const withdrawal = withdrawalOf(use);
+  if (withdrawal !== null) return { rule: 'withdrawn', detail: `answer ${withdrawal.serial} took it back` };
+  if (source.beganOrder < asked.startOrder && owesValidation(use)) {
+    return { rule: 'unvalidated', detail: 'the origin was not asked for it since the request came' };
+  }
   // Made after it was asked for: forwarded, confirmed, or shared with others who waited for it as well.
   if (source.headOrder !== null && source.headOrder > asked.startOrder) return null;
   const unshared = whyUnshared(source);
@@ -133,7 +140,7 @@ function softPurgeOf({ asked, source, transcript }: Use): Ordered | null {
 }
 
 /** What was purged softly may be answered with while it is fetched anew: somebody fetches it, and then it is over. */
-function whyNotSoftly({ asked, source, transcript }: Use, purge: Ordered): Complaint | null {
+function whyNotSoftly({ asked, source, transcript, bounds }: Use, purge: Ordered): Complaint | null {
   const since = transcript.exchanges.filter(
     ({ place, method, beganOrder }) => place === source.place && method === 'GET' && beganOrder > purge.fromOrder,
   );
@@ -152,6 +159,8 @@ function whyNotSoftly({ asked, source, transcript }: Use, purge: Ordered): Compl
       other.ended === 'complete' &&
       (other.endOrder ?? Infinity) < asked.startOrder &&
       whyUnshared(other) === null &&
+      // What nobody could use again need not be kept.
+      (isForMany(other, bounds) || other.fields.has('etag') || other.fields.has('last-modified')) &&
       other.fields.get('vary') === vary &&
       selecting(vary, other.request) === selecting(vary, asked.fields),
   );
@@ -182,19 +191,10 @@ function allowedStaleS(use: Use, tolerant: number): number {
   };
   const whileS = declared('stale-while-revalidate', bounds.whileRevalidateS);
   const mayBeOld = hasFailedDuring(asked, transcript) || softPurgeOf(use) !== null;
-  const errorS = mayBeOld ? declared('stale-if-error', bounds.ifErrorS) : 0;
+  // One error is no better than another.
+  const isError = ERROR_STATUSES.has(source.status);
+  const errorS = mayBeOld && !isError ? declared('stale-if-error', bounds.ifErrorS) : 0;
   return Math.max(tolerant, whileS, errorS) + SLACK_S;
-}
-
-/** RFC 5861 §4: an error is a 500, 502, 503 or 504 of the origin, or none at all. */
-export function hasFailedDuring(asked: Asked, { exchanges }: Transcript): boolean {
-  return exchanges.some(
-    ({ place, ended, status, beganOrder, endOrder, headOrder }) =>
-      place === asked.place &&
-      beganOrder < asked.endOrder &&
-      (endOrder ?? Infinity) > asked.startOrder &&
-      (ended === 'died' || headOrder === null || [500, 502, 503, 504].includes(status)),
-  );
 }
 
 /** Whether a request asks for nothing but the whole thing, as anybody would. */

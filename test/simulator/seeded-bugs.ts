@@ -1,42 +1,7 @@
 /** Bugs that the simulator must catch, each put into the edge alone. A bug whose text is gone fails the test. */
 
-import type { Layout } from './history.ts';
-import type { SourceEdit } from './source-edits.ts';
-
-export interface SeededBug extends SourceEdit {
-  readonly name: string;
-  /** in which it is to be seen; an edge alone unless said otherwise */
-  readonly layout?: Layout;
-  /** by so many histories it must have been caught */
-  readonly within: number;
-}
-
-/** Bodies of a few kilobytes go through all that bodies of many slices go through. */
-export const SMALL_SLICES: SourceEdit = {
-  file: 'edge/src/tiers/tier-entry.ts',
-  text: 'export const SLICE_BYTES = 1024 * 1024;',
-  replacement: 'export const SLICE_BYTES = 1024;',
-};
-
-/**
- * What waits on a machine's own clock, shortened: news of purges, a parent that does not answer, answers under way at an end.
- */
-export const SHORT_WAITS: readonly SourceEdit[] = [
-  { file: 'edge/src/neighbour.ts', text: 'const PURGE_NEWS_MS = 1_000;', replacement: 'const PURGE_NEWS_MS = 10;' },
-  {
-    file: 'edge/src/upstream/parent-probes.ts',
-    text: 'const INTERVAL_MS = 1_000;\nconst DEADLINE_MS = 800;',
-    replacement: 'const INTERVAL_MS = 250;\nconst DEADLINE_MS = 200;',
-  },
-  {
-    file: 'edge/src/start-serving.ts',
-    text: 'export const DRAIN_MS = 2_000;',
-    replacement: 'export const DRAIN_MS = 100;',
-  },
-];
-
-/** Most are caught by far fewer; what needs a rare moment says so itself. */
-const USUAL = 600;
+import { type SeededBug, USUAL } from './seeded-bug.ts';
+import { BUGS_BETWEEN_EDGES } from './seeded-bugs-between-edges.ts';
 
 export const SEEDED_BUGS: readonly SeededBug[] = [
   {
@@ -300,83 +265,60 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     within: USUAL,
   },
   {
-    name: 'what goes on elsewhere begins at its beginning',
-    layout: 'parents',
+    name: 'who waits shares what its origin gave to nobody else',
+    file: 'edge/src/zone/zone-desk.ts',
+    text: 'if (isValidated && (status === 304 || policyOf(object.head).isForMany)) return true;',
+    replacement: 'if (isValidated && status > 0) return true;',
+    within: USUAL,
+  },
+  {
+    name: 'who came later shares what must be asked for',
+    file: 'edge/src/zone/zone-desk.ts',
+    text: 'const isValidated = joined.flight.number > begunBefore;',
+    replacement: 'const isValidated = joined.flight.number > 0 && begunBefore >= 0;',
+    within: USUAL,
+  },
+  {
+    name: 'what a 304 makes private stays',
     file: 'edge/src/zone/fetching.ts',
-    text: 'return { answer, skipBytes: fromByte, end: lengthBytes };',
-    replacement: 'return { answer, skipBytes: 0, end: lengthBytes };',
-    within: USUAL,
-  },
-  {
-    name: 'what two parents have is put together whatever it is',
-    layout: 'parents',
-    file: 'edge/src/zone/fetching.ts',
-    text: 'const isSame = strongTagOf(got.fields) === tag;',
-    replacement: 'const isSame = strongTagOf(got.fields) !== null;',
-    within: 1_500,
-  },
-  {
-    name: 'a parent is told of no purge',
-    layout: 'parents',
-    file: 'edge/src/upstream/parents.ts',
-    text: '...(last === null ? [] : [LAST_PURGE, formatPurgePoint(last)]),',
-    replacement: '...(last === null || last.id !== formatPurgePoint(last) ? [] : [LAST_PURGE]),',
-    within: USUAL,
-  },
-  {
-    name: 'a parent that is behind answers all the same',
-    layout: 'parents',
-    file: 'edge/src/serve.ts',
-    text: 'if (hasIt) return serveZone(edge.zones.edge, exchange, asked);',
-    replacement: 'if (hasIt || point.atMs > 0) return serveZone(edge.zones.edge, exchange, asked);',
-    within: USUAL,
-  },
-  {
-    name: 'what a parent says of itself goes to viewers',
-    layout: 'parents',
-    file: 'edge/src/upstream/fetch-run.ts',
-    text: "if (kind !== 'parent' || !REFUSALS.has(status)) return false;",
-    replacement: "if (kind !== 'parent' || !REFUSALS.has(status) || status > 500) return false;",
-    within: USUAL,
-  },
-  {
-    name: 'a parent hands on what it has yet to fetch anew',
-    layout: 'parents',
-    file: 'edge/src/zone/zone-gate.ts',
-    text: 'isForEdge: true, scheme',
-    replacement: 'isForEdge: false, scheme',
-    within: 1_500,
-  },
-  {
-    name: 'a worker hands on what it has yet to fetch anew',
-    layout: 'workers',
-    file: 'edge/src/workers/sibling-zones.ts',
-    text: 'isForEdge: true',
-    replacement: 'isForEdge: false',
-    within: 1_500,
-  },
-  {
-    name: 'every worker asks the origin itself',
-    layout: 'workers',
-    file: 'edge/src/workers/team-upstream.ts',
-    text: 'const owner = this.#attempts < ATTEMPTS ? ownership.elsewhere(key) : null;',
-    replacement: 'const owner = this.#attempts > ATTEMPTS ? ownership.elsewhere(key) : null;',
-    within: USUAL,
-  },
-  {
-    name: 'what a worker changes it alone forgets',
-    layout: 'workers',
-    file: 'edge/src/zone/assemble-zones.ts',
-    text: 'if (team !== undefined) return (objects) => team.forget(objects);',
-    replacement: 'if (team !== undefined) return forget;',
-    within: 1_500,
-  },
-  {
-    name: 'a worker that comes back does not make up for what it missed',
-    layout: 'workers',
-    file: 'edge/src/start-serving.ts',
-    text: '  for (const page of missed) await carryOut(page);\n',
+    text: '      await shelf.forget(ask, stale.variant);\n',
     replacement: '',
-    within: 2_000,
+    within: USUAL,
   },
+  {
+    name: 'what a HEAD makes private stays',
+    file: 'edge/src/zone/head-news.ts',
+    text: 'if (!judgeStorage(get, news.head, times.responseMs).store) return shelf.forget(ask, variant);',
+    replacement: 'if (!judgeStorage(get, news.head, times.responseMs).store) return;',
+    within: USUAL,
+  },
+  {
+    name: 'a HEAD that was overtaken brings back what was purged',
+    file: 'edge/src/zone/head-news.ts',
+    text: '  if (purge.isVoid || isLater(variant, { head: times, purge })) return;\n',
+    replacement: '',
+    within: USUAL,
+  },
+  {
+    name: 'an error stands in for an error',
+    file: 'edge/src/http-cache/response-policy.ts',
+    text: 'staleIfErrorMs: isError ? 0 : (ifErrorS',
+    replacement: 'staleIfErrorMs: isError && ifErrorS === 0 ? 0 : (ifErrorS',
+    within: USUAL,
+  },
+  {
+    name: 'trailers do not go on over HTTP/2',
+    file: 'edge/src/h2/h2-exchange.ts',
+    text: 'this.#stream.sendTrailers(this.#trailers)',
+    replacement: 'this.#stream.sendTrailers({})',
+    within: USUAL,
+  },
+  {
+    name: 'what is cut over HTTP/2 ends well',
+    file: 'edge/src/h2/h2-exchange.ts',
+    text: 'this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)',
+    replacement: 'this.#stream.end()',
+    within: USUAL,
+  },
+  ...BUGS_BETWEEN_EDGES,
 ];

@@ -40,6 +40,7 @@ function* smallerThan(history: History): Generator<History> {
     for (const smaller of smallerSteps(step)) yield { ...history, steps: steps.with(at, smaller) };
   }
   if (history.layout !== 'alone') yield { ...history, layout: 'alone' };
+  if (history.protocol !== 'http/1.1') yield { ...history, protocol: 'http/1.1' };
   for (const [place, representation] of Object.entries(start)) {
     for (const plainer of plainerThan(representation)) yield { ...history, start: { ...start, [place]: plainer } };
   }

@@ -24,6 +24,7 @@ export type Mistake =
   | 'forgets purges'
   | 'purges no fills'
   | 'survives unsafe methods'
+  | 'hears no withdrawal'
   | 'answers HEAD with 404'
   | 'says hit'
   | 'says miss'
@@ -99,11 +100,18 @@ export async function startSmallCache({ clock, originUrl }: Parts, mistake: Mist
       });
       answer.on('end', () => {
         if (request.method === 'GET') keep();
-        else if (request.method !== 'HEAD' && mistake !== 'survives unsafe methods')
-          kept = kept.filter((one) => one.name !== name);
+        const isUnsafe = request.method !== 'GET' && request.method !== 'HEAD';
+        const isOver = isUnsafe ? mistake !== 'survives unsafe methods' : mistake !== 'hears no withdrawal';
+        if (isOver && (isUnsafe || isWithdrawal(request, answer))) forget(name);
         response.end();
       });
     });
+  }
+
+  /** What is on its way in, too. */
+  function forget(name: string): void {
+    purges += 1;
+    kept = kept.filter((one) => one.name !== name);
   }
 
   function entryOf(name: string, request: IncomingMessage, answer: IncomingMessage, body: Buffer): Kept | null {
@@ -159,6 +167,11 @@ function isPlain({ method, headers }: IncomingMessage, mistake: Mistake | null):
   const authorized = headers.authorization !== undefined && mistake !== 'keeps the authorized';
   if (method !== 'GET' || authorized) return false;
   return ['range', 'if-none-match', 'if-modified-since', 'cache-control'].every((name) => headers[name] === undefined);
+}
+
+/** What is kept has become private, or is not to be kept (RFC 9111 §4.3.4, §4.3.5). */
+function isWithdrawal({ method }: IncomingMessage, { statusCode, headers }: IncomingMessage): boolean {
+  return (statusCode === 304 || method === 'HEAD') && /private|no-store/.test(headers['cache-control'] ?? '');
 }
 
 /** Of every field that the origin ever names in Vary. */

@@ -1,7 +1,7 @@
 /** What a history is played to: edges, or in the simulator's own tests something smaller. */
 
 import type { ManualClock } from '@headwater/service/clock';
-import type { Layout, MemberStep, PurgeSpec } from './history.ts';
+import type { Layout, MemberStep, Protocol, PurgeSpec } from './history.ts';
 
 export interface SystemUnderTest extends AsyncDisposable {
   /** grows with everything that moves inside of it */
@@ -23,4 +23,6 @@ export type StartSystem = (parts: {
   readonly clock: ManualClock;
   readonly originUrl: string;
   readonly layout: Layout;
+  /** of an edge alone it may be HTTP/2 */
+  readonly protocol: Protocol;
 }) => Promise<SystemUnderTest>;

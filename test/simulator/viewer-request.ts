@@ -23,9 +23,8 @@ export interface Viewer {
   abandon(): void;
 }
 
-interface Sending {
+export interface Sending {
   readonly port: number;
-  readonly agent: Agent;
   readonly outgoing: Outgoing;
   readonly asked: Asked;
   /** called with everything that arrives */
@@ -34,13 +33,27 @@ interface Sending {
   readonly onOver: (asked: Asked) => void;
 }
 
-/** Connections of one edge's life. */
-export function createAgent(): Agent {
-  return new Agent({ keepAlive: true, maxSockets: Infinity });
+/** The connections of one edge's life. */
+export interface Line {
+  /** Sends a request; the answer is collected in `asked`. */
+  send(sending: Sending): Viewer;
+  destroy(): void;
 }
 
-/** Sends a request; the answer is collected in `asked`. */
-export function send({ port, agent, outgoing, asked, onActivity, onOver }: Sending): Viewer {
+/** As many connections as there are requests at once. */
+export class Http1Line implements Line {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: Infinity });
+
+  send(sending: Sending): Viewer {
+    return send(sending, this.#agent);
+  }
+
+  destroy(): void {
+    this.#agent.destroy();
+  }
+}
+
+function send({ port, outgoing, asked, onActivity, onOver }: Sending, agent: Agent): Viewer {
   const { method, isSlow, leavesAtByte } = asked.request;
   const over = Promise.withResolvers<void>();
   let answer: IncomingMessage | null = null;
@@ -113,7 +126,7 @@ export function send({ port, agent, outgoing, asked, onActivity, onOver }: Sendi
   };
 }
 
-function pairsOf(raw: readonly string[]): [string, string][] {
+export function pairsOf(raw: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];
   for (let at = 0; at + 1 < raw.length; at += 2) pairs.push([raw[at] ?? '', raw[at + 1] ?? '']);
   return pairs;

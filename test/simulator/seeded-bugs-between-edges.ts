@@ -1,0 +1,86 @@
+/** Bugs in what edges ask of each other: of a parent, or of another worker of their node. */
+
+import { type SeededBug, USUAL } from './seeded-bug.ts';
+
+export const BUGS_BETWEEN_EDGES: readonly SeededBug[] = [
+  {
+    name: 'what goes on elsewhere begins at its beginning',
+    layout: 'parents',
+    file: 'edge/src/zone/fetching.ts',
+    text: 'return { answer, skipBytes: fromByte, end: lengthBytes };',
+    replacement: 'return { answer, skipBytes: 0, end: lengthBytes };',
+    within: USUAL,
+  },
+  {
+    name: 'what two parents have is put together whatever it is',
+    layout: 'parents',
+    file: 'edge/src/zone/fetching.ts',
+    text: 'const isSame = strongTagOf(got.fields) === tag;',
+    replacement: 'const isSame = strongTagOf(got.fields) !== null;',
+    within: 1_500,
+  },
+  {
+    name: 'a parent is told of no purge',
+    layout: 'parents',
+    file: 'edge/src/upstream/parents.ts',
+    text: '...(last === null ? [] : [LAST_PURGE, formatPurgePoint(last)]),',
+    replacement: '...(last === null || last.id !== formatPurgePoint(last) ? [] : [LAST_PURGE]),',
+    within: USUAL,
+  },
+  {
+    name: 'a parent that is behind answers all the same',
+    layout: 'parents',
+    file: 'edge/src/serve.ts',
+    text: 'if (hasIt) return serveZone(edge.zones.edge, exchange, asked);',
+    replacement: 'if (hasIt || point.atMs > 0) return serveZone(edge.zones.edge, exchange, asked);',
+    within: USUAL,
+  },
+  {
+    name: 'what a parent says of itself goes to viewers',
+    layout: 'parents',
+    file: 'edge/src/upstream/fetch-run.ts',
+    text: "if (kind !== 'parent' || !REFUSALS.has(status)) return false;",
+    replacement: "if (kind !== 'parent' || !REFUSALS.has(status) || status > 500) return false;",
+    within: USUAL,
+  },
+  {
+    name: 'a parent hands on what it has yet to fetch anew',
+    layout: 'parents',
+    file: 'edge/src/zone/zone-gate.ts',
+    text: 'isForEdge: true, scheme',
+    replacement: 'isForEdge: false, scheme',
+    within: 1_500,
+  },
+  {
+    name: 'a worker hands on what it has yet to fetch anew',
+    layout: 'workers',
+    file: 'edge/src/workers/sibling-zones.ts',
+    text: 'isForEdge: true',
+    replacement: 'isForEdge: false',
+    within: 1_500,
+  },
+  {
+    name: 'every worker asks the origin itself',
+    layout: 'workers',
+    file: 'edge/src/workers/team-upstream.ts',
+    text: 'const owner = this.#attempts < ATTEMPTS ? ownership.elsewhere(key) : null;',
+    replacement: 'const owner = this.#attempts > ATTEMPTS ? ownership.elsewhere(key) : null;',
+    within: USUAL,
+  },
+  {
+    name: 'what a worker changes it alone forgets',
+    layout: 'workers',
+    file: 'edge/src/zone/assemble-zones.ts',
+    text: 'if (team !== undefined) return (objects) => team.forget(objects);',
+    replacement: 'if (team !== undefined) return forget;',
+    within: 1_500,
+  },
+  {
+    name: 'a worker that comes back does not make up for what it missed',
+    layout: 'workers',
+    file: 'edge/src/start-serving.ts',
+    text: '  for (const page of missed) await carryOut(page);\n',
+    replacement: '',
+    within: 2_000,
+  },
+];

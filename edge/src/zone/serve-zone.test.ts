@@ -615,6 +615,27 @@ test('a confirmation that was asked for first and comes last changes nothing', a
   assert.equal(again.headers['x-told'], 'later');
 });
 
+test('what is outdone before it is whole still takes the place of what was before it', async () => {
+  await using rig = await startZoneRig(always({ ...MINUTE, vary: 'accept-language' }, 'first'));
+  const english = { headers: { 'accept-language': 'en' } };
+  const order = (): Promise<unknown> => {
+    const purge = { id: 'p', soft: true, atMs: 0, url: '/a' };
+    return rig.edge.carryOut({ cursor: '2', snapshot: false, messages: [{ type: 'purge', purge }] });
+  };
+  await ask(rig.edge, '/a', english);
+  await order();
+  const held = Promise.withResolvers<ServerResponse>();
+  rig.answering = (_, response) => held.resolve(response);
+  assert.equal((await ask(rig.edge, '/a', english)).text, 'first');
+  const late = await held.promise;
+  await order();
+  rig.answering = always(MINUTE, 'third');
+  assert.equal((await ask(rig.edge, '/a')).text, 'third');
+  always({ ...MINUTE, vary: 'accept-language' }, 'second')(rig.asked[1] as IncomingMessage, late);
+  await until(rig.edge, /^headwater_edge_zone_fetches 0$/m);
+  assert.equal((await ask(rig.edge, '/a', english)).text, 'third');
+});
+
 test('HEAD that goes on says why', async () => {
   await using rig = await startZoneRig(always({ ...MINUTE, vary: 'x' }));
   const why = async (headers: OutgoingHttpHeaders = {}) =>

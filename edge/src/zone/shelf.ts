@@ -164,9 +164,9 @@ export class Shelf {
         // what was asked for later and came sooner.
         if (!body.isStored || this.#isGone(named, growing)) return variants;
         const replaced = variants.filter((old) => isReplaced(old, body.id, ended.request));
-        return replaced.some((old) => old.id !== body.id && isLater(old, variant))
-          ? variants
-          : [variant, ...variants.filter((old) => !replaced.includes(old))];
+        const isOutdone = replaced.some((old) => old.id !== body.id && isLater(old, variant));
+        const left = variants.filter((old) => !replaced.includes(old) || (isOutdone && isLater(old, variant)));
+        return isOutdone ? left : [variant, ...left];
       });
     }
     const siblings = this.#growing.get(named.key);

@@ -194,7 +194,10 @@ async function newObject(fetching: Fetching, ask: Ask, arrived: Arrived): Promis
   return { id: null, head, tags, purge, lengthBytes, refetch, hasRanges, first: 0, end: lengthBytes };
 }
 
-/** A part (RFC 9111 §3.3): stored under the head of the whole, and with what is stored of the same bytes (§3.4). */
+/**
+ * A part (RFC 9111 §3.3): stored under the head of the whole, and with what is stored of the same bytes (§3.4). Without a strong
+ * validator it is stored only where it is all there is (decision 26).
+ */
 async function partOf(
   fetching: Fetching,
   ask: Ask,
@@ -202,14 +205,15 @@ async function partOf(
 ): Promise<Placed | null> {
   const range = parseContentRange(valueOf(head.fields, 'content-range') ?? '');
   const tag = strongTagOf(head.fields);
-  if (range?.kind !== 'range' || range.completeBytes === null || tag === null) return null;
+  if (range?.kind !== 'range' || range.completeBytes === null) return null;
   const { firstByte, lastByte, completeBytes } = range;
+  const isAll = firstByte === 0 && lastByte === completeBytes - 1 && completeBytes <= fetching.objectLimitBytes;
+  if (tag === null && !isAll) return null;
   const fields = [...without(head.fields, PART_FIELDS), 'Content-Length', String(completeBytes)];
   const whole: StoredHead = { ...head, status: 200, fields };
   const candidates = await fetching.shelf.candidates(ask);
   const same = candidates.find(
-    ({ variant }) =>
-      variant !== null && variant.lengthBytes === completeBytes && strongTagOf(variant.head.fields) === tag,
+    ({ variant }) => tag !== null && variant?.lengthBytes === completeBytes && strongTagOf(variant.head.fields) === tag,
   );
   return {
     id: same?.variant?.id ?? null,

@@ -220,6 +220,49 @@ test('what is sent behind a request that waits waits for it, and nothing of it i
   viewer.destroy();
 });
 
+test('a part that is all there is is stored as the whole, whatever its validator; a smaller one only with a strong one', async () => {
+  const body = bytesOf(1_000);
+  const large = bytesOf(SLICE_BYTES + 1_000);
+  for (const validator of [{}, { etag: 'W/"1"' }, { 'last-modified': 'Tue, 01 Jan 2030 00:00:00 GMT' }]) {
+    await using rig = await startZoneRig(ranged(body, { ...MINUTE, ...validator }));
+    for (const [first, last] of [
+      [100, 199],
+      [300, 301],
+    ] as const) {
+      const part = await ask(rig.edge, '/a', { headers: { range: `bytes=${first}-${last}` } });
+      assert.deepEqual([part.status, part.headers['content-range']], [206, `bytes ${first}-${last}/1000`]);
+      assert.ok(part.body.equals(body.subarray(first, last + 1)));
+    }
+    const whole = await ask(rig.edge, '/a');
+    assert.deepEqual(
+      [whole.status, whole.headers['content-range'], whole.headers['content-length']],
+      [200, undefined, '1000'],
+    );
+    assert.ok(whole.body.equals(body));
+    assert.equal(rig.asked.length, 1);
+    rig.answering = ranged(large, { ...MINUTE, ...validator });
+    for (let turn = 0; turn < 2; turn += 1) {
+      const part = await ask(rig.edge, '/large', { headers: { range: 'bytes=0-9' } });
+      assert.ok(part.status === 206 && part.body.equals(large.subarray(0, 10)));
+      assert.doesNotMatch(statusOf(part), /hit|stored/);
+    }
+  }
+});
+
+test('a part that ends before it is all that it says it is is not stored', async () => {
+  const body = bytesOf(1_000);
+  await using rig = await startZoneRig((_, response) => {
+    response.writeHead(206, { ...MINUTE, 'content-range': 'bytes 0-999/1000', 'content-length': 1_000 });
+    response.write(body.subarray(0, 500), () => response.destroy());
+  });
+  const broken = await ask(rig.edge, '/a', { headers: { range: 'bytes=0-899' } });
+  assert.equal(broken.complete, false);
+  rig.answering = ranged(body, MINUTE);
+  const part = await ask(rig.edge, '/a', { headers: { range: 'bytes=0-99' } });
+  assert.doesNotMatch(statusOf(part), /hit/);
+  assert.ok(part.body.equals(body.subarray(0, 100)));
+});
+
 test('nothing is held for a viewer who left before the answer', async () => {
   const body = bytesOf(2 * SLICE_BYTES);
   await using rig = await startZoneRig(always({ 'cache-control': 'max-age=10, stale-if-error=60', etag: '"1"' }, body));
@@ -495,7 +538,7 @@ test('what is one viewer’s alone is fetched by each, and never waits', async (
 });
 
 test('after a part that may not be stored, all who want the whole are still one fetch', async () => {
-  const body = bytesOf(1_000);
+  const body = bytesOf(SLICE_BYTES + 1_000);
   const held: (() => void)[] = [];
   const origin = ranged(body, { ...MINUTE, etag: 'W/"1"' });
   await using rig = await startZoneRig(origin);

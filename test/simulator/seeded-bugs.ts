@@ -199,7 +199,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     file: 'edge/src/zone/zone-desk.ts',
     text: 'if (selectVariant([object], ask.request) === undefined) return false;',
     replacement: "if (ask.key === '') return false;",
-    within: USUAL,
+    within: 1_500,
   },
   {
     name: 'nobody waits for a fetch under way',

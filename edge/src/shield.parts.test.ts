@@ -142,6 +142,8 @@ suite('losing the parent fails no request', () => {
       assert.ok((await part).body.equals(origin.bytesOf('v180', at, 2)));
       const segment = await growing;
       assert.ok(segment.complete && segment.body.equals(origin.bytesOf('v180', at)));
+      for (const [path, count] of origin.fetched)
+        assert.ok(count <= 2, `${path}: once more at most, by the other parent`);
     });
   }
 

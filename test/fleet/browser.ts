@@ -38,6 +38,8 @@ export interface Seen {
   readonly stats: PageStats;
   /** from the start of navigation to the first frame on screen */
   readonly firstFrameMs: number;
+  /** what was in the buffer ahead of the picture when it was first told to play */
+  readonly startAheadS: number;
   /** times of the video's `waiting` events after the first frame, in ms since navigation */
   readonly waits: readonly number[];
   /** times without a new frame, beyond 80 ms: when they ended, in Unix time, and how long they were */

@@ -6,6 +6,8 @@
 interface FrameProbe {
   /** from the start of navigation; null until there is one */
   firstFrameMs: number | null;
+  /** seconds in the buffer ahead of the picture when it was first told to play; null until then */
+  startAheadS: number | null;
   /** of the video's `waiting` events after the first frame */
   readonly waits: number[];
   /** longer than {@link FREEZE_MS} without a new frame: when it ended, and how long it was */
@@ -24,7 +26,7 @@ const DRAWN_WIDTH = 1280;
 const READ_EVERY_MS = 200;
 const FREEZE_MS = 80;
 
-const frameProbe: FrameProbe = { firstFrameMs: null, waits: [], freezes: [], samples: [] };
+const frameProbe: FrameProbe = { firstFrameMs: null, startAheadS: null, waits: [], freezes: [], samples: [] };
 Object.assign(globalThis, { frameProbe });
 document.addEventListener('DOMContentLoaded', () => {
   const video = document.querySelector('video');
@@ -37,6 +39,9 @@ function watchFrames(video: HTMLVideoElement, context: CanvasRenderingContext2D)
   let lastShownMs = Infinity;
   video.addEventListener('waiting', () => {
     if (frameProbe.firstFrameMs !== null) frameProbe.waits.push(Math.round(performance.now()));
+  });
+  video.addEventListener('play', () => {
+    frameProbe.startAheadS ??= aheadS(video);
   });
   const look = (nowMs: number, frame: VideoFrameCallbackMetadata): void => {
     frameProbe.firstFrameMs ??= frame.presentationTime;
@@ -52,6 +57,10 @@ function watchFrames(video: HTMLVideoElement, context: CanvasRenderingContext2D)
     video.requestVideoFrameCallback(look);
   };
   video.requestVideoFrameCallback(look);
+}
+
+function aheadS({ buffered, currentTime }: HTMLVideoElement): number {
+  return buffered.length === 0 ? 0 : buffered.end(buffered.length - 1) - currentTime;
 }
 
 /** The burnt-in clock in ms modulo 2³², or null when a cell is neither black nor white. */

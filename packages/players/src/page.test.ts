@@ -34,7 +34,7 @@ test('every module that the page loads, and each that those import, is JavaScrip
       seen.add(next);
     }
   }
-  assert.equal(seen.size, 15);
+  assert.equal(seen.size, 16);
 });
 
 test('each library is there', async () => {

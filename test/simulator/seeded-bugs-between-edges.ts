@@ -49,7 +49,7 @@ export const BUGS_BETWEEN_EDGES: readonly SeededBug[] = [
     file: 'edge/src/zone/zone-gate.ts',
     text: 'isForEdge: true, scheme',
     replacement: 'isForEdge: false, scheme',
-    within: 1_500,
+    within: 2_500,
   },
   {
     name: 'a worker hands on what it has yet to fetch anew',

@@ -12,7 +12,8 @@ async function fill(plane: TestPlane): Promise<ReadonlyMap<string, readonly stri
     await plane.call('POST', '/v1/issuers', { iss: name, alg: 'HS256', secret: SECRET });
     await plane.call('POST', '/v1/join-tokens', { role: 'edge' });
     await plane.call('POST', '/v1/configs', { scope: name, settings: {} });
-    await joinAs(plane, { id: name });
+    // An edge is probed at its URL, and what became of that is listed.
+    await joinAs(plane, { id: name, role: 'origin' });
   }
   return new Map([
     ['streams', names],

@@ -8,6 +8,7 @@ import { findComplaint } from './browser/complaints.ts';
 import { installFetchDeadline } from './browser/fetch-deadline.ts';
 
 const SILENCE_MS = 300;
+const PARTS = 12;
 
 let server: Server;
 let url: string;
@@ -38,15 +39,20 @@ test('an answer that goes silent fails, before its first byte or after it; one t
   answer = (response) => void response.write('a part');
   await assert.rejects(read(), { name: 'TimeoutError' });
   answer = (response) => {
+    // For twice as long as it may be silent, and never silent for long.
     let parts = 0;
-    const timer = setInterval(() => {
-      parts += 1;
-      response.write('.');
-      if (parts === 5) clearInterval(timer);
-      if (parts === 5) response.end();
-    }, SILENCE_MS / 2);
+    const timer = setInterval(
+      () => {
+        parts += 1;
+        response.write('.');
+        if (parts < PARTS) return;
+        clearInterval(timer);
+        response.end();
+      },
+      (2 * SILENCE_MS) / PARTS,
+    );
   };
-  assert.equal(await read(), '.....');
+  assert.equal(await read(), '.'.repeat(PARTS));
 });
 
 test('the page is still told why a stream does not play', async () => {

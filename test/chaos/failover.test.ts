@@ -45,6 +45,9 @@ suite('an edge fails under a player', () => {
     show = await fleet.putOnAir('show');
     await onAirFor(`${fleet.plan.edgeUrls[0]}${show.viewer.path}/classic.m3u8`, SEGMENTS);
     browser = await startBrowser();
+    // The browser's first page starts processes of its own, for longer than geo takes to find an edge that hangs.
+    await using warm = await openWatchPage(browser, show.viewer.urls.watch, { player: 'hls' });
+    await warm.playing(15_000);
   });
   after(async () => {
     await browser?.close();

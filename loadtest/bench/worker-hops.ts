@@ -52,7 +52,7 @@ async function costOfHop(edge: HopEdge, name: string, paths: readonly string[]):
     let hitMicros = 0;
     for (let round = 0; round < HIT_PASSES; round += 1) hitMicros += (await pass(edge, paths, viewer)).micros;
     const value = (micros - hitMicros / HIT_PASSES) / hops;
-    const note = `CPU of all workers beyond a hit's, one request at a time, kept in RAM and on disk; ${hops} of ${paths.length} objects`;
+    const note = `CPU of all workers beyond a hit's, one request at a time, kept in RAM alone; ${hops} of ${paths.length} objects`;
     return { what: `${name}: asked of its owner, once a worker`, value, unit: 'µs', bound: null, note };
   }
   throw new Error(`${ATTEMPTS} connections fell on one worker`);

@@ -64,27 +64,10 @@ async function areStuck(rig: ZoneRig): Promise<void> {
 }
 
 const FILL_SLICES = 4;
+const NARROW = { fillBytes: FILL_SLICES * SLICE_BYTES, objectBytes: 2 * SLICE_BYTES };
 
-test(
-  'as many stalled fills as there is memory for, and one more, leave memory for others, and all are whole in the end',
-  { timeout: 60_000 },
-  async () => {
-    const limits = { fillBytes: FILL_SLICES * SLICE_BYTES, objectBytes: 2 * SLICE_BYTES };
-    await using rig = await startZoneRig(ranged, { limits });
-    const stuck: IncomingMessage[] = [];
-    for (let at = 0; at <= FILL_SLICES; at += 1) {
-      stuck.push(await stick(rig, `/${at}`));
-      await areStuck(rig);
-      const { complete, body } = await ask(rig.edge, `/short/${at}`);
-      assert.ok(complete && body.equals(SHORT), `beside ${at + 1}`);
-    }
-    for (const response of stuck) assert.ok((await buffer(response)).equals(BODY));
-  },
-);
-
-test('stalled fills that cannot be taken up again are cut, the first of them first', { timeout: 60_000 }, async () => {
-  const limits = { fillBytes: FILL_SLICES * SLICE_BYTES, objectBytes: 2 * SLICE_BYTES };
-  await using rig = await startZoneRig(untagged, { limits });
+/** As many stalled fills as there is memory for, and one more; beside each somebody else is served. */
+async function stickMoreThanFit(rig: ZoneRig): Promise<IncomingMessage[]> {
   const stuck: IncomingMessage[] = [];
   for (let at = 0; at <= FILL_SLICES; at += 1) {
     stuck.push(await stick(rig, `/${at}`));
@@ -92,6 +75,21 @@ test('stalled fills that cannot be taken up again are cut, the first of them fir
     const { complete, body } = await ask(rig.edge, `/short/${at}`);
     assert.ok(complete && body.equals(SHORT), `beside ${at + 1}`);
   }
+  return stuck;
+}
+
+test(
+  'as many stalled fills as there is memory for, and one more, leave memory for others, and all are whole in the end',
+  { timeout: 60_000 },
+  async () => {
+    await using rig = await startZoneRig(ranged, { limits: NARROW });
+    for (const response of await stickMoreThanFit(rig)) assert.ok((await buffer(response)).equals(BODY));
+  },
+);
+
+test('stalled fills that cannot be taken up again are cut, the first of them first', { timeout: 60_000 }, async () => {
+  await using rig = await startZoneRig(untagged, { limits: NARROW });
+  const stuck = await stickMoreThanFit(rig);
   const ends = await Promise.all(stuck.map((response) => buffer(response).catch(() => null)));
   assert.ok(
     ends.every((body) => body?.equals(BODY) !== false),

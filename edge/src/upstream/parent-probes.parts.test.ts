@@ -35,7 +35,13 @@ async function startProbed(respond: Respond, intervalMs = NEVER_MS): Promise<Rig
   const fallen: Target[] = [];
   parent.health.setReady(false);
   const probes = cleanup.use(
-    new ParentProbes({ parents: targets.parents, onDown: (one) => fallen.push(one), intervalMs }),
+    // What a doubt decides is not left to the deadline of the probe that it asks by.
+    new ParentProbes({
+      parents: targets.parents,
+      onDown: (one) => fallen.push(one),
+      intervalMs,
+      deadlineMs: NEVER_MS,
+    }),
   );
   await until(() => parent.health.isReady);
   return { server, parent, probes, fallen, [Symbol.asyncDispose]: () => cleanup.disposeAsync() };

@@ -19,6 +19,7 @@ interface ProbeOptions {
   /** what is under way there had better go elsewhere */
   readonly onDown: (parent: Target) => void;
   readonly intervalMs?: number;
+  readonly deadlineMs?: number;
 }
 
 export class ParentProbes implements Disposable {
@@ -26,8 +27,8 @@ export class ParentProbes implements Disposable {
   readonly #probes: ReadonlyMap<Target, ParentProbe>;
   readonly #timers: readonly NodeJS.Timeout[];
 
-  constructor({ parents, onDown, intervalMs = INTERVAL_MS }: ProbeOptions) {
-    const deadlines = { connectMs: DEADLINE_MS, headMs: DEADLINE_MS, stallMs: DEADLINE_MS, totalMs: DEADLINE_MS };
+  constructor({ parents, onDown, intervalMs = INTERVAL_MS, deadlineMs = DEADLINE_MS }: ProbeOptions) {
+    const deadlines = { connectMs: deadlineMs, headMs: deadlineMs, stallMs: deadlineMs, totalMs: deadlineMs };
     this.#client = new HttpClient({ ...HTTP_CLIENT_LIMITS, ...deadlines, connections: 1, queued: 1 });
     const probes = parents.map((parent) => [parent, new ParentProbe(parent, this.#client, onDown)] as const);
     this.#probes = new Map(probes);
